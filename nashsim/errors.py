@@ -1,0 +1,40 @@
+"""The errors and warnings of the package: each names the argument, what was found, what is accepted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NashsimError(ValueError):
+    """Bad input. The message says what was found and what would be accepted."""
+
+
+class ConvergenceError(NashsimError):
+    """A solver could not reach the accuracy it promises."""
+
+
+class EquilibriumDisagreement(NashsimError):
+    """Two independent equilibrium solvers differ by more than their certified accuracies."""
+
+
+class StepSizeWarning(UserWarning):
+    """A step size lies outside the condition of its rule's theorem; the run goes on."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> NashsimError:
+    """Return the error for an unknown name, suggesting the nearest known one.
+
+    Parameters
+    ----------
+    kind : str
+        What is being looked up, e.g. ``"rule"``.
+    name : str
+        What was asked for.
+    known : iterable of str
+        The accepted names.
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return NashsimError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")

@@ -1,0 +1,242 @@
+"""The game: a preference, a reference policy and a regularisation, validated once, at the door."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import NashsimError
+from .logspace import log_normalise
+from .preferences import DensePreference, Preference
+
+#: How far a distribution's sum may lie from 1 before it counts as an error rather than rounding.
+SIMPLEX_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class PreferenceGame:
+    """A KL-regularised symmetric preference game, or a weighted stack of them.
+
+    J_tau(pi, pi') = pi^T P pi' - tau KL(pi || mu) + tau KL(pi' || mu)
+    (NLHF, arXiv 2312.00886, Eq. 5 [paper]). With contexts x of weight d0(x)
+    the game is a stack of independent games; gaps and regret average over x.
+
+    Parameters
+    ----------
+    preference : Preference or array_like
+        P, shape (actions, actions) or (contexts, actions, actions), P + P^T = 1.
+    reference : array_like or None
+        mu as probabilities, shape (actions,) or (contexts, actions); ``None``
+        is uniform. An action of reference mass 0 is outside the game: KL keeps
+        every policy off it.
+    tau : float or None
+        Regularisation > 0. ``None`` leaves it open; whatever needs it then says so.
+    labels : sequence of str or None
+        Names of the actions; ``None`` numbers them "0", "1", ...
+    weights : array_like or None
+        d0, shape (contexts,); ``None`` is uniform.
+    name : str
+    log_reference : array_like or None
+        log mu, in place of ``reference``, for masses too small for a float.
+
+    Attributes
+    ----------
+    preference : Preference
+    log_reference : ndarray, shape (contexts, actions)
+    tau : float or None
+    labels : tuple of str
+    weights : ndarray, shape (contexts,)
+    name : str
+
+    Raises
+    ------
+    NashsimError
+        For each violation of the above, naming argument, finding and remedy.
+
+    Examples
+    --------
+    >>> game = PreferenceGame([[0.5, 0.9], [0.1, 0.5]], tau=0.5, labels=["a", "b"])
+    >>> game
+    PreferenceGame('game', actions=2, tau=0.5)
+    >>> np.exp(game.log_reference)
+    array([[0.5, 0.5]])
+    """
+
+    preference: Preference
+    log_reference: np.ndarray
+    tau: float | None
+    labels: tuple[str, ...]
+    weights: np.ndarray
+    name: str
+
+    def __init__(
+        self,
+        preference,
+        reference=None,
+        tau: float | None = None,
+        labels: Sequence[str] | None = None,
+        weights=None,
+        name: str = "game",
+        log_reference=None,
+    ):
+        if not isinstance(preference, Preference):
+            preference = DensePreference.from_probabilities(preference)
+        shape = (preference.contexts, preference.actions)
+        fields = {
+            "preference": preference,
+            "log_reference": _log_reference(reference, log_reference, shape),
+            "tau": check_tau(tau) if tau is not None else None,
+            "labels": _check_labels(labels, preference.actions),
+            "weights": np.exp(_log_distribution(weights, (1, preference.contexts), "weights", "a context"))[0],
+            "name": str(name),
+        }
+        for field, value in fields.items():
+            object.__setattr__(self, field, value)
+        self.log_reference.flags.writeable = False
+        self.weights.flags.writeable = False
+
+    @property
+    def contexts(self) -> int:
+        """Number of independent games in the stack."""
+        return self.preference.contexts
+
+    @property
+    def actions(self) -> int:
+        """Number of actions of each game."""
+        return self.preference.actions
+
+    @property
+    def reference(self) -> np.ndarray:
+        """The reference policy mu as probabilities, shape (contexts, actions)."""
+        return np.exp(self.log_reference)
+
+    @property
+    def support(self) -> np.ndarray:
+        """Actions on which the reference has mass: bool, shape (contexts, actions)."""
+        return self.log_reference > -np.inf
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """P(y ≻ y') with y the row, shape (contexts, actions, actions)."""
+        return self.preference.dense() + 0.5
+
+    def replace(self, **changes) -> PreferenceGame:
+        """Return the game with some of its constructor's arguments changed.
+
+        Parameters
+        ----------
+        **changes
+            Any of ``preference, reference, log_reference, tau, labels, weights, name``.
+
+        Examples
+        --------
+        >>> PreferenceGame([[0.5, 0.9], [0.1, 0.5]]).replace(tau=0.1).tau
+        0.1
+        """
+        current = {field: getattr(self, field) for field in self.__dataclass_fields__}
+        if "reference" in changes:
+            del current["log_reference"]
+        return PreferenceGame(**{**current, **changes})
+
+    def require_tau(self) -> float:
+        """Return tau, or raise NashsimError where the game was left without one."""
+        if self.tau is None:
+            raise NashsimError("tau: this needs a regularised game; use game.replace(tau=...) (--tau) with tau > 0")
+        return self.tau
+
+    def margin(self, log_policy: np.ndarray) -> np.ndarray:
+        """Return P(. ≻ pi) - 1/2 for a log-policy; both of shape (contexts, actions)."""
+        return self.preference.margin(np.exp(log_policy))
+
+    def log_best_response(self, log_policy: np.ndarray) -> np.ndarray:
+        """Return log BR_tau(pi), BR_tau(pi)(y) ∝ mu(y) exp(P(y ≻ pi)/tau) [derived].
+
+        Parameters
+        ----------
+        log_policy : ndarray, shape (contexts, actions)
+
+        Returns
+        -------
+        ndarray, shape (contexts, actions)
+        """
+        return log_normalise(self.log_reference + self.margin(log_policy) / self.require_tau())
+
+    def label_policy(self, log_policy: np.ndarray):
+        """Return probabilities with their labels, for people: a Series, or a DataFrame with one row a context.
+
+        Parameters
+        ----------
+        log_policy : ndarray, shape (contexts, actions)
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(np.exp(log_policy), columns=list(self.labels))
+        if self.contexts > 1:
+            return frame.rename_axis(index="context", columns="action")
+        return frame.iloc[0].rename("probability")
+
+    def __repr__(self) -> str:
+        contexts = f", contexts={self.contexts}" if self.contexts > 1 else ""
+        return f"PreferenceGame({self.name!r}, actions={self.actions}{contexts}, tau={self.tau})"
+
+
+def check_tau(tau) -> float:
+    """Return tau as a float, or raise NashsimError unless it is a finite number > 0."""
+    try:
+        tau = float(tau)
+    except (TypeError, ValueError):
+        raise NashsimError(f"tau: a number > 0 is needed, found {tau!r}") from None
+    if not (np.isfinite(tau) and tau > 0):
+        raise NashsimError(f"tau: the regularisation must be a finite number > 0, found {tau}")
+    return tau
+
+
+def _check_labels(labels, actions: int) -> tuple[str, ...]:
+    if labels is None:
+        return tuple(str(i) for i in range(actions))
+    labels = tuple(str(label) for label in labels)
+    if len(labels) != actions:
+        raise NashsimError(f"labels: {actions} labels are needed, one an action, found {len(labels)}")
+    if len(set(labels)) < actions:
+        twice = next(label for label, count in Counter(labels).items() if count > 1)
+        raise NashsimError(f"labels: every action needs its own label, found {twice!r} more than once")
+    return labels
+
+
+def _log_reference(reference, log_reference, shape: tuple[int, int]) -> np.ndarray:
+    if log_reference is None:
+        return _log_distribution(reference, shape, "reference")
+    if reference is not None:
+        raise NashsimError("reference: give probabilities (reference) or their logarithms (log_reference), not both")
+    array = np.array(log_reference, dtype=np.float64, ndmin=2)
+    if np.isnan(array).any() or (array > SIMPLEX_TOLERANCE).any():
+        raise NashsimError("log_reference: every entry must be a log-probability <= 0")
+    return _check_distribution(array, shape, "log_reference", "an action")
+
+
+def _log_distribution(values, shape: tuple[int, int], what: str, each: str = "an action") -> np.ndarray:
+    """Return log-probabilities of shape ``shape`` from probabilities that broadcast to it."""
+    if values is None:
+        return np.full(shape, -np.log(shape[1]))
+    array = np.array(values, dtype=np.float64, ndmin=2)
+    bad = array[~(np.isfinite(array) & (array >= 0))]
+    if bad.size:
+        raise NashsimError(f"{what}: every entry must be a probability >= 0, found {bad[0]:g}")
+    with np.errstate(divide="ignore"):
+        return _check_distribution(np.log(array), shape, what, each)
+
+
+def _check_distribution(log_values: np.ndarray, shape: tuple[int, int], what: str, each: str) -> np.ndarray:
+    found = log_values.shape
+    if log_values.ndim != 2 or found[1] != shape[1] or found[0] not in (1, shape[0]):
+        raise NashsimError(
+            f"{what}: {shape[1]} probabilities are needed, one {each}, found {found[1] if found[0] == 1 else found}"
+        )
+    totals = np.exp(log_values).sum(axis=1)
+    off = np.abs(totals - 1)
+    if off.max() > SIMPLEX_TOLERANCE:
+        raise NashsimError(f"{what}: probabilities must sum to 1, found a sum of {totals[off.argmax()]:.9g}")
+    return np.ascontiguousarray(np.broadcast_to(log_normalise(log_values), shape))

@@ -1,0 +1,81 @@
+"""Arithmetic on log-probabilities, exact at the edges of the simplex.
+
+Policies are log-probabilities throughout; an action outside the support has
+log-probability -inf.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def log_normalise(logits: np.ndarray) -> np.ndarray:
+    """Return ``logits - log sum exp(logits)`` along the last axis.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (..., actions)
+        Unnormalised log-weights; -inf marks an action without mass.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    top = logits.max(axis=-1, keepdims=True)
+    shifted = logits - top
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def geometric_mixture(weights, log_policies) -> np.ndarray:
+    """Return the unnormalised log-mixture ``sum_k w_k log pi_k``; a zero weight erases its policy.
+
+    Parameters
+    ----------
+    weights : sequence of float
+    log_policies : sequence of ndarray, each shape (..., actions)
+    """
+    total = None
+    for weight, log_policy in zip(weights, log_policies, strict=True):
+        if weight == 0.0:  # 0 * -inf must not become NaN
+            continue
+        term = weight * log_policy
+        total = term if total is None else total + term
+    return np.zeros_like(log_policies[0]) if total is None else total
+
+
+def kl(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+    """Return KL(p || q) = sum p log(p/q) along the last axis, in nats.
+
+    Computed as ``sum p (d - 1 + exp(-d))`` with ``d = log(p/q)``: for normalised
+    p and q the added terms sum to zero, every summand is non-negative, and so
+    nothing cancels. Divergences far below machine epsilon stay meaningful.
+
+    Parameters
+    ----------
+    log_p, log_q : ndarray, shape (..., actions)
+        Normalised log-probabilities (broadcast against each other).
+
+    Returns
+    -------
+    ndarray, shape (...)
+        ``inf`` where p has mass that q lacks.
+    """
+    log_p, log_q = np.broadcast_arrays(np.asarray(log_p, float), np.asarray(log_q, float))
+    present = log_p > -np.inf
+    with np.errstate(invalid="ignore", over="ignore"):
+        d = np.where(present, log_p - log_q, 0.0)
+        series = d * d * (0.5 - d * (1 / 6 - d * (1 / 24 - d / 120)))
+        bregman = np.where(np.abs(d) < 1e-3, series, d + np.expm1(-d))
+        inside = np.exp(log_p) * bregman
+        # p (exp(-d)) is q: write it so where exp(-d) alone would overflow.
+        steep = d < -500
+        inside = np.where(steep, np.exp(log_p) * (d - 1) + np.exp(log_q), inside)
+    return np.where(present, inside, np.exp(log_q)).sum(axis=-1)
+
+
+def span(values: np.ndarray) -> np.ndarray:
+    """Return the span semi-norm ``max - min`` along the last axis.
+
+    Parameters
+    ----------
+    values : ndarray, shape (..., actions)
+        NaN entries (actions outside the support) are ignored.
+    """
+    return np.nanmax(values, axis=-1) - np.nanmin(values, axis=-1)

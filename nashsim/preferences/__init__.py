@@ -1,0 +1,5 @@
+"""How a preference P(y ≻ y') is stored and applied."""
+
+from .dense import ASYMMETRY_TOLERANCE, DensePreference, Preference
+
+__all__ = ["ASYMMETRY_TOLERANCE", "DensePreference", "Preference"]

@@ -1,0 +1,141 @@
+"""Preferences stored as a dense skew matrix, and the contract every storage fulfils."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from ..errors import NashsimError
+
+#: How far P + P^T may lie from 1 before it counts as an error in the data rather than rounding.
+ASYMMETRY_TOLERANCE = 1e-9
+
+
+@runtime_checkable
+class Preference(Protocol):
+    """How P is applied. P(y, y') is the probability that y is preferred to y'.
+
+    Every storage keeps the skew part A = P - 1/2, so that P + P^T = 1 and
+    P(y, y) = 1/2 hold exactly and not to rounding.
+    """
+
+    @property
+    def contexts(self) -> int:
+        """Number of independent games in the stack."""
+
+    @property
+    def actions(self) -> int:
+        """Number of actions (responses) of each game."""
+
+    def margin(self, policy: np.ndarray) -> np.ndarray:
+        """Return ``A pi``, the payoff P(. ≻ pi) - 1/2; policy and result have shape (contexts, actions)."""
+
+    def dense(self) -> np.ndarray:
+        """Return A itself, shape (contexts, actions, actions)."""
+
+
+class DensePreference:
+    """P held as the dense skew matrix A = P - 1/2.
+
+    Parameters
+    ----------
+    skew : ndarray, shape (actions, actions) or (contexts, actions, actions)
+        A, skew-symmetric with entries in [-1/2, 1/2].
+
+    Raises
+    ------
+    NashsimError
+        If the array is empty, not square, not finite, not skew or out of range.
+
+    Examples
+    --------
+    >>> DensePreference.from_probabilities([[0.5, 1.0], [0.0, 0.5]]).margin(np.array([[0.5, 0.5]]))
+    array([[ 0.25, -0.25]])
+    """
+
+    def __init__(self, skew: np.ndarray):
+        skew = np.array(skew, dtype=np.float64, order="C", ndmin=3)
+        _check_square(skew)
+        if not np.array_equal(skew, -skew.transpose(0, 2, 1)):
+            raise NashsimError("skew: A + A^T must be exactly 0; use DensePreference.from_probabilities for P")
+        if np.abs(skew).max() > 0.5:
+            raise NashsimError(f"skew: entries must lie in [-1/2, 1/2], found {np.abs(skew).max():g}")
+        skew.flags.writeable = False
+        self._skew = skew
+
+    @classmethod
+    def from_probabilities(
+        cls, probabilities, *, symmetrise: bool = False, tolerance: float = ASYMMETRY_TOLERANCE
+    ) -> DensePreference:
+        """Build from a matrix of win probabilities P(row ≻ column).
+
+        Parameters
+        ----------
+        probabilities : array_like, shape (actions, actions) or (contexts, actions, actions)
+            Entries in [0, 1] with P + P^T = 1.
+        symmetrise : bool
+            Replace P by (P + 1 - P^T)/2 whatever its asymmetry.
+        tolerance : float
+            Largest accepted max|P + P^T - 1|; rounding below it is averaged away.
+
+        Raises
+        ------
+        NashsimError
+            If the matrix is empty, not square, has NaN or entries outside
+            [0, 1], or is asymmetric beyond ``tolerance`` without ``symmetrise``.
+        """
+        p = np.array(probabilities, dtype=np.float64, order="C", ndmin=3)
+        _check_square(p)
+        outside = (p < 0) | (p > 1)
+        if outside.any():
+            where = tuple(int(i) for i in np.argwhere(outside)[0][1:])
+            raise NashsimError(
+                f"preference: probabilities must lie in [0, 1], found {p[outside][0]:g} at {where}"
+                " (percentages, counts and payoffs need the matching unit)"
+            )
+        asymmetry = float(np.abs(p + p.transpose(0, 2, 1) - 1).max())
+        if asymmetry > tolerance and not symmetrise:
+            raise NashsimError(
+                f"preference: P + P^T must be 1, found max|P + P^T - 1| = {asymmetry:.6g}"
+                f" (tolerance {tolerance:g}); pass symmetrise=True (--symmetrise) to average it away"
+            )
+        half = 0.5 * (p - p.transpose(0, 2, 1))
+        return cls(half)
+
+    @property
+    def contexts(self) -> int:
+        """Number of independent games in the stack."""
+        return self._skew.shape[0]
+
+    @property
+    def actions(self) -> int:
+        """Number of actions of each game."""
+        return self._skew.shape[1]
+
+    def margin(self, policy: np.ndarray) -> np.ndarray:
+        """Return ``A pi`` = P(. ≻ pi) - 1/2; policy and result have shape (contexts, actions)."""
+        return np.matmul(self._skew, policy[:, :, None])[:, :, 0]
+
+    def dense(self) -> np.ndarray:
+        """Return A, shape (contexts, actions, actions), read-only."""
+        return self._skew
+
+    def __repr__(self) -> str:
+        return f"DensePreference(contexts={self.contexts}, actions={self.actions})"
+
+
+def _check_square(matrix: np.ndarray) -> None:
+    if matrix.size == 0:
+        raise NashsimError("preference: the matrix is empty; at least one action is needed")
+    if matrix.ndim != 3 or matrix.shape[1] != matrix.shape[2]:
+        shape = matrix.shape[1:] if matrix.ndim == 3 and matrix.shape[0] == 1 else matrix.shape
+        raise NashsimError(
+            f"preference: a square matrix (actions, actions) or a stack (contexts, actions, actions)"
+            f" is needed, found shape {shape}"
+        )
+    if not np.isfinite(matrix).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(matrix))[0][1:])
+        raise NashsimError(
+            f"preference: every entry must be a finite number, found {matrix[~np.isfinite(matrix)][0]} at {where}"
+        )
