@@ -21,7 +21,7 @@ class PreferenceGame:
     """A KL-regularised symmetric preference game, or a weighted stack of them.
 
     J_tau(pi, pi') = pi^T P pi' - tau KL(pi || mu) + tau KL(pi' || mu)
-    (NLHF, arXiv 2312.00886, Eq. 5 [paper]). With contexts x of weight d0(x)
+    (NLHF, arXiv 2312.00886, the regularised preference model [paper]). With contexts x of weight d0(x)
     the game is a stack of independent games; gaps and regret average over x.
 
     Parameters

@@ -24,20 +24,23 @@ def log_normalise(logits: np.ndarray) -> np.ndarray:
 
 
 def geometric_mixture(weights, log_policies) -> np.ndarray:
-    """Return the unnormalised log-mixture ``sum_k w_k log pi_k``; a zero weight erases its policy.
+    """Return the unnormalised log-mixture ``sum_k w_k log pi_k``.
+
+    A zero weight erases its policy; an action that any other policy lacks is
+    absent from the mixture, whatever the sign of the weight.
 
     Parameters
     ----------
-    weights : sequence of float
-    log_policies : sequence of ndarray, each shape (..., actions)
+    weights : iterable of float
+    log_policies : iterable of ndarray, each shape (..., actions)
     """
-    total = None
+    total, absent = 0.0, False
     for weight, log_policy in zip(weights, log_policies, strict=True):
-        if weight == 0.0:  # 0 * -inf must not become NaN
-            continue
-        term = weight * log_policy
-        total = term if total is None else total + term
-    return np.zeros_like(log_policies[0]) if total is None else total
+        if weight != 0.0:
+            missing = log_policy == -np.inf
+            total = total + weight * np.where(missing, 0.0, log_policy)
+            absent = absent | missing
+    return np.where(absent, -np.inf, total)
 
 
 def kl(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:

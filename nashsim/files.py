@@ -1,0 +1,83 @@
+"""Files go out whole or not at all: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it takes the place of ``path``, on failure it is removed.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folders that are missing are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: writers choose a format by it.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` to ``path`` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_frame(path: str | Path, frame) -> None:
+    """Write a DataFrame to ``path`` as CSV, atomically and with every digit."""
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.17g")
+
+
+def to_json(value, indent: int | None = None) -> str:
+    """Return strict JSON: numpy values as numbers, NaN and infinities as null."""
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result may depend on."""
+    from importlib.metadata import version
+
+    packages = ("nashsim", "numpy", "scipy", "numba", "cvxpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.bool_ | bool):
+        return bool(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _umask() -> int:
+    # os.umask can only be read by setting it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
