@@ -1,0 +1,195 @@
+"""The language of mirror steps: what a rule is, for the engine, the learners and llm_bridge alike.
+
+Every algorithm here is a short list of mirror steps
+
+    log into = sum_k base[k] log k + eta * P(. ≻ opponent) + const,
+    log opponent = sum_k opponent[k] log k + const,
+
+over named policies k. A rule states those numbers once, in the notation of its
+paper; nothing else in the project repeats a coefficient.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import NashsimError, StepSizeWarning
+
+#: The policy that is trained; a rule's last step writes it.
+POLICY = "policy"
+#: The reference policy mu.
+REFERENCE = "reference"
+#: The extrapolated policy of two-call rules.
+HALF = "half"
+
+#: A number, or an array of numbers over steps t.
+Number = float | np.ndarray
+
+
+@dataclass(frozen=True)
+class MirrorStep:
+    """One mirror step: log into = sum_k base[k] log k + eta P(. ≻ opponent) + const.
+
+    Attributes
+    ----------
+    base : mapping of str to Number
+        Weights of the geometric mixture the step starts from; they sum to one.
+    opponent : mapping of str to Number
+        Weights of the geometric mixture that is queried; they sum to one.
+    eta : Number
+        The forward step, in units of 1/payoff.
+    into : str
+        The policy that the step writes.
+    """
+
+    base: Mapping[str, Number]
+    opponent: Mapping[str, Number]
+    eta: Number
+    into: str = POLICY
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a bound may know of the first policy pi_0.
+
+    Attributes
+    ----------
+    kl : float
+        KL(pi* || pi_0), in nats.
+    log_ratio : float
+        max |log pi_0 / mu|; 0 for a start at the reference.
+    """
+
+    kl: float
+    log_ratio: float = 0.0
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """What is proved of a rule, and how far to trust it.
+
+    Attributes
+    ----------
+    metric : str
+        Name of the recorded metric that is bounded.
+    statement : str
+        The bound in mathematics.
+    source : str
+    tag : str
+        ``paper``, ``code``, ``derived`` or ``recalled``, as far as it was verified.
+    bound : callable or None
+        ``bound(rule, tau, steps, start)``: the right-hand side after each of
+        ``steps`` whole steps; ``None`` where the constants are not known.
+    """
+
+    metric: str
+    statement: str
+    source: str
+    tag: str
+    bound: Callable[[Rule, float, np.ndarray, Start], np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Rule(abc.ABC):
+    """An algorithm as a list of mirror steps; subclasses are small frozen dataclasses of step sizes.
+
+    A subclass gives its parameters as dataclass fields (``None`` means the
+    default its theorem recommends), its texts as class attributes, and the
+    methods ``steps``, ``with_eta`` and ``largest_eta``.
+    """
+
+    #: Name in lower case with hyphens.
+    name: ClassVar[str]
+    #: The update in one line of mathematics.
+    update: ClassVar[str]
+    #: The step-size condition of the theorems, in words of mathematics.
+    condition: ClassVar[str]
+    theorems: ClassVar[tuple[Theorem, ...]]
+    source: ClassVar[str]
+    #: Whether pi* is an exact fixed point at every constant step.
+    fixed_point: ClassVar[bool] = True
+    #: The policy whose mean over steps is the average iterate.
+    played: ClassVar[str] = POLICY
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and not _is_positive(value):
+                raise NashsimError(f"{field.name}: the rule {self.name!r} needs a finite number > 0, found {value!r}")
+
+    @abc.abstractmethod
+    def steps(self, tau: float, t: int | np.ndarray) -> tuple[MirrorStep, ...]:
+        """Return the mirror steps of iteration ``t`` = 0, 1, ... (an int, or an array of them)."""
+
+    @classmethod
+    @abc.abstractmethod
+    def with_eta(cls, eta: float, tau: float) -> Rule:
+        """Return the rule of this family whose forward step is the constant ``eta``."""
+
+    @abc.abstractmethod
+    def largest_eta(self, tau: float) -> float:
+        """Return the largest constant forward step that the condition admits."""
+
+    @property
+    def constant(self) -> bool:
+        """Whether the step is the same at every iteration."""
+        return all(np.array_equal(a.eta, b.eta) for a, b in zip(self.steps(1.0, 0), self.steps(1.0, 9), strict=True))
+
+    @property
+    def queries_per_step(self) -> int:
+        """Payoff vectors P(. ≻ opponent) asked for in one iteration."""
+        return len(self.steps(1.0, 0))
+
+    def eta(self, tau: float, t: int = 0) -> float:
+        """Return the forward step of iteration ``t``."""
+        return float(np.max(self.steps(tau, t)[-1].eta))
+
+    def admits(self, tau: float) -> bool:
+        """Whether the step lies inside the condition of the theorems, to rounding."""
+        return not self.constant or self.eta(tau) <= self.largest_eta(tau) * (1 + 1e-9)
+
+    def warn_outside(self, tau: float) -> None:
+        """Issue a StepSizeWarning, naming the condition, where the step lies outside it."""
+        if not self.admits(tau):
+            warnings.warn(
+                f"{self.name}: eta = {self.eta(tau):.6g} is outside the condition {self.condition}"
+                f" (= {self.largest_eta(tau):.6g} at tau = {tau:g}); the run goes on without a guarantee",
+                StepSizeWarning,
+                stacklevel=3,
+            )
+
+    def bound(self, metric: str, tau: float, steps: np.ndarray, start: Start) -> np.ndarray | None:
+        """Return the tightest proved bound on ``metric`` after each of ``steps``, or None where there is none.
+
+        Parameters
+        ----------
+        metric : str
+        tau : float
+        steps : ndarray of int, shape (records,)
+            Whole iterations done.
+        start : Start
+
+        Returns
+        -------
+        ndarray, shape (records,), or None
+        """
+        if not self.admits(tau):
+            return None
+        bounds = [th.bound(self, tau, steps, start) for th in self.theorems if th.metric == metric and th.bound]
+        return np.min(bounds, axis=0) if bounds else None
+
+
+def _is_positive(value) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value) and value > 0
+
+
+def linear_rate(rule: Rule, tau: float, steps: np.ndarray, start: Start) -> np.ndarray:
+    """Return KL_0 rho^T with rho = 1 - eta tau, the last-iterate bound of constant-step rules."""
+    return start.kl * (1 - rule.eta(tau) * tau) ** np.asarray(steps, dtype=float)

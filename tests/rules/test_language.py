@@ -1,0 +1,136 @@
+"""What holds for every rule by its numbers alone: mixtures, steps, conditions, names."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from nashsim import NashsimError, StepSizeWarning
+from nashsim.rules import EGPO, INPO, MMD, OMD, RULES, NashMD, NashMP, Start, get_rule
+
+TAUS = (0.01, 0.1, 1.0, 5.0)
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+
+
+@every_rule
+@pytest.mark.parametrize("tau", TAUS)
+def test_mixtures_sum_to_one(rule, tau):
+    for instance in (rule(), rule.with_eta(0.5 / tau, tau)):
+        for step in instance.steps(tau, np.arange(5)):
+            for mixture in (step.base, step.opponent):
+                np.testing.assert_allclose(sum(mixture.values()), 1, atol=4e-16)
+
+
+@every_rule
+@pytest.mark.parametrize("tau", TAUS)
+def test_with_eta_is_the_forward_step(rule, tau):
+    eta = 0.3 / tau
+    assert rule.with_eta(eta, tau).eta(tau) == pytest.approx(eta, rel=1e-14)
+    assert rule.with_eta(eta, tau).constant
+
+
+@every_rule
+def test_an_array_of_t_gives_the_same_numbers(rule):
+    together = rule().steps(0.2, np.arange(6))
+    for t in range(6):
+        for one, many in zip(rule().steps(0.2, t), together, strict=True):
+            assert np.broadcast_to(many.eta, 6)[t] == one.eta
+            for mixture_one, mixture_many in ((one.base, many.base), (one.opponent, many.opponent)):
+                for name, weight in mixture_one.items():
+                    assert np.broadcast_to(mixture_many[name], 6)[t] == weight
+
+
+def test_step_conventions_of_each_paper():
+    tau = 0.2
+    assert INPO(eta_inverse=4.0).eta(tau) == 0.25  # the inverse of the forward step
+    assert MMD(prox_weight=3.0).eta(tau) == pytest.approx(3 / (1 + 3 * tau))
+    assert NashMP(prox_step=0.4).eta(tau) == pytest.approx(0.4 / (tau * 1.4))
+    assert OMD().eta(tau) == MMD().eta(tau) == pytest.approx(4 * tau / (1 + 4 * tau**2))
+    assert EGPO().eta(tau) ** 2 == pytest.approx(4 * (1 - EGPO().eta(tau) * tau))
+    # the schedules: eta_t = 2/(tau (t+2)) and eta_I,t = tau (t+2)/2 are the same step
+    for t in range(4):
+        assert NashMD().eta(tau, t) == pytest.approx(2 / (tau * (t + 2)))
+        assert INPO().eta(tau, t) == pytest.approx(2 / (tau * (t + 2)))
+
+
+@pytest.mark.parametrize("tau", TAUS)
+def test_conditions_as_the_papers_print_them(tau):
+    assert INPO(eta_inverse=tau + 1 / (4 * tau)).admits(tau)
+    assert not INPO(eta_inverse=0.99 * (tau + 1 / (4 * tau))).admits(tau)
+    assert MMD(prox_weight=4 * tau).admits(tau) and not MMD(prox_weight=4.1 * tau).admits(tau)
+    assert NashMP(prox_step=2 * tau).admits(tau) and not NashMP(prox_step=2.1 * tau).admits(tau)
+    assert NashMD(step=1 / tau).admits(tau) and not NashMD(step=1.01 / tau).admits(tau)
+
+
+@every_rule
+def test_a_step_outside_the_condition_warns_and_names_it(rule):
+    tau = 0.05
+    # every condition but Nash-MD's ends before 1/tau, which the proximal forms cannot reach
+    eta = 0.99 / tau if rule is not NashMD else 1.01 / tau
+    with pytest.warns(StepSizeWarning, match="outside the condition") as caught:
+        rule.with_eta(eta, tau).warn_outside(tau)
+    assert rule.condition in str(caught[0].message)
+
+
+@every_rule
+def test_default_steps_do_not_warn(rule):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rule().warn_outside(0.1)
+
+
+@every_rule
+def test_no_bound_is_claimed_outside_the_condition(rule):
+    eta = 0.99 / 0.05 if rule is not NashMD else 1.01 / 0.05
+    start, steps = Start(kl=1.0), np.arange(5)
+    assert rule.with_eta(eta, 0.05).bound("kl_to_equilibrium", 0.05, steps, start) is None
+    assert rule().bound("kl_to_equilibrium", 0.05, steps, start).shape == steps.shape
+    assert rule().bound("no such metric", 0.05, steps, start) is None
+
+
+def test_bounds_at_known_points():
+    tau, start = 0.5, Start(kl=2.0)
+    T = np.array([0, 1, 9])
+    linear = 2.0 * 0.5**T  # (1 + 4 tau^2)^-1 and (1 + 2 tau)^-1 are both 1/2 here
+    np.testing.assert_allclose(OMD().bound("kl_to_equilibrium", tau, T, start), linear)
+    np.testing.assert_allclose(MMD().bound("kl_to_equilibrium", tau, T, start), linear)
+    np.testing.assert_allclose(NashMP().bound("kl_to_equilibrium", tau, T, start), linear)
+    np.testing.assert_allclose(NashMD().bound("kl_to_equilibrium", tau, T, start), 8 / (0.25 * (T + 1)))
+    np.testing.assert_allclose(INPO().bound("kl_to_equilibrium", tau, T, start), 32 / (0.25 * (T + 1)))
+    far = Start(kl=2.0, log_ratio=10.0)  # C = B tau = 5
+    np.testing.assert_allclose(INPO().bound("kl_to_equilibrium", tau, T, far), 25 * 32 / (0.25 * (T + 1)))
+
+
+def test_texts_are_there():
+    for rule in RULES:
+        assert rule.name == rule.name.lower() and rule.update and rule.condition and rule.source
+        assert all(theorem.tag in ("paper", "code", "derived", "recalled") for theorem in rule.theorems)
+
+
+@pytest.mark.parametrize(("asked", "near"), [("nash-mq", "nash-mp"), ("INPOO", "inpo"), ("egp", "egpo")])
+def test_unknown_rule_suggests_the_nearest(asked, near):
+    with pytest.raises(NashsimError, match=f"unknown rule '{asked}'; did you mean '{near}'"):
+        get_rule(asked)
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, float("nan"), float("inf"), "fast"])
+@every_rule
+def test_unusable_steps_are_refused(rule, bad):
+    from dataclasses import fields
+
+    name = fields(rule)[0].name
+    with pytest.raises(NashsimError, match=f"{name}: the rule .* needs a finite number > 0"):
+        rule(**{name: bad})
+
+
+def test_get_rule():
+    assert get_rule(EGPO(step=0.2)) == EGPO(step=0.2)
+    assert get_rule("mmd", eta=0.5, tau=1.0).eta(1.0) == pytest.approx(0.5)
+    with pytest.raises(NashsimError, match="needs tau"):
+        get_rule("mmd", eta=0.5)
+    with pytest.raises(NashsimError, match="eta: the forward step"):
+        get_rule("mmd", eta=-0.5, tau=1.0)
+    with pytest.raises(NashsimError, match="give it to the rule itself"):
+        get_rule(EGPO(), eta=0.5)
+    with pytest.raises(NashsimError, match="0 < eta < 1/tau = 2"):
+        get_rule("nash-mp", eta=2.5, tau=0.5)
