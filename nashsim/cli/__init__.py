@@ -1,0 +1,44 @@
+"""The command line: exit status 0 on success, 2 with one clear line on stderr for bad input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        ``None`` takes them from the process.
+    """
+    sys.exit(call(arguments))
+
+
+def call(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 2 for bad input, 130 when interrupted."""
+    from typer.exceptions import TyperException
+
+    from ..errors import NashsimError
+    from .app import app
+    from .output import say, spoken_warnings
+
+    try:
+        with spoken_warnings():
+            return app(args=arguments, prog_name="nashsim", standalone_mode=False) or 0
+    except TyperException as error:
+        problem = error.format_message() if hasattr(error, "format_message") else str(error)
+    except (NashsimError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        problem = str(error)
+    except BrokenPipeError:
+        # The reader (a pager, head) has gone; nothing is left to tell it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        say("nashsim: interrupted")
+        return 130
+    say(f"nashsim: {' '.join(problem.split())}")
+    return 2

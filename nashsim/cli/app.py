@@ -1,0 +1,213 @@
+"""The commands of ``nashsim``: parse, call, print."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from ..errors import NashsimError
+from .options import LoaderOptions, with_loader_options
+from .output import as_text, policy_of, print_facts, print_json, print_policy, print_table, progress_bar, show_policy
+from .source import is_catalogue_name, open_data, open_game
+
+app = typer.Typer(
+    name="nashsim",
+    help="Exact preference games, and algorithms that are held against them.",
+    epilog="SOURCE is a game of `nashsim games` (parameters as in rps:n=5,strength=0.6) or a file of comparisons.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A game of `nashsim games`, or a file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+Tau = Annotated[float | None, typer.Option(help="Regularisation > 0.", metavar="T")]
+Reference = Annotated[
+    str | None, typer.Option(help="Reference policy: 'uniform' or a file; default: the game's own.", metavar="REF")
+]
+
+
+def whole_number(text: str) -> int:
+    """Return an int from text such as 10000, 1e4 or 1_000."""
+    try:
+        number = float(text.replace("_", ""))
+    except ValueError:
+        number = float("nan")
+    if not number.is_integer():
+        raise typer.BadParameter(f"a whole number such as 10000 or 1e4 is needed, found {text!r}")
+    return int(number)
+
+
+@app.command()
+def games(json: Json = False) -> None:
+    """List the catalogue of games with their known answers.
+
+    Example: nashsim games
+    """
+    from ..games import entries
+
+    listed = [entry.describe() for entry in entries()]
+    if json:
+        return print_json(listed)
+    rows = [(e["name"], e["summary"], e["known_text"], e["source"]) for e in listed]
+    print_table("Games", ("name", "game", "known answer", "source"), rows)
+
+
+@app.command()
+def rules(json: Json = False) -> None:
+    """List the rules: update, step-size condition, theorem and source.
+
+    Example: nashsim rules
+    """
+    from ..rules import RULES
+
+    listed = [
+        {
+            "name": rule.name,
+            "update": rule.update,
+            "condition": rule.condition,
+            "queries_per_step": rule().queries_per_step,
+            "theorems": [
+                {"metric": th.metric, "statement": th.statement, "source": th.source, "tag": th.tag}
+                for th in rule.theorems
+            ],
+            "source": rule.source,
+        }
+        for rule in RULES
+    ]
+    if json:
+        return print_json(listed)
+    for rule in listed:
+        theorems = "\n".join(f"{th['statement']}  [{th['tag']}]" for th in rule["theorems"])
+        print_facts(
+            {rule["name"]: rule["update"], "  step": rule["condition"], "  theorem": theorems, "  source": rule["source"]}
+        )
+        print()
+
+
+@app.command()
+@with_loader_options
+def inspect(source: Source, options: LoaderOptions, json: Json = False) -> None:
+    """Say what is inside a game: coverage, Condorcet winner, Smith set, cycles, maximal lottery.
+
+    Examples: nashsim inspect tldr;  nashsim inspect battles.csv --ties half --missing bradley-terry
+    """
+    from ..inspection import inspect as look
+
+    with progress_bar("inspecting", not json) as tell:
+        found = look(
+            open_game(source, options) if is_catalogue_name(source) else open_data(source, options),
+            missing=options.missing,
+            symmetrise=options.symmetrise,
+            progress=tell,
+        ).to_dict()
+    if json:
+        return print_json(found)
+    lottery = found.pop("lottery")
+    print_facts({name.replace("_", " "): as_text(value) for name, value in found.items()})
+    if lottery:
+        print_policy({label: p for label, p in lottery.items() if p > 0}, "maximal lottery")
+
+
+@app.command()
+@with_loader_options
+def solve(
+    source: Source,
+    options: LoaderOptions,
+    tau: Tau = None,
+    reference: Reference = None,
+    method: Annotated[
+        Literal["newton", "cvxpy", "lottery"], typer.Option(help="Newton, the CVXPY witness, or the tau = 0 lottery.")
+    ] = "newton",
+    json: Json = False,
+) -> None:
+    """Solve a game exactly, with a certificate.
+
+    Examples: nashsim solve rps --tau 0.1;  nashsim solve matrix.csv --method lottery
+    """
+    from ..equilibrium import solve as solve_game
+
+    game = open_game(source, options, tau=tau, reference=reference)
+    if method != "lottery" and tau is None:
+        raise NashsimError(f"tau: the method {method!r} needs --tau T with T > 0 (only the lottery does without)")
+    found = solve_game(game, method)
+    result = {
+        "game": game.name,
+        "labels": list(game.labels),
+        "tau": None if method == "lottery" else game.tau,
+        "method": method,
+        "policy": policy_of(game, found.log_policy),
+        "residual": found.residual,
+        "duality_gap": found.duality_gap,
+        "value": found.value,
+        "unique": found.unique,
+        "status": found.status,
+    }
+    if json:
+        return print_json(result)
+    show_policy(result["policy"], "equilibrium")
+    print_facts({name: as_text(result[name]) for name in ("residual", "duality_gap", "value", "unique", "status")})
+
+
+@app.command()
+@with_loader_options
+def run(
+    source: Source,
+    options: LoaderOptions,
+    rule: Annotated[str, typer.Option(help="A rule of `nashsim rules`.", metavar="NAME")] = "nash-mp",
+    tau: Tau = 0.1,
+    eta: Annotated[
+        float | None, typer.Option(help="Constant forward step; default: the rule's own.", metavar="E")
+    ] = None,
+    reference: Reference = None,
+    queries: Annotated[
+        int, typer.Option(help="Payoff vectors the rule may ask for.", metavar="N", parser=whole_number)
+    ] = "10000",
+    seed: Annotated[int, typer.Option(help="Of random games and random starts.", metavar="S")] = 0,
+    start: Annotated[
+        Literal["reference", "uniform", "random"], typer.Option(help="The first policy.")
+    ] = "reference",
+    check: Annotated[bool, typer.Option("--check", help="Hold the run against the CVXPY equilibrium.")] = False,
+    out: Annotated[
+        str | None, typer.Option(help="Folder for the records, the policy and the configuration.", metavar="DIR")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a rule on a game and hold it against the exact equilibrium.
+
+    Examples: nashsim run rps --rule nash-md --tau 0.1;  nashsim run tldr --rule egpo --tau 0.05 --check
+    """
+    from .running import run_rule, save_run
+
+    game = open_game(source, options, tau=tau, reference=reference, seed=seed)
+    with progress_bar(f"{rule} on {game.name}", not json) as tell:
+        finished, result = run_rule(game, rule, eta, queries, seed, start, check, tell)
+    if out is not None:
+        save_run(finished, result, out, source)
+    if json:
+        return print_json(result)
+    show_policy(result["policy"], "last iterate")
+    print_facts({name: as_text(value) for name, value in result.items() if name != "policy"})
+
+
+@app.command()
+def reproduce(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; default: all.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small settings: seconds a figure.")] = False,
+    out: Annotated[str, typer.Option(help="Folder for PNG, PDF and CSV.", metavar="DIR")] = "figures",
+    jobs: Annotated[int, typer.Option(help="Figures drawn at once; the files are the same.", metavar="N")] = 2,
+    json: Json = False,
+) -> None:
+    """Draw the figures: each as PNG and PDF, with the CSV it was drawn from.
+
+    Examples: nashsim reproduce;  nashsim reproduce convergence threshold --quick --out /tmp/figures
+    """
+    from .reproducing import reproduce_figures
+
+    findings = reproduce_figures(names or [], quick=quick, out=out, jobs=jobs, quiet=json)
+    if json:
+        return print_json(findings)
+    rows = [(f["figure"], f["finding"], f["measured"], f["expected"], "yes" if f["holds"] else "NO") for f in findings]
+    print_table("Findings", ("figure", "finding", "measured", "expected", "holds"), rows)

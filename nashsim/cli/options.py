@@ -1,0 +1,83 @@
+"""The options that every command reading a SOURCE shares, declared once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Annotated, Literal, get_type_hints
+
+import typer
+
+Format = Literal["auto", "battles", "matrix", "counts", "pairs", "triples", "preflib", "blt"]
+
+
+@dataclass(frozen=True)
+class LoaderOptions:
+    """How a file becomes a game; meaningless for a catalogue name."""
+
+    format: Annotated[Format, typer.Option(help="Format of the file.")] = "auto"
+    ties: Annotated[Literal["half", "drop", "error"], typer.Option(help="What a tie counts as.")] = "half"
+    missing: Annotated[
+        Literal["error", "half", "bradley-terry"], typer.Option(help="What stands for a pair never compared.")
+    ] = "error"
+    symmetrise: Annotated[
+        bool, typer.Option("--symmetrise", help="Average P and 1 - P^T where they differ.")
+    ] = False
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of a battles file: A,B,WINNER.", metavar="A,B[,WINNER]")
+    ] = None
+    weight: Annotated[str | None, typer.Option(help="Column with the weight of each battle.", metavar="COLUMN")] = None
+    scores: Annotated[
+        str | None, typer.Option(help="Columns with the two scores of a battle.", metavar="A_COL,B_COL")
+    ] = None
+    result: Annotated[
+        str | None, typer.Option(help="Column with 1, 0.5 or 0 for a win, tie or loss of A.", metavar="COLUMN")
+    ] = None
+    unit: Annotated[
+        Literal["auto", "probability", "percent", "count", "payoff"], typer.Option(help="What a matrix holds.")
+    ] = "auto"
+    range: Annotated[
+        tuple[float, float] | None, typer.Option(help="Least and largest payoff.", metavar="LO HI")
+    ] = None
+
+    def load_arguments(self) -> dict:
+        """Return the keyword arguments of ``nashsim.data.load``."""
+        split = {name: _names(getattr(self, name), name) for name in ("columns", "scores")}
+        plain = ("format", "ties", "weight", "result", "unit", "range")
+        return {**{name: getattr(self, name) for name in plain}, **split}
+
+    def game_arguments(self) -> dict:
+        """Return the keyword arguments of ``PreferenceData.game``."""
+        return {"missing": self.missing, "symmetrise": self.symmetrise}
+
+
+def with_loader_options(command: Callable) -> Callable:
+    """Give a command the loader options in place of its parameter ``options``."""
+    hints = get_type_hints(LoaderOptions, include_extras=True)
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.name != "options"]
+    added = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(LoaderOptions)
+    ]
+
+    @wraps(command)
+    def wrapper(**arguments):
+        options = LoaderOptions(**{p.name: arguments.pop(p.name) for p in added})
+        return command(**arguments, options=options)
+
+    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    wrapper.__signature__ = signature.replace(parameters=keyword_only + added)
+    wrapper.__annotations__ = {p.name: p.annotation for p in keyword_only + added}
+    return wrapper
+
+
+def _names(text: str | None, option: str) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise typer.BadParameter(f"names separated by commas are needed, found {text!r}", param_hint=f"--{option}")
+    return names

@@ -1,0 +1,108 @@
+"""How commands speak: one JSON value on stdout, or tables for people; everything else goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ..files import to_json
+
+
+def print_json(value) -> None:
+    """Print one JSON value on stdout and nothing else."""
+    sys.stdout.write(to_json(value) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[str] = ()):
+    """Print a table; the columns named in ``numbers`` are aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", show_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def print_facts(facts: dict[str, object]) -> None:
+    """Print name and value a line, aligned."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, Text(str(value)))
+    Console(highlight=False).print(table)
+
+
+def print_policy(policy: dict[str, float], heading: str = "policy", most: int = 30) -> None:
+    """Print probabilities in falling order with a bar each, the least likely left out beyond ``most``."""
+    order = sorted(policy, key=policy.get, reverse=True)
+    rows = [(label, f"{policy[label]:.6f}", "█" * round(30 * policy[label])) for label in order[:most]]
+    if len(order) > most:
+        rest = sum(policy[label] for label in order[most:])
+        rows.append((f"({len(order) - most} more)", f"{rest:.6f}", ""))
+    print_table("", ("action", heading, ""), rows, numbers=(heading,))
+
+
+def policy_of(game, log_policy) -> dict:
+    """Return {label: p}, or {context: {label: p}} for a stack of games."""
+    table = game.label_policy(log_policy)
+    return {str(k): row.to_dict() for k, row in table.iterrows()} if game.contexts > 1 else table.to_dict()
+
+
+def show_policy(policy: dict, heading: str) -> None:
+    """Print a policy, or one a context."""
+    nested = policy if isinstance(next(iter(policy.values())), dict) else {"": policy}
+    for context, probabilities in nested.items():
+        print_policy(probabilities, f"{heading} in context {context}" if context else heading)
+
+
+def as_text(value) -> str:
+    """Return a fact as people read it: numbers short, booleans as yes and no, nothing as a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(as_text, value)) or "-"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {as_text(item)}" for name, item in value.items()) or "-"
+    return str(value)
+
+
+def say(message: str) -> None:
+    """Print one line on stderr."""
+    print(message, file=sys.stderr)
+
+
+@contextmanager
+def spoken_warnings() -> Iterator[None]:
+    """Turn Python warnings into single lines on stderr."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
+        yield
+
+
+@contextmanager
+def progress_bar(description: str, visible: bool = True) -> Iterator:
+    """Yield ``tell(done, total)``, a progress bar with ETA on stderr that shows itself once work exceeds a second."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,65 @@
+"""From SOURCE, a catalogue name or a file, to a game."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import NashsimError, unknown_name
+from .options import LoaderOptions
+
+
+def is_catalogue_name(source: str) -> bool:
+    """Whether SOURCE names a game of the catalogue; raises NashsimError if it is neither a name nor a file."""
+    from .. import games
+
+    if source.split(":", 1)[0] in games.names():
+        return True
+    if Path(source).exists():
+        return False
+    looks_like_file = os.sep in source or Path(source).suffix != ""
+    if looks_like_file:
+        raise NashsimError(f"SOURCE: there is no file {source!r} (and no game of that name; see `nashsim games`)")
+    raise unknown_name("game", source, games.names())
+
+
+def open_data(source: str, options: LoaderOptions):
+    """Return the comparisons in a file, as PreferenceData."""
+    from ..data import load
+
+    return load(source, **options.load_arguments())
+
+
+def open_game(
+    source: str,
+    options: LoaderOptions,
+    *,
+    tau: float | None = None,
+    reference: str | None = None,
+    seed: int | None = None,
+):
+    """Return the PreferenceGame of SOURCE.
+
+    Parameters
+    ----------
+    source : str
+        A catalogue name, with parameters as in ``rps:n=5,strength=0.6``, or a file.
+    options : LoaderOptions
+    tau : float or None
+    reference : str or None
+        ``"uniform"``, a file of probabilities, or ``None`` for the game's own.
+    seed : int or None
+        For catalogue games that are drawn at random and name no seed themselves.
+    """
+    if is_catalogue_name(source):
+        from .. import games
+
+        game = games.get(source, defaults={"tau": tau, "seed": seed})
+    else:
+        game = open_data(source, options).game(**options.game_arguments())
+    changes = {} if tau is None else {"tau": tau}
+    if reference is not None:
+        from ..data import load_reference
+
+        changes["reference"] = None if reference == "uniform" else load_reference(reference, game.labels)
+    return game.replace(**changes) if changes else game

@@ -1,0 +1,11 @@
+"""Compiled execution of rules, with records that hold every run against the exact equilibrium."""
+
+from .check import Check, check_runs, runs_frame
+from .execute import run, run_many
+from .metrics import METRICS, Metric
+from .record import Run, record_steps
+from .stack import start_facts
+
+__all__ = [
+    "METRICS", "Check", "Metric", "Run", "check_runs", "record_steps", "run", "run_many", "runs_frame", "start_facts",
+]  # fmt: skip

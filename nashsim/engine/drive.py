@@ -1,0 +1,89 @@
+"""The two ways a rule is driven over a stack of games: the compiled kernel and the NumPy path."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+
+from ..game import PreferenceGame
+from ..rules import POLICY, REFERENCE, Rule
+from .readable import ReadableEngine
+from .table import slot_names, tabulate
+
+#: Stands for log 0 inside the kernel: finite, so that no weight turns it into NaN, and beyond any logit.
+_ABSENT = -1e300
+#: Longest stretch of a schedule held as a table.
+_SEGMENT = 1 << 15
+
+
+class CompiledDrive:
+    """A rule on a stack of games, from several starts, under the compiled kernel.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    rule : Rule
+    starts : ndarray, shape (seeds, contexts, actions)
+        log pi_0.
+    jobs : int
+        Threads over (seed, context).
+    """
+
+    def __init__(self, game: PreferenceGame, rule: Rule, starts: np.ndarray, jobs: int = 1):
+        self.game, self.rule, self.jobs = game, rule, jobs
+        names = slot_names(rule)
+        self._slot = names.index(POLICY)
+        self._logits = np.repeat(starts[:, :, None], len(names), axis=2)
+        self._logits[:, :, names.index(REFERENCE)] = game.log_reference
+        np.maximum(self._logits, _ABSENT, out=self._logits)
+        self._policies = np.exp(self._logits)
+        self._total = np.zeros_like(starts)
+        self._t = 0
+
+    def advance(self, t0: int, t1: int) -> None:
+        """Do the iterations ``t0 <= t < t1``."""
+        from .kernel import advance
+
+        problems = self._total.shape[0] * self._total.shape[1]
+        edges = np.linspace(0, problems, min(self.jobs, problems) + 1).astype(int)
+        state = (self.game.preference.dense(), self._logits, self._policies, self._total)
+        for a in range(t0, t1, _SEGMENT):
+            table = tabulate(self.rule, self.game.tau, a, min(a + _SEGMENT, t1))
+            arguments = (*state, table.base, table.opponent, table.eta, table.into, table.played)
+            if len(edges) == 2:
+                advance(*arguments, 0, problems)
+            else:
+                with ThreadPoolExecutor(len(edges) - 1) as pool:
+                    for future in [pool.submit(advance, *arguments, *span) for span in pairwise(edges)]:
+                        future.result()
+        self._t = t1
+
+    def state(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-policies and the average iterates, each of shape (seeds, contexts, actions)."""
+        logits = self._logits[:, :, self._slot]
+        log_policy = np.where(logits < 0.5 * _ABSENT, -np.inf, logits)
+        return log_policy, self._total / self._t if self._t else np.exp(log_policy)
+
+
+class ReadableDrive:
+    """The same under the NumPy path."""
+
+    def __init__(self, game: PreferenceGame, rule: Rule, starts: np.ndarray, jobs: int = 1):
+        self._engines = [ReadableEngine(game, rule, start) for start in starts]
+
+    def advance(self, t0: int, t1: int) -> None:
+        """Do the iterations ``t0 <= t < t1``."""
+        for engine in self._engines:
+            for _ in range(t0, t1):
+                engine.step()
+
+    def state(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-policies and the average iterates, each of shape (seeds, contexts, actions)."""
+        policies = np.stack([engine.policies[POLICY] for engine in self._engines])
+        return policies, np.stack([engine.average for engine in self._engines])
+
+
+#: The paths a run may take.
+DRIVES = {"compiled": CompiledDrive, "numpy": ReadableDrive}

@@ -1,0 +1,122 @@
+"""The compiled interpreter of rule tables.
+
+One kernel runs every rule: a stage forms its opponent, applies the skew matrix,
+adds the weighted logits and renormalises. Threads go over games and seeds only,
+so a result never depends on their number.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _margin(skew, probability, out):
+    """Write A pi. Only this sum may be reassociated: the softmax below needs exact ordering of nothing else."""
+    n = probability.shape[0]
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            total += skew[i, j] * probability[j]
+        out[i] = total
+
+
+@nb.njit(cache=True, nogil=True)
+def _mix(weights, logits, out):
+    """Write sum_k w_k logits[k]."""
+    n = out.shape[0]
+    for i in range(n):
+        out[i] = 0.0
+    for k in range(weights.shape[0]):
+        w = weights[k]
+        if w != 0.0:
+            for i in range(n):
+                out[i] += w * logits[k, i]
+
+
+@nb.njit(cache=True, nogil=True)
+def _normalise(logits, probability):
+    """Subtract log sum exp from the logits in place and write their probabilities."""
+    n = logits.shape[0]
+    top = logits[0]
+    for i in range(1, n):
+        if logits[i] > top:
+            top = logits[i]
+    total = 0.0
+    for i in range(n):
+        weight = math.exp(logits[i] - top)
+        probability[i] = weight
+        total += weight
+    shift = top + math.log(total)
+    for i in range(n):
+        logits[i] -= shift
+        probability[i] /= total
+
+
+@nb.njit(cache=True, nogil=True)
+def _pure(weights):
+    """Return the slot that carries the whole mixture, or -1."""
+    slot = -1
+    for k in range(weights.shape[0]):
+        if weights[k] != 0.0:
+            if slot >= 0 or weights[k] != 1.0:
+                return -1
+            slot = k
+    return slot
+
+
+@nb.njit(cache=True, nogil=True)
+def advance(skew, logits, probabilities, total, base, opponent, eta, into, played, first, last):
+    """Run the tabulated iterations on problems ``first <= i < last``, in place.
+
+    Parameters
+    ----------
+    skew : ndarray, shape (contexts, actions, actions)
+        A = P - 1/2, shared by all seeds.
+    logits, probabilities : ndarray, shape (seeds, contexts, slots, actions)
+        Every named policy, as normalised logits and as probabilities.
+    total : ndarray, shape (seeds, contexts, actions)
+        Running sum of the played policies.
+    base, opponent : ndarray, shape (iterations, stages, slots)
+    eta : ndarray, shape (iterations, stages)
+    into : ndarray of int, shape (stages,)
+    played : int
+    first, last : int
+        Range of the flattened (seed, context) index.
+    """
+    contexts = skew.shape[0]
+    n = skew.shape[1]
+    iterations, stages = eta.shape
+    mixture = np.empty(n)
+    mixed = np.empty(n)
+    margin = np.empty(n)
+    for problem in range(first, last):
+        seed = problem // contexts
+        context = problem % contexts
+        a = skew[context]
+        log_pi = logits[seed, context]
+        pi = probabilities[seed, context]
+        mean = total[seed, context]
+        for t in range(iterations):
+            for stage in range(stages):
+                if stage == stages - 1:
+                    for i in range(n):
+                        mean[i] += pi[played, i]
+                slot = _pure(opponent[t, stage])
+                if slot >= 0:
+                    _margin(a, pi[slot], margin)
+                else:
+                    _mix(opponent[t, stage], log_pi, mixture)
+                    _normalise(mixture, mixed)
+                    _margin(a, mixed, margin)
+                _mix(base[t, stage], log_pi, mixture)
+                step = eta[t, stage]
+                for i in range(n):
+                    mixture[i] += step * margin[i]
+                target = into[stage]
+                for i in range(n):
+                    log_pi[target, i] = mixture[i]
+                _normalise(log_pi[target], pi[target])

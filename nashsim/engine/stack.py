@@ -1,0 +1,104 @@
+"""Games of one size and tau side by side, and the policies they start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import NashsimError
+from ..game import PreferenceGame
+from ..logspace import kl, log_normalise
+from ..preferences import DensePreference
+from ..rules import Start
+
+
+class Stack:
+    """Games of the same size and tau as one game whose contexts are all of theirs.
+
+    Parameters
+    ----------
+    games : sequence of PreferenceGame
+    members : list of int
+        Which of ``games`` belong to this stack.
+
+    Attributes
+    ----------
+    game : PreferenceGame
+        The whole stack.
+    games : list of PreferenceGame
+    members : list of int
+    """
+
+    def __init__(self, games: Sequence[PreferenceGame], members: list[int]):
+        self.members = members
+        self.games = [games[i] for i in members]
+        self._edges = np.cumsum([0] + [g.contexts for g in self.games])
+        self.game = self.games[0]
+        if len(self.games) > 1:
+            skew = np.concatenate([g.preference.dense() for g in self.games])
+            log_reference = np.concatenate([g.log_reference for g in self.games])
+            self.game = PreferenceGame(DensePreference(skew), tau=self.game.tau, log_reference=log_reference)
+
+    def parts(self):
+        """Yield (index in the caller's list, game, slice of its contexts)."""
+        for i, (member, game) in enumerate(zip(self.members, self.games, strict=True)):
+            yield member, game, slice(self._edges[i], self._edges[i + 1])
+
+    def starts(self, start, seeds: Sequence[int]) -> np.ndarray:
+        """Return log pi_0, shape (seeds, contexts, actions); see ``first_policy``."""
+        return np.stack([np.concatenate([first_policy(g, start, seed) for g in self.games]) for seed in seeds])
+
+
+def stack_games(games: Sequence[PreferenceGame]) -> list[Stack]:
+    """Return the games grouped by number of actions and tau; games of many actions gain nothing and stay alone."""
+    groups: dict[tuple, list[int]] = {}
+    for i, game in enumerate(games):
+        alone = i if game.actions > 256 else None  # a stack would copy the matrices
+        groups.setdefault((game.actions, game.require_tau(), alone), []).append(i)
+    return [Stack(games, members) for members in groups.values()]
+
+
+def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
+    """Return log pi_0 on the reference's support.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    start : "reference", "uniform", "random" or array_like
+        "random" draws N(0, 1) logits; an array holds probabilities, shape
+        (actions,) or (contexts, actions).
+    seed : int
+        Of the random start, whatever other games run beside this one.
+
+    Returns
+    -------
+    ndarray, shape (contexts, actions)
+    """
+    shape = game.log_reference.shape
+    if not isinstance(start, str):
+        log_start = game.replace(reference=start).log_reference
+        if not np.array_equal(log_start > -np.inf, game.support):
+            raise NashsimError("start: the first policy must have mass exactly where the reference has")
+        return log_start
+    if start == "reference":
+        return game.log_reference
+    if start == "uniform":
+        logits = np.zeros(shape)
+    elif start == "random":
+        logits = np.random.default_rng(np.random.SeedSequence(seed)).normal(size=shape)
+    else:
+        raise NashsimError(f"start: 'reference', 'uniform', 'random' or probabilities are needed, found {start!r}")
+    return log_normalise(np.where(game.support, logits, -np.inf))
+
+
+def start_facts(game: PreferenceGame, log_start: np.ndarray, log_equilibrium: np.ndarray) -> Start:
+    """Return what a bound may know of a first policy: KL(pi* || pi_0) and max|log pi_0/mu|.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_start, log_equilibrium : ndarray, shape (contexts, actions)
+    """
+    ratio = np.abs(log_start[game.support] - game.log_reference[game.support]).max()
+    return Start(kl=float(game.weights @ kl(log_equilibrium, log_start)), log_ratio=float(ratio))

@@ -1,0 +1,71 @@
+"""A rule as numbers: the table that the compiled engine interprets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..rules import POLICY, REFERENCE, Rule
+
+
+@dataclass(frozen=True)
+class Table:
+    """The mirror steps of iterations t0..t1 as arrays over (iterations, stages, slots).
+
+    Attributes
+    ----------
+    base, opponent : ndarray, shape (iterations, stages, slots)
+        Weights of the two geometric mixtures.
+    eta : ndarray, shape (iterations, stages)
+        Forward steps.
+    into : ndarray of int, shape (stages,)
+        The slot that each stage writes.
+    played : int
+        The slot whose mean over iterations is the average iterate.
+    """
+
+    base: np.ndarray
+    opponent: np.ndarray
+    eta: np.ndarray
+    into: np.ndarray
+    played: int
+
+
+def slot_names(rule: Rule) -> tuple[str, ...]:
+    """Return the named policies of a rule: the trained policy, the reference, then the others it writes."""
+    written = [step.into for step in rule.steps(1.0, 0)]
+    return (POLICY, REFERENCE, *dict.fromkeys(name for name in written if name not in (POLICY, REFERENCE)))
+
+
+def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
+    """Return the table of iterations ``t0 <= t < t1``.
+
+    A constant rule is evaluated once and broadcast without copying.
+
+    Parameters
+    ----------
+    rule : Rule
+    tau : float
+    t0, t1 : int
+    """
+    names = slot_names(rule)
+    iterations = t1 - t0
+    steps = rule.steps(tau, t0 if rule.constant else np.arange(t0, t1))
+    rows = 1 if rule.constant else iterations
+
+    def weights(mixtures) -> np.ndarray:
+        array = np.zeros((rows, len(steps), len(names)))
+        for stage, mixture in enumerate(mixtures):
+            for name, weight in mixture.items():
+                array[:, stage, names.index(name)] = weight
+        return np.broadcast_to(array, (iterations, *array.shape[1:]))
+
+    eta = np.stack([np.broadcast_to(np.asarray(step.eta, dtype=float), rows) for step in steps], axis=1)
+    return Table(
+        base=weights([step.base for step in steps]),
+        opponent=weights([step.opponent for step in steps]),
+        eta=np.broadcast_to(eta, (iterations, len(steps))),
+        into=np.array([names.index(step.into) for step in steps]),
+        played=names.index(rule.played),
+    )

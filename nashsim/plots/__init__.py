@@ -1,0 +1,7 @@
+"""Figures from tidy frames; nothing here computes results."""
+
+from .experiment import Experiment, Finding
+from .simplex import draw_simplex, to_plane
+from .style import PALETTE, RULE_STYLE, rule_line, style
+
+__all__ = ["PALETTE", "RULE_STYLE", "Experiment", "Finding", "draw_simplex", "rule_line", "style", "to_plane"]
