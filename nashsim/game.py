@@ -239,4 +239,7 @@ def _check_distribution(log_values: np.ndarray, shape: tuple[int, int], what: st
     off = np.abs(totals - 1)
     if off.max() > SIMPLEX_TOLERANCE:
         raise NashsimError(f"{what}: probabilities must sum to 1, found a sum of {totals[off.argmax()]:.9g}")
-    return np.ascontiguousarray(np.broadcast_to(log_normalise(log_values), shape))
+    # What is normalised to rounding is kept as it is, so that a copy of a game has the same bits.
+    rounding = np.finfo(float).eps * (4 + shape[1])
+    values = np.where((off <= rounding)[:, None], log_values, log_normalise(log_values))
+    return np.ascontiguousarray(np.broadcast_to(values, shape))

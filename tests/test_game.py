@@ -45,6 +45,13 @@ def test_replace_keeps_the_rest_and_tiny_masses():
     np.testing.assert_allclose(game.replace(reference=None).reference, [[0.5, 0.5]])
 
 
+def test_a_copy_has_the_same_bits():
+    for seed in range(50):
+        game = random_game(seed, actions=7)
+        again = PreferenceGame(game.preference, log_reference=game.log_reference)
+        assert np.array_equal(again.log_reference, game.log_reference)
+
+
 def test_label_policy_is_a_series_or_a_frame():
     one = rock_paper_scissors()
     assert one.label_policy(one.log_reference).index.tolist() == ["rock", "paper", "scissors"]

@@ -138,11 +138,11 @@ def solve(
         "labels": list(game.labels),
         "tau": None if method == "lottery" else game.tau,
         "method": method,
-        "policy": policy_of(game, found.log_policy),
+        "policy": policy_of(found.to_series()),
         "residual": found.residual,
         "duality_gap": found.duality_gap,
         "value": found.value,
-        "unique": found.unique,
+        "unique": bool(all(found.unique)) if method == "lottery" else found.unique,
         "status": found.status,
     }
     if json:

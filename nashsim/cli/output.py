@@ -53,10 +53,9 @@ def print_policy(policy: dict[str, float], heading: str = "policy", most: int = 
     print_table("", ("action", heading, ""), rows, numbers=(heading,))
 
 
-def policy_of(game, log_policy) -> dict:
-    """Return {label: p}, or {context: {label: p}} for a stack of games."""
-    table = game.label_policy(log_policy)
-    return {str(k): row.to_dict() for k, row in table.iterrows()} if game.contexts > 1 else table.to_dict()
+def policy_of(table) -> dict:
+    """Return {label: p} of a Series, or {context: {label: p}} of a DataFrame with one row a context."""
+    return table.to_dict() if table.ndim == 1 else {str(k): row.to_dict() for k, row in table.iterrows()}
 
 
 def show_policy(policy: dict, heading: str) -> None:

@@ -24,7 +24,7 @@ def run_rule(game, rule: str, eta: float | None, queries: int, seed: int, start:
         "tau": game.tau,
         "eta": chosen.eta(game.tau) if chosen.constant else None,
         "queries": int(finished.queries[-1]),
-        "policy": policy_of(game, finished.log_policy),
+        "policy": policy_of(finished.policy),
         "duality_gap": finished.metrics["duality_gap"][-1],
         "kl_to_equilibrium": finished.metrics["kl_to_equilibrium"][-1],
         "exploitability": finished.metrics["exploitability"][-1],
@@ -40,7 +40,7 @@ def save_run(finished: Run, result: dict, out: str, source: str) -> None:
     """Write ``records.csv``, ``policy.csv`` and ``run.json`` (result, configuration, versions) into a folder."""
     folder = Path(out)
     write_frame(folder / "records.csv", finished.frame())
-    policy = finished.game.label_policy(finished.log_policy)
+    policy = finished.policy
     tidy = policy.rename_axis("action").reset_index() if policy.ndim == 1 else policy.stack().rename("probability").reset_index()
     write_frame(folder / "policy.csv", tidy)
     configuration = {"source": source, "rule": repr(finished.rule), "seed": finished.seed, "versions": versions()}

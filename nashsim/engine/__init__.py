@@ -4,8 +4,8 @@ from .check import Check, check_runs, runs_frame
 from .execute import run, run_many
 from .metrics import METRICS, Metric
 from .record import Run, record_steps
-from .stack import start_facts
+from .stack import first_policy, start_facts
 
 __all__ = [
-    "METRICS", "Check", "Metric", "Run", "check_runs", "record_steps", "run", "run_many", "runs_frame", "start_facts",
+    "METRICS", "Check", "Metric", "Run", "check_runs", "first_policy", "record_steps", "run", "run_many", "runs_frame", "start_facts",
 ]  # fmt: skip

@@ -51,7 +51,7 @@ def check_runs(runs: Sequence[Run]) -> list[Check]:
             witnesses[id(run.game)] = witness
     return [
         Check(
-            float(np.abs(np.exp(run.log_policy) - np.exp(witness.log_policy)).sum(axis=1).max()), witness.accuracy
+            float(np.abs(np.exp(run.log_policy) - np.exp(witness.log_policy)).sum(axis=1).max()), float(np.max(witness.accuracy))
         )
         for run in runs
         for witness in [witnesses[id(run.game)]]

@@ -1,7 +1,8 @@
 """Figures from tidy frames; nothing here computes results."""
 
+from .bands import bands
 from .experiment import Experiment, Finding
 from .simplex import draw_simplex, to_plane
 from .style import PALETTE, RULE_STYLE, rule_line, style
 
-__all__ = ["PALETTE", "RULE_STYLE", "Experiment", "Finding", "draw_simplex", "rule_line", "style", "to_plane"]
+__all__ = ["PALETTE", "RULE_STYLE", "Experiment", "Finding", "bands", "draw_simplex", "rule_line", "style", "to_plane"]

@@ -1,0 +1,94 @@
+"""How fast every rule reaches the exact equilibrium, against preference queries, with its theorem's bound."""
+
+import numpy as np
+import pandas as pd
+
+from nashsim import games
+from nashsim.engine import first_policy, run_many, runs_frame, start_facts
+from nashsim.plots import Experiment, Finding, bands, rule_line
+from nashsim.rules import RULES, get_rule
+from nashsim.theory import fit_linear_rate
+
+TAU = 0.1
+GAMES = ("rps", "tldr")
+TITLES = {"rps": "rock–paper–scissors", "tldr": "14 LLM policies (NLHF Table 1)"}
+
+
+def compute(quick: bool) -> pd.DataFrame:
+    """Run every rule from random starts on both games, hold each run against CVXPY, add the bounds."""
+    seeds = range(3 if quick else 20)
+    frames = []
+    for game in (games.get(name).replace(tau=TAU) for name in GAMES):
+        runs = run_many(
+            [game],
+            [rule() for rule in RULES],
+            queries=2_000 if quick else 100_000,
+            start="random",
+            seeds=seeds,
+            metrics=["kl_to_equilibrium", "duality_gap"],
+            jobs=2,
+        )
+        frames += [runs_frame(runs, check=True), bound_frame(runs)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def bound_frame(runs) -> pd.DataFrame:
+    """Return the proved bound on KL of each run as the metric ``kl_bound``."""
+    frames = []
+    for run in runs:
+        facts = start_facts(run.game, first_policy(run.game, "random", run.seed), run.log_equilibrium)
+        bound = run.rule.bound("kl_to_equilibrium", run.game.tau, run.step, facts)
+        columns = {"game": run.game.name, "rule": run.rule.name, "seed": run.seed, "step": run.step}
+        frames.append(pd.DataFrame({**columns, "queries": run.queries, "metric": "kl_bound", "value": bound}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def draw(frame: pd.DataFrame):
+    """Draw KL (with bounds) above the duality gap, one column a game."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 2, figsize=(7.4, 6.0), sharex=True, sharey="row", layout="constrained")
+    for column, game in enumerate(GAMES):
+        here = frame[(frame.game == game) & (frame.queries > 0)]
+        for rule in (rule.name for rule in RULES):
+            mine = here[here.rule == rule]
+            bands(axes[0, column], mine[mine.metric == "kl_to_equilibrium"], **rule_line(rule))
+            bands(axes[1, column], mine[mine.metric == "duality_gap"], **rule_line(rule))
+            bound = mine[mine.metric == "kl_bound"].groupby("queries").value.max()
+            line = {**rule_line(rule), "linestyle": ":", "linewidth": 1.0, "label": None}
+            axes[0, column].plot(bound.index, bound, **line)
+        axes[0, column].set_title(f"{TITLES[game]}, τ = {TAU:g}")
+        axes[1, column].set_xlabel("preference queries  P(· ≻ π)")
+    axes[0, 0].set(xscale="log", yscale="log", ylim=(1e-18, 1e4), ylabel="KL(π* ‖ π)  [nats]")
+    axes[1, 0].set(yscale="log", ylim=(1e-18, 1e1), ylabel="regularised duality gap")
+    dotted = plt.Line2D([], [], color="black", linestyle=":", linewidth=1.0, label="proved bound, same colour")
+    handles = [*axes[1, 0].get_legend_handles_labels()[0], dotted]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    seeds = frame.seed.nunique()
+    figure.supxlabel(f"Lines: median over {seeds} random starts; bands: their range.", fontsize=7.5, color="#555555")
+    return figure
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """Bounds never crossed; fitted linear rates beside the proved ones; distance to CVXPY."""
+    found = []
+    wide = frame.pivot_table(index=["game", "rule", "seed", "queries"], columns="metric", values="value")
+    ratio = (wide.kl_to_equilibrium / wide.kl_bound)[wide.kl_to_equilibrium > 1e-24].max()
+    found.append(Finding("largest KL / proved bound, all rules", f"{ratio:.3g}", "≤ 1", bool(ratio <= 1 + 1e-9)))
+    for game in GAMES:
+        for rule in ("omd", "nash-mp", "egpo"):
+            instance = get_rule(rule)
+            predicted = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
+            mine = wide.loc[(game, rule)].kl_to_equilibrium
+            rates = [fit_linear_rate(curve.index.get_level_values("queries"), curve) for _, curve in mine.groupby("seed")]
+            worst = min(rates)
+            found.append(
+                Finding(f"{game}: rate of {rule} per query", f"{worst:.4f}", f"≥ {predicted:.4f}", worst >= predicted)
+            )
+    return found
+
+
+EXPERIMENT = Experiment("convergence", __doc__, compute, draw, findings)
+
+if __name__ == "__main__":
+    EXPERIMENT.main()

@@ -1,0 +1,93 @@
+"""What ``nashsim reproduce`` does: find the figure scripts, run them side by side, gather what they show."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from ..errors import NashsimError, unknown_name
+from ..files import to_json, versions, write_text
+from .output import say
+
+
+def experiments_folder() -> Path:
+    """Return the folder of the figure scripts: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package.parent / "experiments", package / "_experiments"):
+        if (folder / "convergence.py").exists():
+            return folder
+    raise NashsimError("reproduce: the experiments folder is missing; install from a checkout or a wheel")
+
+
+def find_experiments() -> dict[str, Path]:
+    """Return the figure scripts by the name of their figure."""
+    return {
+        path.stem.replace("_", "-"): path
+        for path in sorted(experiments_folder().glob("*.py"))
+        if not path.stem.startswith(("_", "bench"))
+    }
+
+
+def load_experiment(path: Path):
+    """Return the ``EXPERIMENT`` that a script declares."""
+    spec = importlib.util.spec_from_file_location(f"nashsim_experiment_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.EXPERIMENT
+
+
+def draw_one(name: str, path: Path, out: str, quick: bool) -> dict:
+    """Draw one figure and return its name, seconds and findings."""
+    began = time.perf_counter()
+    findings = [asdict(finding) for finding in load_experiment(path).reproduce(out, quick)]
+    return {"figure": name, "seconds": time.perf_counter() - began, "findings": findings}
+
+
+def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, quiet: bool) -> list[dict]:
+    """Draw the named figures (all when none is named) and return one row a finding.
+
+    The longest figures start first; each runs in a process of its own, so the
+    files do not depend on ``jobs``. ``findings.json`` is left beside them.
+    """
+    from joblib import Parallel, delayed
+
+    known = find_experiments()
+    for name in names:
+        if name not in known:
+            raise unknown_name("figure", name, known)
+    if jobs < 1:
+        raise NashsimError(f"jobs: at least 1 is needed, found {jobs}")
+    chosen = {name: known[name] for name in (names or known)}
+    work = [delayed(draw_one)(name, path, out, quick) for name, path in chosen.items()]
+    results = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
+    drawn = {done["figure"]: done for done in _followed(results, len(work), quiet)}
+    rows = [{"figure": name, **finding} for name in chosen for finding in _renamed(drawn[name]["findings"])]
+    summary = {"quick": quick, "versions": versions(), "findings": rows}
+    write_text(Path(out) / "findings.json", to_json(summary, indent=2) + "\n")
+    if not quiet:
+        say(f"{len(chosen)} figures as PNG, PDF and CSV in {out}/")
+    return rows
+
+
+def _renamed(findings: list[dict]) -> list[dict]:
+    return [{"finding": f["what"], **{key: f[key] for key in ("measured", "expected", "holds")}} for f in findings]
+
+
+def _followed(results, total: int, quiet: bool):
+    """Yield results as they come, with a progress bar on a terminal and a line each elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("figures"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        for count, done in enumerate(results, 1):
+            bar.update(task, advance=1, description=f"drew {done['figure']}")
+            if not quiet and not console.is_terminal:
+                say(f"[{count}/{total}] {done['figure']}: {done['seconds']:.0f} s")
+            yield done

@@ -1,0 +1,35 @@
+"""Exact equilibria: Newton, CVXPY as the independent witness, the LP lottery; one certificate for all."""
+
+from .agreement import check_agreement
+from .certificate import (
+    Certificate,
+    best_response_distance,
+    certify,
+    duality_gap,
+    exploitability,
+    unregularised_gap,
+)
+from .lottery import Lottery, lottery
+from .newton import NewtonPoint, regularised_equilibrium, solve_newton
+from .result import Equilibrium
+from .solve import METHODS, solve
+from .witness import solve_cvxpy
+
+__all__ = [
+    "METHODS",
+    "Certificate",
+    "Equilibrium",
+    "Lottery",
+    "NewtonPoint",
+    "best_response_distance",
+    "certify",
+    "check_agreement",
+    "duality_gap",
+    "exploitability",
+    "lottery",
+    "regularised_equilibrium",
+    "solve",
+    "solve_cvxpy",
+    "solve_newton",
+    "unregularised_gap",
+]

@@ -1,0 +1,213 @@
+"""The one certificate: how far a policy is from the equilibrium, in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import NashsimError
+from ..game import SIMPLEX_TOLERANCE, PreferenceGame
+from ..logspace import kl
+from .products import accurate_log_best_response
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is proved about a policy: numbers that are all ideal at the equilibrium and only there.
+
+    Attributes
+    ----------
+    residual : float
+        max|pi - BR_tau(pi)|, the largest over contexts.
+    duality_gap : float
+        2 tau KL(pi || BR_tau(pi)), averaged over contexts by the game's weights.
+    exploitability : float
+        Half the duality gap.
+    value : float
+        min_pi' J_tau(pi, pi') = 1/2 - exploitability: what pi secures against any opponent.
+    """
+
+    residual: float
+    duality_gap: float
+    exploitability: float
+    value: float
+
+
+def exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+    """Return max_pi' J_tau(pi', pi) - 1/2 = tau KL(pi || BR_tau(pi)), one number a context.
+
+    THEORY section 0, exact gap [derived].
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : ndarray, shape (contexts, actions)
+        Normalised log-probabilities.
+
+    Returns
+    -------
+    ndarray, shape (contexts,)
+        ``inf`` where the policy has mass outside the reference's support.
+
+    Raises
+    ------
+    NashsimError
+        If the game has no tau.
+
+    Examples
+    --------
+    >>> game = PreferenceGame([[0.5, 0.9], [0.1, 0.5]], tau=0.5)
+    >>> exploitability(game, game.log_reference).round(6)
+    array([0.038977])
+    """
+    return game.require_tau() * _divergence(game, log_policy, game.log_best_response(log_policy))
+
+
+def duality_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+    """Return max_pi' J_tau(pi', pi) - min_pi' J_tau(pi, pi') = 2 tau KL(pi || BR_tau(pi)).
+
+    THEORY section 0, exact gap [derived]. Arguments, result and errors as for :func:`exploitability`.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : ndarray, shape (contexts, actions)
+
+    Returns
+    -------
+    ndarray, shape (contexts,)
+    """
+    return 2.0 * exploitability(game, log_policy)
+
+
+def unregularised_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+    """Return the duality gap at tau = 0, 2 max_y P(y ≻ pi) - 1, one number a context.
+
+    THEORY section 0, exact gap [derived]. The opponent may play every action: the reference and tau
+    take no part.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : ndarray, shape (contexts, actions)
+
+    Returns
+    -------
+    ndarray, shape (contexts,)
+
+    Examples
+    --------
+    >>> game = PreferenceGame([[0.5, 0.75], [0.25, 0.5]])
+    >>> unregularised_gap(game, np.log([[0.5, 0.5]]))
+    array([0.25])
+    """
+    return 2.0 * game.margin(log_policy).max(axis=-1)
+
+
+def best_response_distance(game: PreferenceGame, log_policy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return max_y |pi - BR_tau(pi)|(y) and KL(pi || BR_tau(pi)), each one number a context.
+
+    Both from the payoff to the last digit: at tau = 1e-3 the rounding of a plain product alone would
+    make a residual of 1e-13. pi* is the unique fixed point of BR_tau (THEORY section 0 [derived]).
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : ndarray, shape (contexts, actions)
+
+    Returns
+    -------
+    residual, divergence : ndarray, shape (contexts,)
+        The divergence is ``inf`` where the policy has mass outside the reference's support.
+
+    Raises
+    ------
+    NashsimError
+        If the game has no tau.
+    """
+    policy = np.exp(log_policy)
+    log_best = accurate_log_best_response(
+        game.preference.dense(), game.log_reference, game.require_tau(), policy
+    )
+    residual = np.abs(policy - np.exp(log_best)).max(axis=-1)
+    return residual, _divergence(game, log_policy, log_best)
+
+
+def _divergence(game: PreferenceGame, log_policy: np.ndarray, log_best: np.ndarray) -> np.ndarray:
+    outside = (log_policy > -np.inf) & ~game.support
+    if not outside.any():
+        return kl(log_policy, log_best)
+    return np.where(outside.any(axis=-1), np.inf, kl(np.where(outside, -np.inf, log_policy), log_best))
+
+
+def certify(game: PreferenceGame, log_policy: np.ndarray) -> Certificate:
+    """Return the certificate of a policy.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : array_like, shape (contexts, actions), or (actions,) for a game of one context
+        Normalised log-probabilities.
+
+    Raises
+    ------
+    NashsimError
+        If the game has no tau, or ``log_policy`` has another shape, NaN, or probabilities whose sum is not 1.
+
+    Examples
+    --------
+    >>> game = PreferenceGame([[0.5, 0.9], [0.1, 0.5]], tau=0.5)
+    >>> certificate = certify(game, game.log_reference)
+    >>> round(certificate.value, 6), round(certificate.residual, 6)
+    (0.461023, 0.189974)
+    """
+    return certificate_from(game, *best_response_distance(game, check_log_policy(game, log_policy)))
+
+
+def certificate_from(game: PreferenceGame, residual: np.ndarray, divergence: np.ndarray) -> Certificate:
+    """Return the certificate of what :func:`best_response_distance` measured.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    residual, divergence : ndarray, shape (contexts,)
+    """
+    gap = game.require_tau() * average(game, divergence)
+    return Certificate(
+        residual=float(residual.max()), duality_gap=2.0 * gap, exploitability=gap, value=0.5 - gap
+    )
+
+
+def average(game: PreferenceGame, values: np.ndarray) -> float:
+    """Return the mean over contexts by the game's weights; a context of weight 0 takes no part.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    values : ndarray, shape (contexts,)
+    """
+    present = game.weights > 0
+    return float(game.weights[present] @ values[present])
+
+
+def check_log_policy(game: PreferenceGame, log_policy, name: str = "log_policy") -> np.ndarray:
+    """Return log-probabilities as an array of shape (contexts, actions), or raise NashsimError.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : array_like, shape (contexts, actions), or (actions,) for a game of one context
+    name : str
+        The argument to name in the error.
+    """
+    array = np.array(log_policy, dtype=np.float64, ndmin=2)
+    if array.shape != (game.contexts, game.actions):
+        raise NashsimError(
+            f"{name}: (contexts, actions) = {(game.contexts, game.actions)} is needed, found {array.shape}"
+        )
+    totals = np.exp(array).sum(axis=1)
+    bad = totals[~(np.abs(totals - 1) <= SIMPLEX_TOLERANCE)]
+    if bad.size:
+        raise NashsimError(f"{name}: exp({name}) must sum to 1 in every context, found a sum of {bad[0]:.9g}")
+    return array

@@ -1,0 +1,118 @@
+"""The maximal lottery: the symmetric Nash equilibrium of the unregularised game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..game import PreferenceGame
+from .certificate import average
+from .skew import symmetric_equilibrium
+
+
+@dataclass(frozen=True, eq=False)
+class Lottery:
+    """The maximal lottery of a game, with what proves it.
+
+    Attributes
+    ----------
+    game : PreferenceGame
+    policy : ndarray, shape (contexts, actions)
+        Probabilities, exactly 0 off the support.
+    unique : tuple of bool
+        One a context: whether no other policy is optimal.
+    duality_gap : float
+        2 max_y P(y ≻ pi) - 1, averaged over contexts by the game's weights.
+    residual : float
+        max_y P(y ≻ pi) - 1/2, the largest over contexts: what any action gains against the lottery.
+    value : float
+        min_y P(pi ≻ y) averaged over contexts; 1/2 at an optimal policy.
+    status : str
+        A sentence: whether the lottery is unique and, if not, which one this is.
+    method : str
+    """
+
+    game: PreferenceGame
+    policy: np.ndarray
+    unique: tuple[bool, ...]
+    duality_gap: float
+    residual: float
+    value: float
+    status: str
+    method: str = "lottery"
+
+    @property
+    def log_policy(self) -> np.ndarray:
+        """Log-probabilities, -inf off the support; shape (contexts, actions)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.policy)
+
+    def to_series(self):
+        """Return the policy by label: a Series, or a DataFrame with one row a context."""
+        return self.game.label_policy(self.log_policy)
+
+
+def lottery(game: PreferenceGame) -> Lottery:
+    """Return the maximal lottery, p >= 0 with sum p = 1 and (P - 1/2) p <= 0, and decide its uniqueness.
+
+    No action is preferred to it with probability above 1/2. Tau and the reference take no part: it is
+    the equilibrium of the unregularised game over all actions. Where several policies are optimal the
+    one of least Euclidean norm is returned.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+
+    Returns
+    -------
+    Lottery
+
+    Raises
+    ------
+    ConvergenceError
+        If the linear programme fails or its answer cannot be confirmed to rounding.
+
+    Notes
+    -----
+    By linear programming (HiGHS), then to rounding from the constraints that are tight; uniqueness by
+    strict complementarity, Goldman and Tucker (1956) [recalled]. COMAL's game, arXiv 2410.23223 [paper]:
+
+    Examples
+    --------
+    >>> game = PreferenceGame([[0.5, 0.1, 0.8], [0.9, 0.5, 0.1], [0.2, 0.9, 0.5]], labels=["a", "b", "c"])
+    >>> result = lottery(game)
+    >>> (11 * result.policy).round(9), result.unique
+    (array([[4., 3., 4.]]), (True,))
+    """
+    solved = [symmetric_equilibrium(skew) for skew in game.preference.dense()]
+    policy = np.stack([p for p, _ in solved])
+    unique = tuple(one for _, one in solved)
+    gains = np.maximum(game.preference.margin(policy).max(axis=1), 0.0)
+    gain = average(game, gains)
+    return Lottery(
+        game=game,
+        policy=policy,
+        unique=unique,
+        duality_gap=2.0 * gain,
+        residual=float(gains.max()),
+        value=0.5 - gain,
+        status=_status(game, unique),
+    )
+
+
+def _status(game: PreferenceGame, unique: tuple[bool, ...]) -> str:
+    several = unique.count(False)
+    where = f" in {several} of {game.contexts} contexts" if game.contexts > 1 else ""
+    status = "The maximal lottery is unique and exact to rounding."
+    if several:
+        status = (
+            f"Several maximal lotteries exist{where}; this is the one of least Euclidean norm, which treats"
+            " duplicate actions alike."
+        )
+    if not game.support.all():
+        status += (
+            " It is over all actions, also those of reference mass 0; take them out of the preference"
+            " to leave them out."
+        )
+    return status

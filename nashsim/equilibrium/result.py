@@ -1,0 +1,87 @@
+"""What a regularised solver returns: the equilibrium, its certificate, and a sentence about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..game import PreferenceGame
+from .certificate import Certificate
+
+
+@dataclass(frozen=True, eq=False)
+class Equilibrium:
+    """The equilibrium pi* of the regularised game, as one solver found it.
+
+    Attributes
+    ----------
+    game : PreferenceGame
+    log_policy : ndarray, shape (contexts, actions)
+        Log-probabilities, -inf where the reference has no mass.
+    method : str
+    certificate : Certificate
+    accuracy : ndarray, shape (contexts,)
+        Certified bound on |pi - pi*|_1, by the solver's own means.
+    iterations : int
+        Linear systems solved (newton) or solver iterations (cvxpy), over all contexts.
+    status : str
+        A sentence: that all is well, or what to do.
+    unique : bool
+        Always true: KL makes the regularised equilibrium unique.
+    """
+
+    game: PreferenceGame
+    log_policy: np.ndarray
+    method: str
+    certificate: Certificate
+    accuracy: np.ndarray
+    iterations: int
+    status: str
+    unique: bool = True
+
+    @property
+    def policy(self):
+        """The policy by label: a Series, or a DataFrame with one row a context."""
+        return self.to_series()
+
+    @property
+    def residual(self) -> float:
+        """max|pi - BR_tau(pi)|, the largest over contexts."""
+        return self.certificate.residual
+
+    @property
+    def duality_gap(self) -> float:
+        """2 tau KL(pi || BR_tau(pi)), averaged over contexts."""
+        return self.certificate.duality_gap
+
+    @property
+    def value(self) -> float:
+        """min_pi' J_tau(pi, pi'), averaged over contexts; 1/2 at the equilibrium."""
+        return self.certificate.value
+
+    def to_series(self):
+        """Return the policy by label: a Series, or a DataFrame with one row a context."""
+        return self.game.label_policy(self.log_policy)
+
+    def __repr__(self) -> str:
+        return f"Equilibrium({self.game!r}, method={self.method!r}, residual={self.residual:.2g})"
+
+
+def support_note(game: PreferenceGame) -> str:
+    """Return the sentence on actions that the reference leaves without mass, or nothing.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    """
+    missing = ~game.support
+    if not missing.any():
+        return ""
+    everywhere = np.flatnonzero(missing.all(axis=0))
+    names = ", ".join(game.labels[i] for i in everywhere[:5]) + (", ..." if len(everywhere) > 5 else "")
+    which = f" ({names})" if names else ""
+    return (
+        f" The reference has mass 0 on {int(missing.any(axis=0).sum())} of {game.actions} actions{which};"
+        " they are left out, as KL keeps every policy off them. Give them mass to let them in."
+    )

@@ -1,0 +1,178 @@
+"""Symmetric equilibria of a skew matrix game: one vertex, the maximal support, the point of least norm.
+
+The optimal policies {p >= 0, sum p = 1, A p <= 0} of A = -A^T form a polytope. Its vertices come from a
+linear programme; whether it is a single point is decided by strict complementarity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ConvergenceError
+
+# All of these are relative to max|A|. LP vertices are read off at one of the first, polished, and held
+# to the second, far above rounding (1e-16 n) and far below any of the first; what is below the third
+# after polishing counts as zero, in a slack and in a singular value alike.
+_READING_TOLERANCES = (1e-7, 1e-9, 1e-11)
+_FEASIBLE = 1e-13
+_ZERO = 1e-11
+_LP_TOLERANCE = 1e-10
+# Above this many actions HiGHS' interior point with crossover overtakes its simplex.
+_LARGE = 200
+
+
+def symmetric_equilibrium(skew: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return the optimal policy of a skew game and whether it is the only one.
+
+    Where it is not, the policy is the optimal one of least Euclidean norm: the same whatever the
+    actions' order, and equal on duplicate actions.
+
+    By Goldman and Tucker, "Theory of linear programming" (1956), a skew game has an optimal p with
+    p_j > 0 or (A p)_j < 0 for every j [recalled]; S = {j : p_j > 0} is then the largest support, every
+    optimal q has A_SS q_S = 0, and as p is interior to these constraints it is the only
+    solution exactly where the null space of A_SS is a line [derived].
+
+    Parameters
+    ----------
+    skew : ndarray, shape (actions, actions)
+        A = P - 1/2.
+
+    Returns
+    -------
+    policy : ndarray, shape (actions,)
+        Probabilities, exactly 0 off the support.
+    unique : bool
+
+    Raises
+    ------
+    ConvergenceError
+        If the linear programme fails or its answer cannot be confirmed to rounding.
+
+    Examples
+    --------
+    >>> policy, unique = symmetric_equilibrium(np.array([[0, -0.4, 0.3], [0.4, 0, -0.4], [-0.3, 0.4, 0]]))
+    >>> (11 * policy).round(9), unique
+    (array([4., 3., 4.]), True)
+    """
+    actions = len(skew)
+    scale = np.abs(skew).max()
+    if scale == 0.0:
+        return np.full(actions, 1.0 / actions), actions == 1
+    skew = skew / scale
+    policy = _vertex(skew)
+    support = _maximal_support(skew, policy)
+    if support.sum() == (policy > 0).sum() and _null_space(skew[np.ix_(support, support)]).shape[1] == 1:
+        return policy, True
+    return _least_norm(skew, support), False
+
+
+def _vertex(skew: np.ndarray) -> np.ndarray:
+    """A vertex of the optimal polytope, by LP and then to rounding from the constraints tight at it."""
+    actions = len(skew)
+    rough = _solve_lp(
+        np.zeros(actions), A_ub=skew, b_ub=np.zeros(actions), A_eq=np.ones((1, actions)), b_eq=[1.0]
+    )
+    slack = -skew @ rough
+    for tolerance in _READING_TOLERANCES:
+        played, tight = rough > tolerance, slack < tolerance
+        policy = np.zeros(actions)
+        null = _null_space(skew[np.ix_(tight, played)])
+        policy[played] = null @ (null.T @ rough[played])
+        if policy.sum() > 0.5:
+            policy /= policy.sum()
+            if (policy[played] > 0).all() and _is_optimal(skew, policy):
+                return policy
+    raise ConvergenceError(
+        f"lottery: the LP's vertex misses A p <= 0 by {max(-slack.min(), 0.0):.3g} and could not"
+        " be polished to rounding; margins differ too much in size: round or rescale the smallest ones"
+    )
+
+
+def _maximal_support(skew: np.ndarray, vertex: np.ndarray) -> np.ndarray:
+    """Which actions any optimal policy plays, from one optimal vertex.
+
+    An optimal q has q_j = 0 wherever the vertex has slack, and no slack wherever it has mass. Only the
+    actions Z with neither are open: Goldman-Tucker makes q_j - (A q)_j >= 1 on Z solvable in the cone of
+    optimal policies, and the side that is positive decides.
+    """
+    slack = -skew @ vertex
+    played = vertex > 0
+    candidates = played | (slack < _ZERO)
+    is_open = candidates & ~played
+    if not is_open.any():
+        return played
+    among = np.flatnonzero(candidates)
+    columns = skew[:, among]
+    choose = np.flatnonzero(is_open)
+    wanted = columns[choose] - (among == choose[:, None])
+    cone = _solve_lp(
+        np.ones(len(among)),
+        A_ub=np.concatenate([columns[~played], wanted]),
+        b_ub=np.concatenate([np.zeros((~played).sum()), -np.ones(len(choose))]),
+        A_eq=columns[played],
+        b_eq=np.zeros(played.sum()),
+    )
+    support = played.copy()
+    support[among] |= cone > np.maximum(-columns[among] @ cone, 0.5 * is_open[among])
+    return support
+
+
+def _least_norm(skew: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """The optimal policy of least Euclidean norm, by least-distance programming in the null space of A_SS.
+
+    Lawson and Hanson, "Solving Least Squares Problems" (1974), chapter 23: min |z| s.t. G z >= h is a
+    non-negative least squares problem, whose active set then gives z to rounding.
+    """
+    from scipy.optimize import nnls
+
+    null = _null_space(skew[np.ix_(support, support)])
+    totals = null.sum(axis=0)
+    centre = null @ totals / (totals @ totals)
+    across = null @ _null_space(totals[None, :])
+    rows = np.concatenate([np.eye(support.sum()), -skew[np.ix_(~support, support)]])
+    G, h = rows @ across, -rows @ centre
+    chosen = centre
+    if (h > _FEASIBLE).any():
+        dual, _ = nnls(np.vstack([G.T, h]), np.append(np.zeros(G.shape[1]), 1.0))
+        active = dual > 0
+        chosen = centre + across @ (np.linalg.pinv(G[active], rcond=_ZERO) @ h[active])
+    policy = np.zeros(len(skew))
+    policy[support] = np.where(chosen > _FEASIBLE, chosen, 0.0)
+    policy /= policy.sum()
+    if not _is_optimal(skew, policy):
+        raise ConvergenceError(
+            "lottery: the game has several maximal lotteries, and the one of least norm misses A p <= 0 by"
+            f" {(skew @ policy).max():.3g} of the largest margin; round or rescale its smallest margins"
+        )
+    return policy
+
+
+def _is_optimal(skew: np.ndarray, policy: np.ndarray) -> bool:
+    return bool((skew @ policy).max() <= _FEASIBLE * max(1.0, len(skew) / 100))
+
+
+def _null_space(matrix: np.ndarray) -> np.ndarray:
+    """Orthonormal columns spanning the null space, shape (columns, dimension)."""
+    _, singular, rows = np.linalg.svd(matrix, full_matrices=True)
+    return rows[(singular > _ZERO).sum() :].T
+
+
+def _solve_lp(cost: np.ndarray, **constraints) -> np.ndarray:
+    from scipy.optimize import linprog
+
+    tried = []
+    methods = ("highs-ds", "highs-ipm") if len(cost) <= _LARGE else ("highs-ipm", "highs-ds")
+    for method in methods:
+        result = linprog(
+            cost,
+            method=method,
+            options={
+                "primal_feasibility_tolerance": _LP_TOLERANCE,
+                "dual_feasibility_tolerance": _LP_TOLERANCE,
+            },
+            **constraints,
+        )
+        if result.status == 0:
+            return result.x
+        tried.append(f"{method}: {result.message}")
+    raise ConvergenceError(f"lottery: no linear programming method of HiGHS succeeded ({'; '.join(tried)})")
