@@ -5,7 +5,7 @@ import pandas as pd
 
 from nashsim import games
 from nashsim.engine import run_many, runs_frame
-from nashsim.plots import Experiment, Finding, bands, rule_line
+from nashsim.plots import Experiment, Finding, bands, legend_below, rule_line
 from nashsim.rules import get_rule
 from nashsim.theory import fit_linear_rate
 
@@ -54,9 +54,8 @@ def draw(frame: pd.DataFrame):
         right.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
     right.set(xscale="log", yscale="log", xlabel="number of actions n", ylabel="rate of KL  [nats per query]")
     right.set_title("dotted: proved rates")
-    right.legend(loc="center left", bbox_to_anchor=(0, 0.42))
-    figure.supxlabel("Lines: median over random bilinear games (10; 3 from n = 1000); bands: their range.",
-                     fontsize=7.5, color="#555555")  # fmt: skip
+    note = "Lines: median over random bilinear games of rank 4 (10; 3 from n = 1000), random starts; bands: their range."
+    legend_below(figure, right.get_legend_handles_labels()[0], note)
     return figure
 
 

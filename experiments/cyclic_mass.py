@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from nashsim import StepSizeWarning, games
-from nashsim.data import cyclic_mass
+from nashsim.data import hodge
 from nashsim.engine import run_many, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, bands, rule_line
+from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below, rule_line
 from nashsim.rules import OMD, get_rule
 from nashsim.theory import fit_linear_rate
 
@@ -29,7 +29,7 @@ def compute(quick: bool) -> pd.DataFrame:
 def at_dial(dial: float, seeds: range) -> pd.DataFrame:
     """Return rates of the proved rules and gaps of the LLM-style step on the games of one dial setting."""
     family = [games.get(f"dial:n={ACTIONS},dial={dial},seed={k}").replace(tau=TAU, name=f"dial-{k}") for k in seeds]
-    common = {"seed": seeds, "mass": [cyclic_mass(game.probabilities[0]) for game in family]}
+    common = {"seed": seeds, "mass": [hodge(game.probabilities[0]).cyclic_mass for game in family]}
     frames = []
     for rule, queries in RULES.items():
         runs = run_many(family, rule, queries=queries, start="random", record=10, metrics=["kl_to_equilibrium"], jobs=2)
@@ -63,13 +63,13 @@ def draw(frame: pd.DataFrame):
         left.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
     left.set(yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel="rate of KL(π* ‖ π)  [nats per query]")
     left.set_title(f"proved steps, τ = {TAU:g} (dotted: proved rates)")
-    left.legend(loc="center right", bbox_to_anchor=(1, 0.45))
     gaps = frame[frame.metric == "gap"].assign(value=lambda f: f.value.clip(lower=1e-18))
     bands(right, gaps, x="mass", marker="o", markersize=3, color=PALETTE["vermilion"])
     right.set(yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel=f"duality gap after {LLM_QUERIES} queries")
     right.set_title("one call with η = 1/(3τ), the LLM ratio")
-    figure.supxlabel(f"Lines: median over {frame.seed.nunique()} random games, n = {ACTIONS}, random starts; bands: range.",
-                     fontsize=7.5, color="#555555")  # fmt: skip
+    count = int(rates.seed.nunique())
+    note = f"Lines: median over {count} random games, n = {ACTIONS}, random starts; bands: their range."
+    legend_below(figure, left.get_legend_handles_labels()[0], note)
     return figure
 
 

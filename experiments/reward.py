@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from nashsim import PreferenceGame, games
-from nashsim.data import fit_bradley_terry
+from nashsim.data import fit_strengths
 from nashsim.equilibrium import check_agreement, lottery, solve_cvxpy, solve_newton
-from nashsim.plots import PALETTE, Experiment, Finding
+from nashsim.plots import PALETTE, Experiment, Finding, legend_below
 
 TAU = 0.2
 COLOURS = ("blue", "orange", "green")
@@ -21,8 +21,7 @@ def sampling(x: float) -> np.ndarray:
 
 def fitted_rewards(game: PreferenceGame, pi: np.ndarray) -> np.ndarray:
     """Return the Bradley-Terry rewards fitted on y, y' ~ pi, centred (NLHF, Proposition 2)."""
-    rewards = fit_bradley_terry(game.probabilities[0], np.outer(pi, pi))
-    return rewards - rewards.mean()
+    return fit_strengths(game.probabilities[0] * np.outer(pi, pi))
 
 
 def optimal_policy(game: PreferenceGame, rewards: np.ndarray) -> np.ndarray:
@@ -97,7 +96,7 @@ def draw(frame: pd.DataFrame):
         plt.Line2D([], [], color="black", linestyle="--", label="reward optimum"),
         plt.Line2D([], [], color="black", linestyle=":", label="fit on a Bradley–Terry game"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6)
+    legend_below(figure, handles, columns=6)
     return figure
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from nashsim import StepSizeWarning, games
 from nashsim.engine import run, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, draw_simplex, to_plane
+from nashsim.plots import PALETTE, Experiment, Finding, draw_simplex, legend_below, to_plane
 from nashsim.rules import EGPO, OMD, NashMD
 
 TAU = 0.05
@@ -67,9 +67,7 @@ def draw(frame: pd.DataFrame):
         plt.Line2D([], [], marker=m, color="none", markerfacecolor=c, markeredgecolor="black" if m == "*" else c,
                    markersize=10 if m == "*" else 5, label=text) for m, c, text in marks
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
-    figure.supxlabel("Two starts, one colour map each; colour runs from dark (first step) to light (last).",
-                     fontsize=7.5, color="#555555")  # fmt: skip
+    legend_below(figure, handles, "Two starts, one colour map each; colour runs from dark (first step) to light (last).")
     figure.suptitle(f"Rock–paper–scissors, τ = {TAU:g}, reference (0.5, 0.3, 0.2)", fontsize=10)
     return figure
 

@@ -29,6 +29,21 @@ Reference = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        print(f"nashsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Exact preference games, and algorithms that are held against them."""
+
+
 def whole_number(text: str) -> int:
     """Return an int from text such as 10000, 1e4 or 1_000."""
     try:
@@ -51,13 +66,16 @@ def games(json: Json = False) -> None:
     listed = [entry.describe() for entry in entries()]
     if json:
         return print_json(listed)
-    rows = [(e["name"], e["summary"], e["known_text"], e["source"]) for e in listed]
-    print_table("Games", ("name", "game", "known answer", "source"), rows)
+    for game in listed:
+        parameters = ", ".join(f"{key}={value}" for key, value in game["parameters"].items())
+        facts = {"  known": game["known"], "  parameters": parameters, "  source": game["source"]}
+        print_facts({game["name"]: game["summary"], **{name: text for name, text in facts.items() if text}})
+        print()
 
 
 @app.command()
 def rules(json: Json = False) -> None:
-    """List the rules: update, step-size condition, theorem and source.
+    """List the rules: update, step size, theorem, source.
 
     Example: nashsim rules
     """
@@ -90,7 +108,7 @@ def rules(json: Json = False) -> None:
 @app.command()
 @with_loader_options
 def inspect(source: Source, options: LoaderOptions, json: Json = False) -> None:
-    """Say what is inside a game: coverage, Condorcet winner, Smith set, cycles, maximal lottery.
+    """Say what is inside a game: cycles, winners, lottery.
 
     Examples: nashsim inspect tldr;  nashsim inspect battles.csv --ties half --missing bradley-terry
     """
@@ -175,7 +193,7 @@ def run(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a rule on a game and hold it against the exact equilibrium.
+    """Run a rule and hold it against the exact equilibrium.
 
     Examples: nashsim run rps --rule nash-md --tau 0.1;  nashsim run tldr --rule egpo --tau 0.05 --check
     """
@@ -200,7 +218,7 @@ def reproduce(
     jobs: Annotated[int, typer.Option(help="Figures drawn at once; the files are the same.", metavar="N")] = 2,
     json: Json = False,
 ) -> None:
-    """Draw the figures: each as PNG and PDF, with the CSV it was drawn from.
+    """Draw the figures: PNG, PDF and CSV.
 
     Examples: nashsim reproduce;  nashsim reproduce convergence threshold --quick --out /tmp/figures
     """

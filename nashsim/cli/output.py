@@ -36,7 +36,7 @@ def print_facts(facts: dict[str, object]) -> None:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
+    table.add_column(style="bold", min_width=14)
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name, Text(str(value)))

@@ -69,7 +69,7 @@ class Experiment:
         out = Path(out)
         table = out / f"{self.name}.csv"
         write_frame(table, self.compute(quick))
-        frame = pd.read_csv(table, float_precision="round_trip")
+        frame = pd.read_csv(table)
         with style():
             figure = self.draw(frame)
             for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):

@@ -1,0 +1,74 @@
+"""Real preferences, bundled as CSV with their source in the first lines."""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+
+import numpy as np
+
+from ..game import PreferenceGame
+
+
+def read_table(name: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the labels and the matrix of a bundled table; lines that begin with ``#`` give its source.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    labels : tuple of str
+    matrix : ndarray, shape (actions, actions)
+    """
+    text = (files(__package__) / "tables" / f"{name}.csv").read_text(encoding="utf-8")
+    header, *rows = csv.reader(line for line in text.splitlines() if not line.startswith("#"))
+    return tuple(header[1:]), np.array([[float(cell) for cell in row[1:]] for row in rows])
+
+
+def tldr() -> PreferenceGame:
+    """Preferences between 14 LLM policies on TL;DR summarisation, judged by PaLM 2.
+
+    NLHF, arXiv 2312.00886, Table 1 [paper]; the entries satisfy P + P^T = 1 as printed. MD1 is the
+    Condorcet winner.
+
+    Examples
+    --------
+    >>> tldr().labels[:4]
+    ('SFT', 'RLHF', 'SP', 'MD1')
+    """
+    labels, probabilities = read_table("tldr")
+    return PreferenceGame(probabilities, labels=labels, name="tldr")
+
+
+def glasgow() -> PreferenceGame:
+    """The Condorcet cycle of the election in Glasgow Govan ward, 2007.
+
+    P = wins/(wins + losses) over ballots that separate the pair. PrefLib 00008-00000009.
+
+    Examples
+    --------
+    >>> glasgow().labels
+    ('Dornan', 'Flanagan', 'Hunter')
+    """
+    return _from_counts("glasgow")
+
+
+def minneapolis() -> PreferenceGame:
+    """The Condorcet cycle of the election in Minneapolis ward 2, 2021.
+
+    P = wins/(wins + losses) over ballots that separate the pair.
+
+    Examples
+    --------
+    >>> minneapolis().labels
+    ('Worlobah', 'Arab', 'Gordon')
+    """
+    return _from_counts("minneapolis")
+
+
+def _from_counts(name: str) -> PreferenceGame:
+    labels, wins = read_table(name)
+    total = wins + wins.T + np.eye(len(wins))
+    return PreferenceGame(0.5 + 0.5 * (wins - wins.T) / total, labels=labels, name=name)

@@ -1,0 +1,66 @@
+"""Every figure script runs, alone and through the command line, and its findings hold."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nashsim.cli import call
+from nashsim.cli.reproducing import find_experiments, load_experiment
+
+NAMES = (
+    "actions",
+    "convergence",
+    "cyclic-mass",
+    "rate-tau",
+    "reward",
+    "simplex",
+    "threshold",
+)
+
+
+def test_all_figures_are_found_under_their_names():
+    found = find_experiments()
+    assert set(found) == set(NAMES)
+    for name, path in found.items():
+        assert load_experiment(path).name == name
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    out = tmp_path_factory.mktemp("figures")
+    assert call(["reproduce", "--quick", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figure(drawn, name):
+    for suffix in (".png", ".pdf", ".csv"):
+        assert (drawn / f"{name}{suffix}").stat().st_size > 500
+    findings = [f for f in json.loads((drawn / "findings.json").read_text())["findings"] if f["figure"] == name]
+    assert findings
+    for finding in findings:
+        assert finding["holds"], finding
+
+
+def test_every_curve_was_held_against_cvxpy(drawn):
+    import pandas as pd
+
+    for name in NAMES:
+        frame = pd.read_csv(drawn / f"{name}.csv")
+        distances = frame[frame.metric == "cvxpy_distance"].value
+        assert len(distances) and distances.notna().all(), name
+
+
+def test_a_script_runs_alone(tmp_path):
+    path = find_experiments()["simplex"]
+    done = subprocess.run([sys.executable, path, "--quick", "--out", tmp_path], capture_output=True, text=True, check=True)
+    assert "holds" in done.stdout and (tmp_path / "simplex.pdf").exists()
+
+
+def test_the_same_files_for_any_number_of_jobs(tmp_path):
+    for jobs in (1, 2):
+        assert call(["reproduce", "simplex", "reward", "--quick", "--out", str(tmp_path / str(jobs)), "--jobs", str(jobs), "--json"]) == 0
+    for name in ("simplex.csv", "simplex.png", "reward.csv", "reward.png"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
