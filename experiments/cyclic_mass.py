@@ -12,9 +12,9 @@ from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below, rul
 from nashsim.rules import OMD, get_rule
 from nashsim.theory import fit_linear_rate
 
-TAU = 0.05
+TAU = 0.02
 ACTIONS = 9
-RULES = {"omd": 4000, "nash-mp": 700, "egpo": 700}
+RULES = {"omd": 25_000, "nash-mp": 1700, "egpo": 1700}
 #: eta_I = 3 tau, the ratio of the published recipes for language models.
 LLM_STEP = OMD(step=1 / (3 * TAU))
 LLM_QUERIES = 3000
@@ -29,46 +29,49 @@ def compute(quick: bool) -> pd.DataFrame:
 def at_dial(dial: float, seeds: range) -> pd.DataFrame:
     """Return rates of the proved rules and gaps of the LLM-style step on the games of one dial setting."""
     family = [games.get(f"dial:n={ACTIONS},dial={dial},seed={k}").replace(tau=TAU, name=f"dial-{k}") for k in seeds]
-    common = {"seed": seeds, "mass": [hodge(game.probabilities[0]).cyclic_mass for game in family]}
-    frames = []
-    for rule, queries in RULES.items():
-        runs = run_many(family, rule, queries=queries, start="random", record=10, metrics=["kl_to_equilibrium"], jobs=2)
-        rates = [fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"]) for r in runs]
-        checked = runs_frame(runs, check=True)
-        frames += [
-            pd.DataFrame({"rule": rule, "metric": "rate", "value": rates, **common}),
-            checked[checked.metric.str.startswith("cvxpy")],
-        ]
+    mass = {game.name: hodge(game.probabilities[0]).cyclic_mass for game in family}
+    runs = [
+        run
+        for rule, queries in RULES.items()
+        for run in run_many(family, rule, queries=queries, start="random", record=queries // 200, metrics=["kl_to_equilibrium"], jobs=2)
+    ]
+    rows = [(r.game.name, r.rule.name, "rate", fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"])) for r in runs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StepSizeWarning)  # far outside the condition, on purpose
-        runs = run_many(family, LLM_STEP, queries=LLM_QUERIES, start="random", record=[LLM_QUERIES],
-                        metrics=["duality_gap"], jobs=2)  # fmt: skip
-    gaps = [r.metrics["duality_gap"][-1] for r in runs]
-    frames.append(pd.DataFrame({"rule": "llm", "metric": "gap", "value": gaps, **common}))
-    return pd.concat(frames, ignore_index=True).assign(dial=dial)
+        beyond = run_many(family, LLM_STEP, queries=LLM_QUERIES, start="random", record=[LLM_QUERIES],
+                          metrics=["duality_gap"], jobs=2)  # fmt: skip
+    rows += [(r.game.name, "omd, η = 1/(3τ)", "gap", r.metrics["duality_gap"][-1]) for r in beyond]
+    checked = runs_frame([*runs, *beyond], check=True)
+    columns = ["game", "rule", "metric", "value"]
+    found = pd.concat([pd.DataFrame(rows, columns=columns), checked[checked.metric.str.startswith("cvxpy")][columns]])
+    return found.assign(dial=dial, mass=found.game.map(mass))
 
 
 def draw(frame: pd.DataFrame):
     """Draw rates, and the gap the LLM-style step is left with, against the cyclic mass."""
     import matplotlib.pyplot as plt
 
-    frame = frame.assign(mass=frame.groupby("dial").mass.transform("median"))
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3), layout="constrained")
     rates = frame[frame.metric == "rate"]
     for rule in RULES:
         line = rule_line(rule)
-        bands(left, rates[rates.rule == rule], x="mass", marker="o", markersize=3, **line)
+        mine = rates[rates.rule == rule]
+        bands(left, mine.assign(mass=mine.groupby("dial").mass.transform("median")), x="mass", marker="o", markersize=3,
+              **line)  # fmt: skip
         instance = get_rule(rule)
         proved = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
         left.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
     left.set(yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel="rate of KL(π* ‖ π)  [nats per query]")
     left.set_title(f"proved steps, τ = {TAU:g} (dotted: proved rates)")
     gaps = frame[frame.metric == "gap"].assign(value=lambda f: f.value.clip(lower=1e-18))
-    bands(right, gaps, x="mass", marker="o", markersize=3, color=PALETTE["vermilion"])
+    right.plot(gaps.mass, gaps.value, "o", color=PALETTE["vermilion"], markersize=3.5, alpha=0.5, markeredgewidth=0)
     right.set(yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel=f"duality gap after {LLM_QUERIES} queries")
     right.set_title("one call with η = 1/(3τ), the LLM ratio")
-    count = int(rates.seed.nunique())
-    note = f"Lines: median over {count} random games, n = {ACTIONS}, random starts; bands: their range."
+    count = rates.game.nunique()
+    note = (
+        f"Left: median over {count} random games a dial setting (band: their range)."
+        f" Right: one dot a game (floor 1e-18). n = {ACTIONS}, random starts."
+    )
     legend_below(figure, left.get_legend_handles_labels()[0], note)
     return figure
 

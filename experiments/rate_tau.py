@@ -27,16 +27,16 @@ def compute(quick: bool) -> pd.DataFrame:
     for tau in np.geomspace(0.01, 10, 5 if quick else 16):
         rps = games.get("rps").replace(reference=[0.5, 0.3, 0.2], tau=tau, name="rps")
         family = [games.get(f"sign:n=9,seed={k}").replace(tau=tau, name=f"sign-{k}") for k in range(2 if quick else 20)]
+        runs = []
         for rule in RULES:
             queries = int(70 / rate_per_query(rule, tau)[0]) + 20
             every = max(1, queries // 400)
-            runs = run_many([rps, *family], rule, queries=queries, start="random", record=every,
-                            metrics=["kl_to_equilibrium"], jobs=2)  # fmt: skip
-            checked = runs_frame(runs, check=True)
-            frames.append(checked[checked.metric.str.startswith("cvxpy")].assign(tau=tau))
-            rates = [fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"]) for r in runs]
-            rows = {"game": [r.game.name for r in runs], "rule": rule, "tau": tau, "metric": "rate", "value": rates}
-            frames.append(pd.DataFrame(rows))
+            runs += run_many([rps, *family], rule, queries=queries, start="random", record=every,
+                             metrics=["kl_to_equilibrium"], jobs=2)  # fmt: skip
+        checked = runs_frame(runs, check=True)
+        frames.append(checked[checked.metric.str.startswith("cvxpy")].assign(tau=tau))
+        rates = [(r.game.name, r.rule.name, fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"])) for r in runs]
+        frames.append(pd.DataFrame(rates, columns=["game", "rule", "value"]).assign(metric="rate", tau=tau))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -79,10 +79,8 @@ def draw(frame: pd.DataFrame):
             rows = mine[(mine.panel == panel) & (mine.method == method)]
             ax.plot(rows.x, rows.value, color=PALETTE[colour], **options)
 
-        line(axes[0], "p-eps", "nash", linewidth=1.8)
-        # the reward optimum jumps: steps, and a small shift so that lines at 0 and 1 stay apart
-        rows = mine[(mine.panel == "p-eps") & (mine.method == "reward")]
-        axes[0].plot(rows.x, rows.value + 0.012 * (i - 1), color=PALETTE[colour], linestyle="--", linewidth=1.1)
+        line(axes[0], "p-eps", "nash", linewidth=(2.8, 1.2, 1.8)[i])
+        line(axes[0], "p-eps", "reward", linestyle=(i * 3, (4, 5)), linewidth=1.4, drawstyle="steps-mid")
         line(axes[1], "rewards: three-humans", "reward", linewidth=1.6)
         line(axes[1], "rewards: bradley-terry", "reward", linestyle=":", linewidth=1.4)
         line(axes[2], "policies: three-humans", "reward", linestyle="--", linewidth=1.4)

@@ -28,7 +28,10 @@ def call(arguments: Sequence[str] | None = None) -> int:
 
     try:
         with spoken_warnings():
-            return app(args=arguments, prog_name="nashsim", standalone_mode=False) or 0
+            status = app(args=arguments, prog_name="nashsim", standalone_mode=False) or 0
+        if status == 130:
+            say("nashsim: interrupted")
+        return status
     except TyperException as error:
         problem = error.format_message() if hasattr(error, "format_message") else str(error)
     except (NashsimError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
@@ -37,8 +40,5 @@ def call(arguments: Sequence[str] | None = None) -> int:
         # The reader (a pager, head) has gone; nothing is left to tell it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        say("nashsim: interrupted")
-        return 130
     say(f"nashsim: {' '.join(problem.split())}")
     return 2

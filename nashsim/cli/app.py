@@ -8,7 +8,7 @@ import typer
 
 from ..errors import NashsimError
 from .options import LoaderOptions, with_loader_options
-from .output import as_text, policy_of, print_facts, print_json, print_policy, print_table, progress_bar, show_policy
+from .output import as_text, print_facts, print_json, print_policy, print_table, progress_bar
 from .source import is_catalogue_name, open_data, open_game
 
 app = typer.Typer(
@@ -156,7 +156,7 @@ def solve(
         "labels": list(game.labels),
         "tau": None if method == "lottery" else game.tau,
         "method": method,
-        "policy": policy_of(found.to_series()),
+        "policy": found.to_series().to_dict(),
         "residual": found.residual,
         "duality_gap": found.duality_gap,
         "value": found.value,
@@ -165,7 +165,7 @@ def solve(
     }
     if json:
         return print_json(result)
-    show_policy(result["policy"], "equilibrium")
+    print_policy(result["policy"], "equilibrium")
     print_facts({name: as_text(result[name]) for name in ("residual", "duality_gap", "value", "unique", "status")})
 
 
@@ -206,7 +206,7 @@ def run(
         save_run(finished, result, out, source)
     if json:
         return print_json(result)
-    show_policy(result["policy"], "last iterate")
+    print_policy(result["policy"], "last iterate")
     print_facts({name: as_text(value) for name, value in result.items() if name != "policy"})
 
 

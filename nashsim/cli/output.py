@@ -53,18 +53,6 @@ def print_policy(policy: dict[str, float], heading: str = "policy", most: int = 
     print_table("", ("action", heading, ""), rows, numbers=(heading,))
 
 
-def policy_of(table) -> dict:
-    """Return {label: p} of a Series, or {context: {label: p}} of a DataFrame with one row a context."""
-    return table.to_dict() if table.ndim == 1 else {str(k): row.to_dict() for k, row in table.iterrows()}
-
-
-def show_policy(policy: dict, heading: str) -> None:
-    """Print a policy, or one a context."""
-    nested = policy if isinstance(next(iter(policy.values())), dict) else {"": policy}
-    for context, probabilities in nested.items():
-        print_policy(probabilities, f"{heading} in context {context}" if context else heading)
-
-
 def as_text(value) -> str:
     """Return a fact as people read it: numbers short, booleans as yes and no, nothing as a dash."""
     if value is None:

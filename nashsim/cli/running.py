@@ -8,7 +8,6 @@ from ..engine import Run, check_runs
 from ..engine import run as run_engine
 from ..files import to_json, versions, write_frame, write_text
 from ..rules import get_rule
-from .output import policy_of
 
 
 def run_rule(game, rule: str, eta: float | None, queries: int, seed: int, start: str, check: bool, tell):
@@ -24,7 +23,7 @@ def run_rule(game, rule: str, eta: float | None, queries: int, seed: int, start:
         "tau": game.tau,
         "eta": chosen.eta(game.tau) if chosen.constant else None,
         "queries": int(finished.queries[-1]),
-        "policy": policy_of(finished.policy),
+        "policy": finished.policy.to_dict(),
         "duality_gap": finished.metrics["duality_gap"][-1],
         "kl_to_equilibrium": finished.metrics["kl_to_equilibrium"][-1],
         "exploitability": finished.metrics["exploitability"][-1],
@@ -40,8 +39,6 @@ def save_run(finished: Run, result: dict, out: str, source: str) -> None:
     """Write ``records.csv``, ``policy.csv`` and ``run.json`` (result, configuration, versions) into a folder."""
     folder = Path(out)
     write_frame(folder / "records.csv", finished.frame())
-    policy = finished.policy
-    tidy = policy.rename_axis("action").reset_index() if policy.ndim == 1 else policy.stack().rename("probability").reset_index()
-    write_frame(folder / "policy.csv", tidy)
+    write_frame(folder / "policy.csv", finished.policy.rename_axis("action").reset_index())
     configuration = {"source": source, "rule": repr(finished.rule), "seed": finished.seed, "versions": versions()}
     write_text(folder / "run.json", to_json({**result, "configuration": configuration}, indent=2) + "\n")

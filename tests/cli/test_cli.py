@@ -119,25 +119,13 @@ def test_run_for_people_with_defaults(nashsim):
 def test_run_leaves_its_records(nashsim, tmp_path):
     import pandas as pd
 
-    for source, rows in (("rps", 3), (_stack(tmp_path), 4)):
-        nashsim("run", source, "--queries", 100, "--out", tmp_path / "out")
-        records = pd.read_csv(tmp_path / "out" / "records.csv")
-        assert list(records.columns) == ["game", "rule", "seed", "step", "queries", "metric", "value"]
-        assert len(pd.read_csv(tmp_path / "out" / "policy.csv")) == rows
-        saved = json.loads((tmp_path / "out" / "run.json").read_text())
-        assert set(saved) >= RUN_KEYS and {"source", "seed", "versions", "rule"} <= set(saved["configuration"])
-
-
-def _stack(folder):
-    """Two contexts of two actions."""
-    np.save(folder / "stack.npy", np.array([[[0.5, 0.9], [0.1, 0.5]], [[0.5, 0.4], [0.6, 0.5]]]))
-    return folder / "stack.npy"
-
-
-def test_a_stack_of_games_has_a_policy_a_context(nashsim, tmp_path):
-    found = nashsim("solve", _stack(tmp_path), "--tau", 0.5, "--json")
-    assert set(found["policy"]) == {"0", "1"} and sum(found["policy"]["1"].values()) == pytest.approx(1)
-    assert "context 1" in nashsim("solve", _stack(tmp_path), "--tau", 0.5)
+    nashsim("run", "rps", "--queries", 100, "--out", tmp_path / "out")
+    records = pd.read_csv(tmp_path / "out" / "records.csv")
+    assert list(records.columns) == ["game", "rule", "seed", "step", "queries", "metric", "value"]
+    policy = pd.read_csv(tmp_path / "out" / "policy.csv")
+    assert list(policy.columns) == ["action", "probability"] and len(policy) == 3
+    saved = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert set(saved) >= RUN_KEYS and {"source", "seed", "versions", "rule"} <= set(saved["configuration"])
 
 
 def test_seed_draws_random_games(nashsim):
