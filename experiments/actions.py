@@ -21,7 +21,9 @@ def compute(quick: bool) -> pd.DataFrame:
     frames = []
     for n in SIZES[:4] if quick else SIZES:
         seeds = range(2 if quick else 3 if n >= 1000 else 10)
-        family = [games.get(f"low-rank:n={n},rank=2,seed={k}").replace(tau=TAU, name=f"{n}-{k}") for k in seeds]
+        family = [
+            games.get(f"low-rank:n={n},rank=2,seed={k}").replace(tau=TAU, name=f"{n}-{k}") for k in seeds
+        ]
         runs = [
             run
             for rule, queries in RULES.items()
@@ -29,7 +31,10 @@ def compute(quick: bool) -> pd.DataFrame:
                                 metrics=["kl_to_equilibrium"], record=4, jobs=2)
         ]  # fmt: skip
         frames.append(runs_frame(runs, check=True).assign(actions=n))
-        rates = [(r.game.name, r.rule.name, fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"], FLOOR)) for r in runs]
+        rates = [
+            (r.game.name, r.rule.name, fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"], FLOOR))
+            for r in runs
+        ]
         frames.append(pd.DataFrame(rates, columns=["game", "rule", "value"]).assign(metric="rate", actions=n))
     return pd.concat(frames, ignore_index=True)
 
@@ -45,8 +50,16 @@ def draw(frame: pd.DataFrame):
         bands(left, curves[curves.actions == n], color=colour, label=f"n = {n}", linewidth=1.2)
     queries = np.arange(0, 320, 2)
     top = curves[curves.queries == 0].value.max()
-    left.plot(queries, top * (1 + 2 * TAU) ** (-queries / 2), "k:", linewidth=1.2, label="proved: (1+2τ)$^{-N/2}$")
-    left.set(yscale="log", xlim=(0, 320), ylim=(1e-26, 1e7), xlabel="preference queries N", ylabel="KL(π* ‖ π)  [nats]")
+    left.plot(
+        queries, top * (1 + 2 * TAU) ** (-queries / 2), "k:", linewidth=1.2, label="proved: (1+2τ)$^{-N/2}$"
+    )
+    left.set(
+        yscale="log",
+        xlim=(0, 320),
+        ylim=(1e-26, 1e7),
+        xlabel="preference queries N",
+        ylabel="KL(π* ‖ π)  [nats]",
+    )
     left.set_title(f"Nash-MP, τ = {TAU:g}")
     left.legend(fontsize=6.5, loc="upper right", ncols=3)
     rates = frame[frame.metric == "rate"]
@@ -58,7 +71,7 @@ def draw(frame: pd.DataFrame):
         right.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
     right.set(xscale="log", yscale="log", xlabel="number of actions n", ylabel="rate of KL  [nats per query]")
     right.set_title("dotted: proved rates")
-    note = "Lines: median over random bilinear games of rank 4 (10; 3 from n = 1000), random starts; bands: their range."
+    note = "Lines: median over 10 random bilinear games of rank 4 (3 from n = 1000), random starts; bands: range."
     legend_below(figure, right.get_legend_handles_labels()[0], note)
     return figure
 

@@ -65,9 +65,13 @@ def draw(frame: pd.DataFrame):
         axes[1, column].set_xlabel("preference queries  P(· ≻ π)")
     axes[0, 0].set(xscale="log", yscale="log", ylim=(1e-18, 1e4), ylabel="KL(π* ‖ π)  [nats]")
     axes[1, 0].set(yscale="log", ylim=(1e-18, 1e1), ylabel="regularised duality gap")
-    dotted = plt.Line2D([], [], color="black", linestyle=":", linewidth=1.0, label="proved bound, same colour")
+    dotted = plt.Line2D(
+        [], [], color="black", linestyle=":", linewidth=1.0, label="proved bound, same colour"
+    )
     handles = [*axes[1, 0].get_legend_handles_labels()[0], dotted]
-    legend_below(figure, handles, f"Lines: median over {frame.seed.nunique()} random starts; bands: their range.")
+    legend_below(
+        figure, handles, f"Lines: median over {frame.seed.nunique()} random starts; bands: their range."
+    )
     return figure
 
 
@@ -77,16 +81,26 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     wide = frame.pivot_table(index=["game", "rule", "seed", "queries"], columns="metric", values="value")
     used = (wide.index.get_level_values("queries") > 0) & (wide.kl_to_equilibrium > 1e-24)
     ratio = (wide.kl_to_equilibrium / wide.kl_bound)[used].max()
-    found.append(Finding("largest KL / proved bound, all rules", f"{ratio:.3g}", "≤ 1", bool(ratio <= 1 + 1e-9)))
+    found.append(
+        Finding("largest KL / proved bound, all rules", f"{ratio:.3g}", "≤ 1", bool(ratio <= 1 + 1e-9))
+    )
     for game in GAMES:
         for rule in ("omd", "nash-mp", "egpo"):
             instance = get_rule(rule)
             predicted = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
             mine = wide.loc[(game, rule)].kl_to_equilibrium
-            rates = [fit_linear_rate(curve.index.get_level_values("queries"), curve) for _, curve in mine.groupby("seed")]
+            rates = [
+                fit_linear_rate(curve.index.get_level_values("queries"), curve)
+                for _, curve in mine.groupby("seed")
+            ]
             worst = min(rates)
             found.append(
-                Finding(f"{game}: rate of {rule} per query", f"{worst:.4f}", f"≥ {predicted:.4f}", worst >= predicted)
+                Finding(
+                    f"{game}: rate of {rule} per query",
+                    f"{worst:.4f}",
+                    f"≥ {predicted:.4f}",
+                    worst >= predicted,
+                )
             )
     return found
 

@@ -28,14 +28,27 @@ def compute(quick: bool) -> pd.DataFrame:
 
 def at_dial(dial: float, seeds: range) -> pd.DataFrame:
     """Return rates of the proved rules and gaps of the LLM-style step on the games of one dial setting."""
-    family = [games.get(f"dial:n={ACTIONS},dial={dial},seed={k}").replace(tau=TAU, name=f"dial-{k}") for k in seeds]
+    family = [
+        games.get(f"dial:n={ACTIONS},dial={dial},seed={k}").replace(tau=TAU, name=f"dial-{k}") for k in seeds
+    ]
     mass = {game.name: hodge(game.probabilities[0]).cyclic_mass for game in family}
     runs = [
         run
         for rule, queries in RULES.items()
-        for run in run_many(family, rule, queries=queries, start="random", record=queries // 200, metrics=["kl_to_equilibrium"], jobs=2)
+        for run in run_many(
+            family,
+            rule,
+            queries=queries,
+            start="random",
+            record=queries // 200,
+            metrics=["kl_to_equilibrium"],
+            jobs=2,
+        )
     ]
-    rows = [(r.game.name, r.rule.name, "rate", fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"])) for r in runs]
+    rows = [
+        (r.game.name, r.rule.name, "rate", fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"]))
+        for r in runs
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StepSizeWarning)  # far outside the condition, on purpose
         beyond = run_many(family, LLM_STEP, queries=LLM_QUERIES, start="random", record=[LLM_QUERIES],
@@ -43,7 +56,9 @@ def at_dial(dial: float, seeds: range) -> pd.DataFrame:
     rows += [(r.game.name, "omd, η = 1/(3τ)", "gap", r.metrics["duality_gap"][-1]) for r in beyond]
     checked = runs_frame([*runs, *beyond], check=True)
     columns = ["game", "rule", "metric", "value"]
-    found = pd.concat([pd.DataFrame(rows, columns=columns), checked[checked.metric.str.startswith("cvxpy")][columns]])
+    found = pd.concat(
+        [pd.DataFrame(rows, columns=columns), checked[checked.metric.str.startswith("cvxpy")][columns]]
+    )
     return found.assign(dial=dial, mass=found.game.map(mass))
 
 
@@ -61,11 +76,17 @@ def draw(frame: pd.DataFrame):
         instance = get_rule(rule)
         proved = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
         left.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
-    left.set(yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel="rate of KL(π* ‖ π)  [nats per query]")
+    left.set(
+        yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel="rate of KL(π* ‖ π)  [nats per query]"
+    )
     left.set_title(f"proved steps, τ = {TAU:g} (dotted: proved rates)")
     gaps = frame[frame.metric == "gap"].assign(value=lambda f: f.value.clip(lower=1e-18))
-    right.plot(gaps.mass, gaps.value, "o", color=PALETTE["vermilion"], markersize=3.5, alpha=0.5, markeredgewidth=0)
-    right.set(yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel=f"duality gap after {LLM_QUERIES} queries")
+    right.plot(
+        gaps.mass, gaps.value, "o", color=PALETTE["vermilion"], markersize=3.5, alpha=0.5, markeredgewidth=0
+    )
+    right.set(
+        yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel=f"duality gap after {LLM_QUERIES} queries"
+    )
     right.set_title("one call with η = 1/(3τ), the LLM ratio")
     count = rates.game.nunique()
     note = (
@@ -84,10 +105,21 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
         instance = get_rule(rule)
         proved = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
         least = rates[rates.rule == rule].value.min()
-        found.append(Finding(f"{rule}: least rate along the dial", f"{least:.4f}", f"≥ {proved:.4f}", least >= 0.99 * proved))
+        found.append(
+            Finding(
+                f"{rule}: least rate along the dial",
+                f"{least:.4f}",
+                f"≥ {proved:.4f}",
+                least >= 0.99 * proved,
+            )
+        )
     gaps = frame[frame.metric == "gap"].groupby("dial").value.median()
-    found.append(Finding("LLM-style step, gap at dial 0", f"{gaps.iloc[0]:.1e}", "< 1e-6", gaps.iloc[0] < 1e-6))
-    found.append(Finding("LLM-style step, gap at dial 1", f"{gaps.iloc[-1]:.2g}", "> 0.01", gaps.iloc[-1] > 0.01))
+    found.append(
+        Finding("LLM-style step, gap at dial 0", f"{gaps.iloc[0]:.1e}", "< 1e-6", gaps.iloc[0] < 1e-6)
+    )
+    found.append(
+        Finding("LLM-style step, gap at dial 1", f"{gaps.iloc[-1]:.2g}", "> 0.01", gaps.iloc[-1] > 0.01)
+    )
     return found
 
 

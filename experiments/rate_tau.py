@@ -26,7 +26,10 @@ def compute(quick: bool) -> pd.DataFrame:
     frames = []
     for tau in np.geomspace(0.01, 10, 5 if quick else 16):
         rps = games.get("rps").replace(reference=[0.5, 0.3, 0.2], tau=tau, name="rps")
-        family = [games.get(f"sign:n=9,seed={k}").replace(tau=tau, name=f"sign-{k}") for k in range(2 if quick else 20)]
+        family = [
+            games.get(f"sign:n=9,seed={k}").replace(tau=tau, name=f"sign-{k}")
+            for k in range(2 if quick else 20)
+        ]
         runs = []
         for rule in RULES:
             queries = int(70 / rate_per_query(rule, tau)[0]) + 20
@@ -35,7 +38,10 @@ def compute(quick: bool) -> pd.DataFrame:
                              metrics=["kl_to_equilibrium"], jobs=2)  # fmt: skip
         checked = runs_frame(runs, check=True)
         frames.append(checked[checked.metric.str.startswith("cvxpy")].assign(tau=tau))
-        rates = [(r.game.name, r.rule.name, fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"])) for r in runs]
+        rates = [
+            (r.game.name, r.rule.name, fit_linear_rate(r.queries, r.metrics["kl_to_equilibrium"]))
+            for r in runs
+        ]
         frames.append(pd.DataFrame(rates, columns=["game", "rule", "value"]).assign(metric="rate", tau=tau))
     return pd.concat(frames, ignore_index=True)
 
@@ -47,7 +53,9 @@ def fitted_powers(rates: pd.DataFrame, rule: str) -> tuple[float, float]:
     """
     slowest = rates[rates.tau < SMALL].groupby("tau").value.min()
     taus = slowest.index.to_numpy()
-    return tuple(np.polyfit(np.log(taus), np.log(values), 1)[0] for values in (slowest, rate_per_query(rule, taus)))
+    return tuple(
+        np.polyfit(np.log(taus), np.log(values), 1)[0] for values in (slowest, rate_per_query(rule, taus))
+    )
 
 
 def draw(frame: pd.DataFrame):
@@ -65,7 +73,9 @@ def draw(frame: pd.DataFrame):
         rps = mine[mine.game == "rps"]
         ax.plot(rps.tau, rps.value, "o", color=line["color"], markersize=3.5, markerfacecolor="none")
         ax.plot(grid, rate_per_query(rule, grid), color=line["color"], linestyle=":", linewidth=1.2)
-    ax.set(xscale="log", yscale="log", xlabel="regularisation τ", ylabel="rate of KL(π* ‖ π)  [nats per query]")
+    ax.set(
+        xscale="log", yscale="log", xlabel="regularisation τ", ylabel="rate of KL(π* ‖ π)  [nats per query]"
+    )
     ax.set_title("Linear rates per preference query, largest proved steps")
     count = rates[rates.game != "rps"].game.nunique()
     handles = [

@@ -62,7 +62,14 @@ def compute(quick: bool) -> pd.DataFrame:
             add(f"rewards: {game.name}", x, "reward", rewards)
             add(f"policies: {game.name}", x, "reward", optimal_policy(game, rewards))
             add(f"policies: {game.name}", x, "nash", nash)
-        rows.append({"panel": f"policies: {game.name}", "method": "nash", "metric": "cvxpy_distance", "value": distance})
+        rows.append(
+            {
+                "panel": f"policies: {game.name}",
+                "method": "nash",
+                "metric": "cvxpy_distance",
+                "value": distance,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -86,9 +93,20 @@ def draw(frame: pd.DataFrame):
         line(axes[2], "policies: three-humans", "reward", linestyle="--", linewidth=1.4)
         line(axes[2], "policies: three-humans", "nash", linewidth=2.6 - 0.7 * i)
     axes[0].set(xlabel="ε", ylabel="probability", title="NLHF's game P$_ε$")
-    axes[1].set(xlabel="share x of y1 in the sampled pairs", ylabel="fitted Bradley–Terry reward", title="rewards fitted on y, y′ ~ sampling")
-    axes[2].set(xlabel="share x of y1 in the sampled pairs", ylabel="probability", title=f"policies at τ = {TAU:g}, cyclic game")
-    handles = [plt.Line2D([], [], color=PALETTE[c], label=a) for a, c in zip(("y1", "y2", "y3"), COLOURS, strict=True)]
+    axes[1].set(
+        xlabel="share x of y1 in the sampled pairs",
+        ylabel="fitted Bradley–Terry reward",
+        title="rewards fitted on y, y′ ~ sampling",
+    )
+    axes[2].set(
+        xlabel="share x of y1 in the sampled pairs",
+        ylabel="probability",
+        title=f"policies at τ = {TAU:g}, cyclic game",
+    )
+    handles = [
+        plt.Line2D([], [], color=PALETTE[c], label=a)
+        for a, c in zip(("y1", "y2", "y3"), COLOURS, strict=True)
+    ]
     handles += [
         plt.Line2D([], [], color="black", linewidth=1.8, label="Nash (left, right); fit on a cycle (middle)"),
         plt.Line2D([], [], color="black", linestyle="--", label="reward optimum"),
@@ -105,7 +123,13 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     exact = np.stack([1 / 3 + nash.index / 2, 1 / 3 + nash.index / 2, 1 / 3 - nash.index], axis=1)
     error = np.abs(nash[["y1", "y2", "y3"]].to_numpy() - exact).max()
     jump = reward.y1[reward.index > 1e-9].min() - reward.y1[reward.index < -1e-9].max()
-    spread = frame[frame.x.notna()].groupby(["panel", "method", "action"]).value.agg(np.ptp).groupby(["panel", "method"]).max()
+    spread = (
+        frame[frame.x.notna()]
+        .groupby(["panel", "method", "action"])
+        .value.agg(np.ptp)
+        .groupby(["panel", "method"])
+        .max()
+    )
     moving, still = spread["policies: three-humans", "reward"], spread["policies: three-humans", "nash"]
     control = spread["rewards: bradley-terry", "reward"]
     return [

@@ -34,7 +34,12 @@ def compute(quick: bool) -> pd.DataFrame:
             path = path.assign(queries=found.queries, panel=panel, start=which)
             path = path.melt(["queries", "panel", "start"], var_name="metric")
             frames += [path, runs_frame([found], check=True).assign(panel=panel, start=which)]
-            exact = pd.DataFrame({"metric": [f"equilibrium {x}" for x in game.labels], "value": np.exp(found.log_equilibrium[0])})
+            exact = pd.DataFrame(
+                {
+                    "metric": [f"equilibrium {x}" for x in game.labels],
+                    "value": np.exp(found.log_equilibrium[0]),
+                }
+            )
             frames.append(exact.assign(panel=panel, start=which))
     return pd.concat(frames, ignore_index=True)
 
@@ -49,11 +54,15 @@ def draw(frame: pd.DataFrame):
     for ax, (panel, here) in zip(axes.flat, frame.groupby("panel", sort=False), strict=True):
         draw_simplex(ax, labels)
         for which, path in here.groupby("start"):
-            wide = path[path.metric.isin(labels)].pivot(index="queries", columns="metric", values="value")[labels]
+            wide = path[path.metric.isin(labels)].pivot(index="queries", columns="metric", values="value")[
+                labels
+            ]
             points = to_plane(wide.to_numpy())
             segments = np.stack([points[:-1], points[1:]], axis=1)
             time = np.linspace(0, 1, len(segments))
-            lines = LineCollection(segments, array=time, cmap=("viridis", "plasma")[int(which)], linewidth=1.1, clim=(0, 1.15))
+            lines = LineCollection(
+                segments, array=time, cmap=("viridis", "plasma")[int(which)], linewidth=1.1, clim=(0, 1.15)
+            )
             ax.add_collection(lines)
             ax.plot(*points[0], "o", color="black", markersize=4, zorder=3)
             ax.plot(*points[-1], "s", color=PALETTE["vermilion"], markersize=4.5, zorder=4)
@@ -62,19 +71,33 @@ def draw(frame: pd.DataFrame):
         ax.plot(*star, "*", color="white", markeredgecolor="black", markersize=11, zorder=3)
         gap = here[here.metric == "duality_gap"].groupby("start").value.last().max()
         ax.set_title(f"{panel}\n{int(here.queries.max())} queries, duality gap {gap:.1e}")
-    marks = [("o", "black", "start"), ("s", PALETTE["vermilion"], "last iterate"), ("*", "white", "exact equilibrium")]
+    marks = [
+        ("o", "black", "start"),
+        ("s", PALETTE["vermilion"], "last iterate"),
+        ("*", "white", "exact equilibrium"),
+    ]
     handles = [
         plt.Line2D([], [], marker=m, color="none", markerfacecolor=c, markeredgecolor="black" if m == "*" else c,
                    markersize=10 if m == "*" else 5, label=text) for m, c, text in marks
     ]  # fmt: skip
-    legend_below(figure, handles, "Two starts, one colour map each; colour runs from dark (first step) to light (last).")
+    legend_below(
+        figure,
+        handles,
+        "Two starts, one colour map each; colour runs from dark (first step) to light (last).",
+    )
     figure.suptitle(f"Rock–paper–scissors, τ = {TAU:g}, reference (0.5, 0.3, 0.2)", fontsize=10)
     return figure
 
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
     """The unstable step keeps a large gap, the others lose it."""
-    gaps = frame[frame.metric == "duality_gap"].groupby(["panel", "start"], sort=False).value.last().groupby("panel").max()
+    gaps = (
+        frame[frame.metric == "duality_gap"]
+        .groupby(["panel", "start"], sort=False)
+        .value.last()
+        .groupby("panel")
+        .max()
+    )
     unstable, *others = PANELS
     found = [Finding(unstable, f"gap {gaps[unstable]:.2g}", "cycles: gap > 0.1", gaps[unstable] > 0.1)]
     return found + [Finding(p, f"gap {gaps[p]:.2g}", "converges: gap < 0.01", gaps[p] < 0.01) for p in others]

@@ -42,18 +42,25 @@ def compute(quick: bool) -> pd.DataFrame:
     rps = games.get("rps")
     rows = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", StepSizeWarning)  # the experiment goes beyond the condition on purpose
+        warnings.simplefilter(
+            "ignore", StepSizeWarning
+        )  # the experiment goes beyond the condition on purpose
         game = rps.replace(tau=BIFURCATION_TAU)
         for eta in np.linspace(0.2, 2.5, 12 if quick else 70) * predicted(BIFURCATION_TAU):
             found = run(game, OMD(step=eta), queries=4000, start=[0.5, 0.3, 0.2], record=range(3000, 4000, 4))
             tail = found.metrics["duality_gap"][1:]
             [check] = check_runs([found])
             values = {"gap_low": tail.min(), "gap_high": tail.max(), "cvxpy_distance": check.distance}
-            rows += [{"tau": game.tau, "eta": eta, "metric": name, "value": value} for name, value in values.items()]
+            rows += [
+                {"tau": game.tau, "eta": eta, "metric": name, "value": value}
+                for name, value in values.items()
+            ]
         bisections = 10 if quick else 20
         for tau in np.geomspace(0.01, 3, 5 if quick else 15):
             eta = measured_threshold(rps.replace(tau=tau), bisections)
-            rows.append({"tau": tau, "eta": eta, "metric": "threshold", "value": eta, "width": 0.5**bisections})
+            rows.append(
+                {"tau": tau, "eta": eta, "metric": "threshold", "value": eta, "width": 0.5**bisections}
+            )
     return pd.DataFrame(rows)
 
 
@@ -64,7 +71,9 @@ def draw(frame: pd.DataFrame):
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.2), layout="constrained")
     sweep = frame[frame.tau == BIFURCATION_TAU].pivot_table(index="eta", columns="metric", values="value")
     sweep = sweep.dropna(subset=["gap_low"]).clip(lower=1e-18)
-    left.fill_between(sweep.index, sweep.gap_low, sweep.gap_high, color=PALETTE["sky"], alpha=0.5, linewidth=0)
+    left.fill_between(
+        sweep.index, sweep.gap_low, sweep.gap_high, color=PALETTE["sky"], alpha=0.5, linewidth=0
+    )
     left.plot(sweep.index, sweep.gap_high, ".-", color=PALETTE["blue"], markersize=3, linewidth=0.9)
     left.axvline(predicted(BIFURCATION_TAU), color=PALETTE["vermilion"], linestyle="--", linewidth=1.2)
     left.annotate("2τ/(τ² + 1/12)", (predicted(BIFURCATION_TAU), 1e-12), xytext=(6, 0), textcoords="offset points",
@@ -75,12 +84,22 @@ def draw(frame: pd.DataFrame):
     grid = np.geomspace(1e-3, 5, 300)
     right.fill_between(grid, predicted(grid), 1e3, color=PALETTE["vermilion"], alpha=0.10, linewidth=0)
     right.plot(grid, predicted(grid), "--", color=PALETTE["vermilion"], linewidth=1.2, label="2τ/(τ² + 1/12)")
-    right.plot(grid, 4 * grid / (1 + 4 * grid**2), color=PALETTE["green"], linewidth=1.2, label="proved range 4τ/(1 + 4τ²)")
+    right.plot(
+        grid,
+        4 * grid / (1 + 4 * grid**2),
+        color=PALETTE["green"],
+        linewidth=1.2,
+        label="proved range 4τ/(1 + 4τ²)",
+    )
     right.plot(threshold.tau, threshold.value, "o", color=PALETTE["blue"], markersize=4, label="measured")
-    right.plot(grid, 1 / (3 * grid), ":", color=PALETTE["grey"], linewidth=1.2, label="η = 1/(3τ), the LLM ratio")
+    right.plot(
+        grid, 1 / (3 * grid), ":", color=PALETTE["grey"], linewidth=1.2, label="η = 1/(3τ), the LLM ratio"
+    )
     right.plot(*LLM, "X", color="black", markersize=7, label="INPO's LLM recipe")
     right.text(0.1, 250, "unstable", color=PALETTE["vermilion"], fontsize=8, ha="center")
-    right.set(xscale="log", yscale="log", xlim=(1e-3, 5), ylim=(2e-3, 1e3), xlabel="τ", ylabel="forward step η")
+    right.set(
+        xscale="log", yscale="log", xlim=(1e-3, 5), ylim=(2e-3, 1e3), xlabel="τ", ylabel="forward step η"
+    )
     right.set_title("where stability is lost")
     right.legend(loc="lower right", fontsize=7)
     return figure
@@ -91,10 +110,16 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     threshold = frame[frame.metric == "threshold"]
     error = np.abs(threshold.value / predicted(threshold.tau) - 1).max()
     width = threshold.width.max()  # of the last bracket, relative to the formula
-    found = [Finding("threshold, largest relative error", f"{error:.1e}", f"≤ {width:.1e} (bisection)", error <= width)]
+    found = [
+        Finding(
+            "threshold, largest relative error", f"{error:.1e}", f"≤ {width:.1e} (bisection)", error <= width
+        )
+    ]
     sweep = frame[frame.metric == "gap_high"]
     below, above = (sweep[s * (sweep.eta / predicted(sweep.tau) - 1) > 0.05].value for s in (-1, 1))
-    found.append(Finding("duality gap below the threshold", f"{below.max():.1e}", "< 1e-8", below.max() < 1e-8))
+    found.append(
+        Finding("duality gap below the threshold", f"{below.max():.1e}", "< 1e-8", below.max() < 1e-8)
+    )
     found.append(Finding("duality gap above it", f"{above.min():.2g}", "> 0.01", above.min() > 0.01))
     return found
 

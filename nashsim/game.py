@@ -90,7 +90,9 @@ class PreferenceGame:
             "log_reference": _log_reference(reference, log_reference, shape),
             "tau": check_tau(tau) if tau is not None else None,
             "labels": _check_labels(labels, preference.actions),
-            "weights": np.exp(_log_distribution(weights, (1, preference.contexts), "weights", "a context"))[0],
+            "weights": np.exp(_log_distribution(weights, (1, preference.contexts), "weights", "a context"))[
+                0
+            ],
             "name": str(name),
         }
         for field, value in fields.items():
@@ -144,7 +146,9 @@ class PreferenceGame:
     def require_tau(self) -> float:
         """Return tau, or raise NashsimError where the game was left without one."""
         if self.tau is None:
-            raise NashsimError("tau: this needs a regularised game; use game.replace(tau=...) (--tau) with tau > 0")
+            raise NashsimError(
+                "tau: this needs a regularised game; use game.replace(tau=...) (--tau) with tau > 0"
+            )
         return self.tau
 
     def margin(self, log_policy: np.ndarray) -> np.ndarray:
@@ -210,7 +214,9 @@ def _log_reference(reference, log_reference, shape: tuple[int, int]) -> np.ndarr
     if log_reference is None:
         return _log_distribution(reference, shape, "reference")
     if reference is not None:
-        raise NashsimError("reference: give probabilities (reference) or their logarithms (log_reference), not both")
+        raise NashsimError(
+            "reference: give probabilities (reference) or their logarithms (log_reference), not both"
+        )
     array = np.array(log_reference, dtype=np.float64, ndmin=2)
     if np.isnan(array).any() or (array > SIMPLEX_TOLERANCE).any():
         raise NashsimError("log_reference: every entry must be a log-probability <= 0")

@@ -31,7 +31,12 @@ def test_frames_keep_every_digit(tmp_path):
 
 
 def test_json_is_strict():
-    value = {"a": np.float64(np.nan), "b": [np.int64(1), np.bool_(True), np.inf], "c": np.array([0.5]), 3: None}
+    value = {
+        "a": np.float64(np.nan),
+        "b": [np.int64(1), np.bool_(True), np.inf],
+        "c": np.array([0.5]),
+        3: None,
+    }
     assert json.loads(to_json(value)) == {"a": None, "b": [1, True, None], "c": [0.5], "3": None}
 
 

@@ -34,7 +34,9 @@ def test_best_response_is_mu_times_the_exponential_of_the_payoff():
     game = random_game(1, actions=4, tau=0.3)
     pi, mu = game.reference[0], game.reference[0]
     weights = mu * np.exp(game.probabilities[0] @ pi / 0.3)
-    np.testing.assert_allclose(np.exp(game.log_best_response(game.log_reference))[0], weights / weights.sum(), atol=1e-15)
+    np.testing.assert_allclose(
+        np.exp(game.log_best_response(game.log_reference))[0], weights / weights.sum(), atol=1e-15
+    )
 
 
 def test_replace_keeps_the_rest_and_tiny_masses():

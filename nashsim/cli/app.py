@@ -25,7 +25,8 @@ Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A game of `nashsi
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 Tau = Annotated[float | None, typer.Option(help="Regularisation > 0.", metavar="T")]
 Reference = Annotated[
-    str | None, typer.Option(help="Reference policy: 'uniform' or a file; default: the game's own.", metavar="REF")
+    str | None,
+    typer.Option(help="Reference policy: 'uniform' or a file; default: the game's own.", metavar="REF"),
 ]
 
 
@@ -39,7 +40,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Exact preference games, and algorithms that are held against them."""
 
@@ -100,7 +103,12 @@ def rules(json: Json = False) -> None:
     for rule in listed:
         theorems = "\n".join(f"{th['statement']}  [{th['tag']}]" for th in rule["theorems"])
         print_facts(
-            {rule["name"]: rule["update"], "  step": rule["condition"], "  theorem": theorems, "  source": rule["source"]}
+            {
+                rule["name"]: rule["update"],
+                "  step": rule["condition"],
+                "  theorem": theorems,
+                "  source": rule["source"],
+            }
         )
         print()
 
@@ -137,7 +145,8 @@ def solve(
     tau: Tau = None,
     reference: Reference = None,
     method: Annotated[
-        Literal["newton", "cvxpy", "lottery"], typer.Option(help="Newton, the CVXPY witness, or the tau = 0 lottery.")
+        Literal["newton", "cvxpy", "lottery"],
+        typer.Option(help="Newton, the CVXPY witness, or the tau = 0 lottery."),
     ] = "newton",
     json: Json = False,
 ) -> None:
@@ -149,7 +158,9 @@ def solve(
 
     game = open_game(source, options, tau=tau, reference=reference)
     if method != "lottery" and tau is None:
-        raise NashsimError(f"tau: the method {method!r} needs --tau T with T > 0 (only the lottery does without)")
+        raise NashsimError(
+            f"tau: the method {method!r} needs --tau T with T > 0 (only the lottery does without)"
+        )
     found = solve_game(game, method)
     result = {
         "game": game.name,
@@ -166,7 +177,9 @@ def solve(
     if json:
         return print_json(result)
     print_policy(result["policy"], "equilibrium")
-    print_facts({name: as_text(result[name]) for name in ("residual", "duality_gap", "value", "unique", "status")})
+    print_facts(
+        {name: as_text(result[name]) for name in ("residual", "duality_gap", "value", "unique", "status")}
+    )
 
 
 @app.command()
@@ -187,9 +200,12 @@ def run(
     start: Annotated[
         Literal["reference", "uniform", "random"], typer.Option(help="The first policy.")
     ] = "reference",
-    check: Annotated[bool, typer.Option("--check", help="Hold the run against the CVXPY equilibrium.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Hold the run against the CVXPY equilibrium.")
+    ] = False,
     out: Annotated[
-        str | None, typer.Option(help="Folder for the records, the policy and the configuration.", metavar="DIR")
+        str | None,
+        typer.Option(help="Folder for the records, the policy and the configuration.", metavar="DIR"),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -212,10 +228,14 @@ def run(
 
 @app.command()
 def reproduce(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; default: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; default: all.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small settings: seconds a figure.")] = False,
     out: Annotated[str, typer.Option(help="Folder for PNG, PDF and CSV.", metavar="DIR")] = "figures",
-    jobs: Annotated[int, typer.Option(help="Figures drawn at once; the files are the same.", metavar="N")] = 2,
+    jobs: Annotated[
+        int, typer.Option(help="Figures drawn at once; the files are the same.", metavar="N")
+    ] = 2,
     json: Json = False,
 ) -> None:
     """Draw the figures: PNG, PDF and CSV.
@@ -227,5 +247,8 @@ def reproduce(
     findings = reproduce_figures(names or [], quick=quick, out=out, jobs=jobs, quiet=json)
     if json:
         return print_json(findings)
-    rows = [(f["figure"], f["finding"], f["measured"], f["expected"], "yes" if f["holds"] else "NO") for f in findings]
+    rows = [
+        (f["figure"], f["finding"], f["measured"], f["expected"], "yes" if f["holds"] else "NO")
+        for f in findings
+    ]
     print_table("Findings", ("figure", "finding", "measured", "expected", "holds"), rows)

@@ -28,15 +28,19 @@ class LoaderOptions:
     columns: Annotated[
         str | None, typer.Option(help="Columns of a battles file: A,B,WINNER.", metavar="A,B[,WINNER]")
     ] = None
-    weight: Annotated[str | None, typer.Option(help="Column with the weight of each battle.", metavar="COLUMN")] = None
+    weight: Annotated[
+        str | None, typer.Option(help="Column with the weight of each battle.", metavar="COLUMN")
+    ] = None
     scores: Annotated[
         str | None, typer.Option(help="Columns with the two scores of a battle.", metavar="A_COL,B_COL")
     ] = None
     result: Annotated[
-        str | None, typer.Option(help="Column with 1, 0.5 or 0 for a win, tie or loss of A.", metavar="COLUMN")
+        str | None,
+        typer.Option(help="Column with 1, 0.5 or 0 for a win, tie or loss of A.", metavar="COLUMN"),
     ] = None
     unit: Annotated[
-        Literal["auto", "probability", "percent", "count", "payoff"], typer.Option(help="What a matrix holds.")
+        Literal["auto", "probability", "percent", "count", "payoff"],
+        typer.Option(help="What a matrix holds."),
     ] = "auto"
     range: Annotated[
         tuple[float, float] | None, typer.Option(help="Least and largest payoff.", metavar="LO HI")
@@ -79,5 +83,7 @@ def _names(text: str | None, option: str) -> tuple[str, ...] | None:
         return None
     names = tuple(part.strip() for part in text.split(","))
     if not all(names):
-        raise typer.BadParameter(f"names separated by commas are needed, found {text!r}", param_hint=f"--{option}")
+        raise typer.BadParameter(
+            f"names separated by commas are needed, found {text!r}", param_hint=f"--{option}"
+        )
     return names

@@ -15,7 +15,9 @@ def print_json(value) -> None:
     sys.stdout.write(to_json(value) + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[str] = ()):
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[str] = ()
+):
     """Print a table; the columns named in ``numbers`` are aligned to the right."""
     from rich.console import Console
     from rich.table import Table
@@ -90,6 +92,8 @@ def progress_bar(description: str, visible: bool = True) -> Iterator:
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not (visible and console.is_terminal)
+    ) as bar:
         task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

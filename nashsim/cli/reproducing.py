@@ -74,7 +74,9 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
 
 
 def _renamed(findings: list[dict]) -> list[dict]:
-    return [{"finding": f["what"], **{key: f[key] for key in ("measured", "expected", "holds")}} for f in findings]
+    return [
+        {"finding": f["what"], **{key: f[key] for key in ("measured", "expected", "holds")}} for f in findings
+    ]
 
 
 def _followed(results, total: int, quiet: bool):
@@ -83,7 +85,13 @@ def _followed(results, total: int, quiet: bool):
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("figures"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        TextColumn("figures"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
         for count, done in enumerate(results, 1):

@@ -40,5 +40,10 @@ def save_run(finished: Run, result: dict, out: str, source: str) -> None:
     folder = Path(out)
     write_frame(folder / "records.csv", finished.frame())
     write_frame(folder / "policy.csv", finished.policy.rename_axis("action").reset_index())
-    configuration = {"source": source, "rule": repr(finished.rule), "seed": finished.seed, "versions": versions()}
+    configuration = {
+        "source": source,
+        "rule": repr(finished.rule),
+        "seed": finished.seed,
+        "versions": versions(),
+    }
     write_text(folder / "run.json", to_json({**result, "configuration": configuration}, indent=2) + "\n")

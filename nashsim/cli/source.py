@@ -19,7 +19,9 @@ def is_catalogue_name(source: str) -> bool:
         return False
     looks_like_file = os.sep in source or Path(source).suffix != ""
     if looks_like_file:
-        raise NashsimError(f"SOURCE: there is no file {source!r} (and no game of that name; see `nashsim games`)")
+        raise NashsimError(
+            f"SOURCE: there is no file {source!r} (and no game of that name; see `nashsim games`)"
+        )
     raise unknown_name("game", source, games.names())
 
 

@@ -7,5 +7,6 @@ from .record import Run, record_steps
 from .stack import first_policy, start_facts
 
 __all__ = [
-    "METRICS", "Check", "Metric", "Run", "check_runs", "first_policy", "record_steps", "run", "run_many", "runs_frame", "start_facts",
+    "METRICS", "Check", "Metric", "Run", "check_runs", "first_policy", "record_steps", "run", "run_many", "runs_frame",
+    "start_facts",
 ]  # fmt: skip

@@ -51,7 +51,8 @@ def check_runs(runs: Sequence[Run]) -> list[Check]:
             witnesses[id(run.game)] = witness
     return [
         Check(
-            float(np.abs(np.exp(run.log_policy) - np.exp(witness.log_policy)).sum(axis=1).max()), float(np.max(witness.accuracy))
+            float(np.abs(np.exp(run.log_policy) - np.exp(witness.log_policy)).sum(axis=1).max()),
+            float(np.max(witness.accuracy)),
         )
         for run in runs
         for witness in [witnesses[id(run.game)]]
@@ -80,5 +81,7 @@ def runs_frame(runs: Sequence[Run], check: bool = False):
             last = {"game": run.game.name, "rule": run.rule.name, "seed": run.seed}
             last |= {"step": run.step[-1], "queries": run.queries[-1]}
             values = {"cvxpy_distance": found.distance, "cvxpy_accuracy": found.accuracy}
-            frames.append(pd.DataFrame([{**last, "metric": name, "value": value} for name, value in values.items()]))
+            frames.append(
+                pd.DataFrame([{**last, "metric": name, "value": value} for name, value in values.items()])
+            )
     return pd.concat(frames, ignore_index=True)

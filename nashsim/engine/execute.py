@@ -130,7 +130,9 @@ def run_many(
 class _Tape:
     """The records of a stack of games as they are made, cut into runs at the end."""
 
-    def __init__(self, stack: Stack, metrics: tuple[Metric, ...], log_equilibrium: np.ndarray | None, keep: bool):
+    def __init__(
+        self, stack: Stack, metrics: tuple[Metric, ...], log_equilibrium: np.ndarray | None, keep: bool
+    ):
         self._stack, self._metrics, self._log_equilibrium, self._keep = stack, metrics, log_equilibrium, keep
         self._rows: list[np.ndarray] = []  # each (seeds, metrics, contexts)
         self._policies: list[np.ndarray] = []
@@ -161,18 +163,22 @@ class _Tape:
                 finite = bool(np.isfinite(log_policies[s, part][game.support]).all())
                 gaps = metrics.get("duality_gap")
                 exact = self._log_equilibrium
-                yield member, s, Run(
-                    game=game,
-                    rule=rule,
-                    seed=int(seed),
-                    step=grid,
-                    queries=queries,
-                    metrics=metrics,
-                    log_policy=log_policies[s, part],
-                    average_policy=averages[s, part],
-                    log_equilibrium=None if exact is None else exact[part],
-                    status=describe(rule, game.tau, int(queries[-1]), gaps, finite),
-                    log_policies=np.array([p[s, part] for p in self._policies]) if self._keep else None,
+                yield (
+                    member,
+                    s,
+                    Run(
+                        game=game,
+                        rule=rule,
+                        seed=int(seed),
+                        step=grid,
+                        queries=queries,
+                        metrics=metrics,
+                        log_policy=log_policies[s, part],
+                        average_policy=averages[s, part],
+                        log_equilibrium=None if exact is None else exact[part],
+                        status=describe(rule, game.tau, int(queries[-1]), gaps, finite),
+                        log_policies=np.array([p[s, part] for p in self._policies]) if self._keep else None,
+                    ),
                 )
 
 

@@ -67,8 +67,16 @@ def _span_to_equilibrium(at: Snapshot) -> np.ndarray:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("duality_gap", "regularised duality gap  2τ KL(π ‖ BR(π))", lambda at: duality_gap(at.game, at.log_policy)),
-        Metric("exploitability", "exploitability  τ KL(π ‖ BR(π))", lambda at: exploitability(at.game, at.log_policy)),
+        Metric(
+            "duality_gap",
+            "regularised duality gap  2τ KL(π ‖ BR(π))",
+            lambda at: duality_gap(at.game, at.log_policy),
+        ),
+        Metric(
+            "exploitability",
+            "exploitability  τ KL(π ‖ BR(π))",
+            lambda at: exploitability(at.game, at.log_policy),
+        ),
         Metric(
             "unregularised_gap",
             "unregularised duality gap  2 max P(y ≻ π) − 1",

@@ -123,5 +123,7 @@ def describe(rule: Rule, tau: float, queries: int, gaps: np.ndarray | None, fini
     middle = len(gaps) // 2
     if gaps[middle:].min() > 0.5 * gaps[: middle + 1].min():
         inside = "" if rule.admits(tau) else f"; take a step inside {rule.condition}"
-        return f"not converging: duality gap {gap:.2g} after {queries} queries, no lower than half-way{inside}"
+        return (
+            f"not converging: duality gap {gap:.2g} after {queries} queries, no lower than half-way{inside}"
+        )
     return f"still converging: duality gap {gap:.2g} after {queries} queries; ask for more queries to go on"

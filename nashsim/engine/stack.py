@@ -47,7 +47,9 @@ class Stack:
 
     def starts(self, start, seeds: Sequence[int]) -> np.ndarray:
         """Return log pi_0, shape (seeds, contexts, actions); see ``first_policy``."""
-        return np.stack([np.concatenate([first_policy(g, start, seed) for g in self.games]) for seed in seeds])
+        return np.stack(
+            [np.concatenate([first_policy(g, start, seed) for g in self.games]) for seed in seeds]
+        )
 
 
 def stack_games(games: Sequence[PreferenceGame]) -> list[Stack]:
@@ -88,7 +90,9 @@ def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
     elif start == "random":
         logits = np.random.default_rng(np.random.SeedSequence(seed)).normal(size=shape)
     else:
-        raise NashsimError(f"start: 'reference', 'uniform', 'random' or probabilities are needed, found {start!r}")
+        raise NashsimError(
+            f"start: 'reference', 'uniform', 'random' or probabilities are needed, found {start!r}"
+        )
     return log_normalise(np.where(game.support, logits, -np.inf))
 
 

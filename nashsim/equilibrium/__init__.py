@@ -9,8 +9,9 @@ from .certificate import (
     exploitability,
     unregularised_gap,
 )
+from .fixed_point import NewtonPoint, regularised_equilibrium
 from .lottery import Lottery, lottery
-from .newton import NewtonPoint, regularised_equilibrium, solve_newton
+from .newton import solve_newton
 from .result import Equilibrium
 from .solve import METHODS, solve
 from .witness import solve_cvxpy

@@ -54,6 +54,6 @@ def check_agreement(newton: Equilibrium, witness: Equilibrium) -> float:
         raise EquilibriumDisagreement(
             f"{newton.method} and {witness.method} disagree on {newton.game.name!r} (context {at}):"
             f" the policies are {distance[at]:.3g} apart in L1, the accuracies allow {allowed[at]:.3g}"
-            f" ({newton.accuracy[at]:.3g} + {witness.accuracy[at]:.3g}): one solver is wrong, please report it"
+            f" ({newton.accuracy[at]:.3g} + {witness.accuracy[at]:.3g}): one solver is wrong; report it"
         )
     return float(distance.max())

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from ..game import PreferenceGame
+from ..preferences import LowRankPreference
 from .certificate import certify
 from .result import Equilibrium, support_note
 
@@ -80,7 +81,10 @@ def solve_cvxpy(game: PreferenceGame) -> Equilibrium:
     ):
         # P = A + 1/2 is exact in extended precision; in float64 it would round A's last digits away.
         probabilities = skew[np.ix_(support, support)].astype(_LONG) + _LONG(0.5)
-        answers.append(_maximise(probabilities, log_mu[support], tau))
+        factors = None
+        if isinstance(game.preference, LowRankPreference):
+            factors = game.preference.left[support], game.preference.right[support]
+        answers.append(_maximise(probabilities, log_mu[support], tau, factors))
         with np.errstate(divide="ignore"):
             log_policy[context, support] = np.log(answers[-1].policy)
     accuracy = np.array([answer.accuracy for answer in answers])
@@ -97,16 +101,27 @@ def solve_cvxpy(game: PreferenceGame) -> Equilibrium:
     )
 
 
-def _maximise(probabilities: np.ndarray, log_mu: np.ndarray, tau: float) -> _Answer:
-    """Ask the solvers in turn and keep the answer of the best proved accuracy."""
+def _maximise(probabilities: np.ndarray, log_mu: np.ndarray, tau: float, factors=None) -> _Answer:
+    """Ask the solvers in turn and keep the answer of the best proved accuracy.
+
+    With ``factors`` (U, V) of a low-rank game the solvers see P^T pi - 1/2 = V (U^T pi) - U (V^T pi), which
+    takes them through thousands of actions; the accuracy is proved on P itself all the same.
+    """
     import cvxpy as cp
 
     policy = cp.Variable(len(log_mu), nonneg=True)
+    constraints = [cp.sum(policy) == 1]
     # In units of tau and from the value 1/2, so that a solver's tolerance means the same at every tau.
-    payoffs = ((probabilities.T - _LONG(0.5)) / _LONG(tau)).astype(float)
-    worst_case = -cp.log_sum_exp(log_mu - payoffs @ policy)
+    if factors is None:
+        payoffs = ((probabilities.T - _LONG(0.5)) / _LONG(tau)).astype(float) @ policy
+    else:
+        left, right = factors
+        on_left, on_right = cp.Variable(left.shape[1]), cp.Variable(left.shape[1])
+        constraints += [on_left == left.T @ policy, on_right == right.T @ policy]
+        payoffs = (right / tau) @ on_left - (left / tau) @ on_right
+    worst_case = -cp.log_sum_exp(log_mu - payoffs)
     divergence = -cp.sum(cp.entr(policy)) - log_mu @ policy
-    problem = cp.Problem(cp.Maximize(worst_case - divergence), [cp.sum(policy) == 1])
+    problem = cp.Problem(cp.Maximize(worst_case - divergence), constraints)
     best, tried = None, []
     for solver, options, needed_above in _SOLVERS:
         if best is not None and best.accuracy <= needed_above:

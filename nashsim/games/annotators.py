@@ -31,10 +31,14 @@ def mixture(rewards, weights=None, labels=None, name: str = "annotators") -> Pre
     """
     rewards = np.array(rewards, dtype=float)
     if rewards.ndim != 2 or rewards.size == 0 or not np.isfinite(rewards).all():
-        raise NashsimError(f"rewards: a finite matrix (annotators, actions) is needed, found shape {rewards.shape}")
+        raise NashsimError(
+            f"rewards: a finite matrix (annotators, actions) is needed, found shape {rewards.shape}"
+        )
     shares = np.full(len(rewards), 1 / len(rewards)) if weights is None else np.array(weights, dtype=float)
     if shares.shape != rewards.shape[:1] or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
-        raise NashsimError(f"weights: {len(rewards)} shares >= 0 with sum 1 are needed, found {shares.tolist()}")
+        raise NashsimError(
+            f"weights: {len(rewards)} shares >= 0 with sum 1 are needed, found {shares.tolist()}"
+        )
     margins = np.tensordot(shares, 0.5 * np.tanh(0.5 * (rewards[:, :, None] - rewards[:, None, :])), axes=1)
     upper = np.triu(margins, 1)
     return PreferenceGame(upper - upper.T + 0.5, labels=labels, name=name)

@@ -67,7 +67,9 @@ def _thirds(*labels: str) -> dict[str, Fraction]:
     return dict.fromkeys(labels, Fraction(1, 3))
 
 
-def _cycle(labels, first: tuple[int, int], second: tuple[int, int], third: tuple[int, int]) -> dict[str, Fraction]:
+def _cycle(
+    labels, first: tuple[int, int], second: tuple[int, int], third: tuple[int, int]
+) -> dict[str, Fraction]:
     """Return the lottery of a cycle 0 ≻ 1 ≻ 2 ≻ 0 from its win counts: each margin weighs the action it leaves out."""
     margins = [Fraction(w, w + l) - Fraction(1, 2) for w, l in (second, third, first)]
     return {label: margin / sum(margins) for label, margin in zip(labels, margins, strict=True)}
@@ -86,7 +88,9 @@ ENTRIES: tuple[Entry, ...] = (
         dict(zip(_RPS, (Fraction(1, 16), Fraction(5, 8), Fraction(5, 16)), strict=True)),
     ),
     Entry("dice", papers.dice, _NLHF, _thirds("2-4-9", "1-6-8", "3-5-7"), "each beats the next with 5/9"),
-    Entry("three-humans", papers.three_humans, _NLHF, _thirds("y1", "y2", "y3"), "each beats the next with 2/3"),
+    Entry(
+        "three-humans", papers.three_humans, _NLHF, _thirds("y1", "y2", "y3"), "each beats the next with 2/3"
+    ),
     Entry(
         "p-eps",
         papers.p_eps,
@@ -115,7 +119,13 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("dial", random.dial, "random family", known="dial 0 is Bradley-Terry; dial 1 has cyclic mass 1"),
     Entry("low-rank", random.low_rank, "random family"),
     Entry("hard-a", hard.hard_a, "derived", _thirds("a", "b", "c"), "c_beats_b=0: lottery b"),
-    Entry("hard-b", hard.hard_b, "derived", {"c": _SURE}, "log-odds of c over b rise by 1/(2 tau) from mu to pi*"),
+    Entry(
+        "hard-b",
+        hard.hard_b,
+        "derived",
+        {"c": _SURE},
+        "log-odds of c over b rise by 1/(2 tau) from mu to pi*",
+    ),
     Entry("hard-c", hard.hard_c, "derived", {"c": _SURE}),
     Entry("tldr", tables.tldr, f"{_NLHF}, Table 1", {"MD1": _SURE}, "cyclic mass .026"),
     Entry(

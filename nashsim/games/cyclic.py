@@ -12,7 +12,8 @@ from ..preferences import DensePreference
 def rps(n: int = 3, strength: float = 1.0) -> PreferenceGame:
     """Rock-paper-scissors of any odd size and strength, P = 1/2 ± strength/2.
 
-    Each action beats the (n-1)/2 before it. The lottery, and the regularised equilibrium for a uniform reference, are uniform by symmetry [derived].
+    Each action beats the (n-1)/2 before it. The lottery, and the regularised equilibrium for a uniform
+    reference, are uniform by symmetry [derived].
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ from .papers import from_wins
 def hard_a(c_beats_b: float = 1.0) -> PreferenceGame:
     """Hard for greedy play on the estimated game: b ≻ a, a ≻ c surely, P(c ≻ b) in {0, 1} unknown.
 
-    The reference is uniform. Sampling both responses from the Nash policy of the wrong guess meets {b, c} with probability
+    The reference is uniform. Sampling both responses from the Nash policy of the wrong guess meets {b, c}
+    with probability
     2 exp(-1/(2 tau)) [derived].
 
     Parameters

@@ -28,7 +28,8 @@ def from_wins(wins: dict[tuple[int, int], float], labels, name: str) -> Preferen
 def dice() -> PreferenceGame:
     """Three dice, each of which beats the next with probability 5/9.
 
-    They are uniform on {2,4,9}, {1,6,8}, {3,5,7}. P(d ≻ d') is the chance that d shows the larger number. NLHF, arXiv 2312.00886 [paper].
+    They are uniform on {2,4,9}, {1,6,8}, {3,5,7}. P(d ≻ d') is the chance that d shows the larger number.
+    NLHF, arXiv 2312.00886 [paper].
 
     Examples
     --------
@@ -59,7 +60,8 @@ def three_humans() -> PreferenceGame:
 def p_eps(eps: float = 0.1) -> PreferenceGame:
     """NLHF's P_eps, on which reward maximisation jumps at eps = 0 and Nash does not.
 
-    The lottery is (1/3 + eps/2, 1/3 + eps/2, 1/3 - eps). P(y2 ≻ y1) = 2/3 - eps/2, P(y3 ≻ y1) = 1/3 - eps/4, P(y3 ≻ y2) = 2/3 + eps/4. NLHF, arXiv 2312.00886 [paper].
+    The lottery is (1/3 + eps/2, 1/3 + eps/2, 1/3 - eps). P(y2 ≻ y1) = 2/3 - eps/2, P(y3 ≻ y1) = 1/3 - eps/4,
+    P(y3 ≻ y2) = 2/3 + eps/4. NLHF, arXiv 2312.00886 [paper].
 
     Parameters
     ----------
@@ -85,7 +87,8 @@ def p_eps(eps: float = 0.1) -> PreferenceGame:
 def reward_preference() -> PreferenceGame:
     """NLHF's game in which the best policy by reward loses to another.
 
-    P(y2 ≻ y1) = 9/10, P(y3 ≻ y1) = 2/3, P(y3 ≻ y2) = 2/11. Among policies with pi(y1) = 2 pi(y2) the reward optimum is (2/3, 1/3, 0), yet y3 is preferred to it with
+    P(y2 ≻ y1) = 9/10, P(y3 ≻ y1) = 2/3, P(y3 ≻ y2) = 2/11. Among policies with pi(y1) = 2 pi(y2) the reward
+    optimum is (2/3, 1/3, 0), yet y3 is preferred to it with
     probability 50/99. NLHF, arXiv 2312.00886 [paper].
 
     Examples

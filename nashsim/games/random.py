@@ -72,7 +72,8 @@ def sparse(n: int = 20, density: float = 0.2, seed: int = 0) -> PreferenceGame:
 def dial(n: int = 9, dial: float = 0.5, seed: int = 0) -> PreferenceGame:
     """From Bradley-Terry (dial 0) to fully cyclic (dial 1).
 
-    A = (1 - dial) B + dial C, with B = 1/(1 + exp(r' - r)) - 1/2 with rewards N(0, 1), so dial 0 is an exact Bradley-Terry game. C has row
+    A = (1 - dial) B + dial C, with B = 1/(1 + exp(r' - r)) - 1/2 with rewards N(0, 1), so dial 0 is an exact
+    Bradley-Terry game. C has row
     sums 0, so dial 1 has Hodge cyclic mass 1. C is orthogonal to the (small) cyclic part of B, which makes
     the cyclic mass increase with the dial [derived].
 
@@ -97,10 +98,9 @@ def dial(n: int = 9, dial: float = 0.5, seed: int = 0) -> PreferenceGame:
     own_cycles = _without_gradient(transitive)
     cyclic = _without_gradient(_skew(rng.uniform(-0.5, 0.5, (n, n))))
     overlap = (cyclic * own_cycles).sum()
-    if n == 3:  # cycles of three actions have one dimension: agree in sign
-        cyclic = cyclic * (np.sign(overlap) or 1.0)
-    else:
-        cyclic = cyclic - overlap / (own_cycles**2).sum() * own_cycles
+    # Cycles of three actions have one dimension only: there C agrees with B's in sign.
+    share = overlap / (own_cycles**2).sum()
+    cyclic = cyclic * (np.sign(overlap) or 1.0) if n == 3 else cyclic - share * own_cycles
     cyclic = _skew(0.5 * cyclic / np.abs(cyclic).max())
     skew = (1 - dial) * transitive + dial * cyclic
     return PreferenceGame(DensePreference(_skew(skew)), name=f"dial-{n}-{dial:g}-{seed}")
@@ -109,7 +109,7 @@ def dial(n: int = 9, dial: float = 0.5, seed: int = 0) -> PreferenceGame:
 def low_rank(n: int = 100, rank: int = 2, seed: int = 0) -> PreferenceGame:
     """Bilinear preferences of random embeddings, A = U V^T - V U^T.
 
-    (u, v) is uniform on a sphere of radius 1/sqrt 2. The distribution of an entry, within [-1/2, 1/2], does not depend on n.
+    (u, v) is uniform on a sphere of radius 1/sqrt 2; the distribution of an entry does not depend on n.
 
     Parameters
     ----------

@@ -6,4 +6,15 @@ from .legend import legend_below
 from .simplex import draw_simplex, to_plane
 from .style import PALETTE, RULE_STYLE, rule_line, style
 
-__all__ = ["PALETTE", "RULE_STYLE", "Experiment", "Finding", "bands", "draw_simplex", "legend_below", "rule_line", "style", "to_plane"]
+__all__ = [
+    "PALETTE",
+    "RULE_STYLE",
+    "Experiment",
+    "Finding",
+    "bands",
+    "draw_simplex",
+    "legend_below",
+    "rule_line",
+    "style",
+    "to_plane",
+]

@@ -18,4 +18,6 @@ def bands(axes, frame, x: str = "queries", **line) -> None:
     grouped = frame.groupby(x).value
     middle = grouped.median()
     axes.plot(middle.index, middle, **line)
-    axes.fill_between(middle.index, grouped.min(), grouped.max(), color=line.get("color"), alpha=0.18, linewidth=0)
+    axes.fill_between(
+        middle.index, grouped.min(), grouped.max(), color=line.get("color"), alpha=0.18, linewidth=0
+    )

@@ -72,7 +72,10 @@ class Experiment:
         frame = pd.read_csv(table)
         with style():
             figure = self.draw(frame)
-            for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
+            for suffix, metadata in (
+                (".png", {"Software": None}),
+                (".pdf", {"CreationDate": None, "Producer": None}),
+            ):
                 with atomic_path(out / f"{self.name}{suffix}") as temporary:
                     figure.savefig(temporary, metadata=metadata)
             plt.close(figure)

@@ -58,7 +58,9 @@ class DensePreference:
         skew = np.array(skew, dtype=np.float64, order="C", ndmin=3)
         _check_square(skew)
         if not np.array_equal(skew, -skew.transpose(0, 2, 1)):
-            raise NashsimError("skew: A + A^T must be exactly 0; use DensePreference.from_probabilities for P")
+            raise NashsimError(
+                "skew: A + A^T must be exactly 0; use DensePreference.from_probabilities for P"
+            )
         if np.abs(skew).max() > 0.5:
             raise NashsimError(f"skew: entries must lie in [-1/2, 1/2], found {np.abs(skew).max():g}")
         skew.flags.writeable = False

@@ -34,13 +34,16 @@ class LowRankPreference:
         left, right = (np.array(f, dtype=np.float64, order="C") for f in (left, right))
         if left.ndim != 2 or left.shape != right.shape or left.size == 0:
             raise NashsimError(
-                f"factors: two arrays of the same shape (actions, rank) are needed, found {left.shape} and {right.shape}"
+                f"factors: two arrays of the same shape (actions, rank) are needed,"
+                f" found {left.shape} and {right.shape}"
             )
         if not (np.isfinite(left).all() and np.isfinite(right).all()):
             raise NashsimError("factors: every entry must be a finite number")
         largest = _largest_entry(left, right)
         if largest > 0.5 + 1e-12:
-            raise NashsimError(f"factors: the entries of U V^T - V U^T must lie in [-1/2, 1/2], found {largest:g}")
+            raise NashsimError(
+                f"factors: the entries of U V^T - V U^T must lie in [-1/2, 1/2], found {largest:g}"
+            )
         for factor in (left, right):
             factor.flags.writeable = False
         self.left, self.right = left, right

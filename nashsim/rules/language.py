@@ -122,7 +122,9 @@ class Rule(abc.ABC):
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None and not _is_positive(value):
-                raise NashsimError(f"{field.name}: the rule {self.name!r} needs a finite number > 0, found {value!r}")
+                raise NashsimError(
+                    f"{field.name}: the rule {self.name!r} needs a finite number > 0, found {value!r}"
+                )
 
     @abc.abstractmethod
     def steps(self, tau: float, t: int | np.ndarray) -> tuple[MirrorStep, ...]:
@@ -140,7 +142,9 @@ class Rule(abc.ABC):
     @property
     def constant(self) -> bool:
         """Whether the step is the same at every iteration."""
-        return all(np.array_equal(a.eta, b.eta) for a, b in zip(self.steps(1.0, 0), self.steps(1.0, 9), strict=True))
+        return all(
+            np.array_equal(a.eta, b.eta) for a, b in zip(self.steps(1.0, 0), self.steps(1.0, 9), strict=True)
+        )
 
     @property
     def queries_per_step(self) -> int:
@@ -182,7 +186,9 @@ class Rule(abc.ABC):
         """
         if not self.admits(tau):
             return None
-        bounds = [th.bound(self, tau, steps, start) for th in self.theorems if th.metric == metric and th.bound]
+        bounds = [
+            th.bound(self, tau, steps, start) for th in self.theorems if th.metric == metric and th.bound
+        ]
         return np.min(bounds, axis=0) if bounds else None
 
 

@@ -130,7 +130,9 @@ class INPO(_OneCall):
     def steps(self, tau, t):
         """Return the one step of iteration ``t``."""
         inverse = tau * (np.asarray(t) + 2.0) / 2 if self.eta_inverse is None else self.eta_inverse
-        return (MirrorStep({POLICY: 1 - tau / inverse, REFERENCE: tau / inverse}, {POLICY: 1.0}, 1 / inverse),)
+        return (
+            MirrorStep({POLICY: 1 - tau / inverse, REFERENCE: tau / inverse}, {POLICY: 1.0}, 1 / inverse),
+        )
 
     @classmethod
     def with_eta(cls, eta, tau):
@@ -181,5 +183,7 @@ class MMD(_OneCall):
 def proximal(eta: float, tau: float, name: str) -> float:
     """Return eta/(1 - eta tau), the proximal weight whose forward step is ``eta`` < 1/tau."""
     if not 0 < eta * tau < 1:
-        raise NashsimError(f"eta: the proximal rule {name!r} needs 0 < eta < 1/tau = {1 / tau:g}, found {eta:g}")
+        raise NashsimError(
+            f"eta: the proximal rule {name!r} needs 0 < eta < 1/tau = {1 / tau:g}, found {eta:g}"
+        )
     return eta / (1 - eta * tau)

@@ -67,7 +67,9 @@ class NashMP(Rule):
             "paper",
         ),
     )
-    source = "Tiapkin et al., Accelerating Nash Learning from Human Feedback via Mirror Prox, arXiv 2505.19731v1"
+    source = (
+        "Tiapkin et al., Accelerating Nash Learning from Human Feedback via Mirror Prox, arXiv 2505.19731v1"
+    )
     played = HALF
 
     def steps(self, tau, t):

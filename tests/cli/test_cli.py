@@ -11,11 +11,33 @@ import pytest
 from nashsim.cli import call
 from nashsim.rules import RULES
 
-SOLVE_KEYS = {"game", "labels", "tau", "method", "policy", "residual", "duality_gap", "value", "unique", "status"}
-RUN_KEYS = {"game", "rule", "tau", "eta", "queries", "policy", "duality_gap", "kl_to_equilibrium", "exploitability", "status"}
+SOLVE_KEYS = {
+    "game",
+    "labels",
+    "tau",
+    "method",
+    "policy",
+    "residual",
+    "duality_gap",
+    "value",
+    "unique",
+    "status",
+}
+RUN_KEYS = {
+    "game",
+    "rule",
+    "tau",
+    "eta",
+    "queries",
+    "policy",
+    "duality_gap",
+    "kl_to_equilibrium",
+    "exploitability",
+    "status",
+}
 INSPECT_KEYS = {
-    "n", "labels", "observed_pairs", "pairs", "coverage", "asymmetry", "condorcet_winner", "smith_set", "cyclic_triples",
-    "cyclic_mass", "cyclic_mass_weighted", "lottery", "lottery_unique",
+    "n", "labels", "observed_pairs", "pairs", "coverage", "asymmetry", "condorcet_winner", "smith_set", 
+    "cyclic_triples", "cyclic_mass", "cyclic_mass_weighted", "lottery", "lottery_unique",
 }  # fmt: skip
 
 
@@ -81,12 +103,19 @@ def test_hard_b_takes_its_reference_from_tau(nashsim):
 
 
 def test_reference_files(nashsim, tmp_path):
-    expected = nashsim("solve", "rps", "--tau", 0.3, "--reference", _write(tmp_path, "0.5,0.3,0.2"), "--json")["policy"]
+    expected = nashsim(
+        "solve", "rps", "--tau", 0.3, "--reference", _write(tmp_path, "0.5,0.3,0.2"), "--json"
+    )["policy"]
     for text in ("0.5\n0.3\n0.2\n", "0.5 0.3 0.2", "scissors,0.2\nrock,0.5\npaper,0.3", "rock,paper,scissors\n.5,.3,.2",
-                 "label,probability\nrock,0.5\npaper,0.3\nscissors,0.2", "# mu\nrock\t0.5\npaper\t0.3\nscissors\t0.2"):  # fmt: skip
-        again = nashsim("solve", "rps", "--tau", 0.3, "--reference", _write(tmp_path, text), "--json")["policy"]
+                 "label,probability\nrock,0.5\npaper,0.3\nscissors,0.2",
+                 "# mu\nrock\t0.5\npaper\t0.3\nscissors\t0.2"):  # fmt: skip
+        again = nashsim("solve", "rps", "--tau", 0.3, "--reference", _write(tmp_path, text), "--json")[
+            "policy"
+        ]
         assert again == expected, text
-    assert nashsim("solve", "rps", "--tau", 0.3, "--reference", "uniform", "--json")["policy"]["rock"] == pytest.approx(1 / 3)
+    assert nashsim("solve", "rps", "--tau", 0.3, "--reference", "uniform", "--json")["policy"][
+        "rock"
+    ] == pytest.approx(1 / 3)
     zero = nashsim("solve", "rps", "--tau", 0.3, "--reference", _write(tmp_path, "0.5 0.5 0"), "--json")
     assert zero["policy"]["scissors"] == 0 and "scissors" in zero["status"]
 
@@ -99,9 +128,23 @@ def _write(folder, text, name="reference.txt"):
 
 @pytest.mark.parametrize("rule", [rule.name for rule in RULES])
 def test_run(nashsim, rule):
-    found = nashsim("run", "rps:strength=0.8", "--rule", rule, "--tau", 0.2, "--queries", "2e3", "--start", "random", "--json")
+    found = nashsim(
+        "run",
+        "rps:strength=0.8",
+        "--rule",
+        rule,
+        "--tau",
+        0.2,
+        "--queries",
+        "2e3",
+        "--start",
+        "random",
+        "--json",
+    )
     assert set(found) == RUN_KEYS and found["rule"] == rule and found["queries"] == 2000
-    assert found["kl_to_equilibrium"] < 1e-3 and found["exploitability"] == pytest.approx(found["duality_gap"] / 2)
+    assert found["kl_to_equilibrium"] < 1e-3 and found["exploitability"] == pytest.approx(
+        found["duality_gap"] / 2
+    )
     assert (found["eta"] is None) == (rule in ("nash-md", "inpo"))
 
 
@@ -129,7 +172,9 @@ def test_run_leaves_its_records(nashsim, tmp_path):
 
 
 def test_seed_draws_random_games(nashsim):
-    one, other, again = (nashsim("run", "uniform", "--seed", s, "--queries", 100, "--json")["policy"] for s in (1, 2, 1))
+    one, other, again = (
+        nashsim("run", "uniform", "--seed", s, "--queries", 100, "--json")["policy"] for s in (1, 2, 1)
+    )
     assert one == again != other
 
 
@@ -137,20 +182,27 @@ def test_step_outside_its_condition_warns_and_runs(nashsim, capsys):
     status = call(["run", "rps", "--rule", "omd", "--tau", "0.1", "--eta", "4", "--queries", "100", "--json"])
     out, err = capsys.readouterr()
     assert status == 0 and json.loads(out)["eta"] == 4
-    assert err.startswith("warning: omd: eta = 4 is outside the condition eta <= 4 tau/(1 + 4 tau^2)") and err.count("\n") == 1
+    assert (
+        err.startswith("warning: omd: eta = 4 is outside the condition eta <= 4 tau/(1 + 4 tau^2)")
+        and err.count("\n") == 1
+    )
 
 
 def test_inspect(nashsim):
     found = nashsim("inspect", "tldr", "--json")
     assert set(found) >= INSPECT_KEYS
-    assert found["condorcet_winner"] == "MD1" and found["smith_set"] == ["MD1"] and found["lottery"]["MD1"] == 1
+    assert (
+        found["condorcet_winner"] == "MD1" and found["smith_set"] == ["MD1"] and found["lottery"]["MD1"] == 1
+    )
     assert found["cyclic_mass"] == pytest.approx(0.026, abs=5e-4)
     text = nashsim("inspect", "rps")
     assert "smith set" in text and "rock, paper, scissors" in text
 
 
 def test_inspect_a_file(nashsim, tmp_path):
-    battles = _write(tmp_path, "model_a,model_b,winner\nx,y,model_a\ny,z,model_a\nz,x,tie\nx,y,model_b\n", "b.csv")
+    battles = _write(
+        tmp_path, "model_a,model_b,winner\nx,y,model_a\ny,z,model_a\nz,x,tie\nx,y,model_b\n", "b.csv"
+    )
     found = nashsim("inspect", battles, "--json")
     assert found["n"] == 3 and found["observed_pairs"] == found["pairs"] == 3 and found["coverage"] == 1
     assert "x" in nashsim("inspect", battles)
@@ -161,7 +213,10 @@ BAD = {
     "missing file": (["solve", "no/such.csv", "--tau", 1], "there is no file 'no/such.csv'"),
     "unknown rule": (["run", "rps", "--rule", "nash-pm"], "unknown rule 'nash-pm'; did you mean 'nash-mp'"),
     "no tau": (["solve", "rps"], "needs --tau T"),
-    "tau zero": (["solve", "rps", "--tau", 0], "tau: the regularisation must be a finite number > 0, found 0"),
+    "tau zero": (
+        ["solve", "rps", "--tau", 0],
+        "tau: the regularisation must be a finite number > 0, found 0",
+    ),
     "tau negative": (["run", "rps", "--tau", -1], "tau: the regularisation"),
     "tau nan": (["run", "rps", "--tau", "nan"], "tau: the regularisation"),
     "tau text": (["solve", "rps", "--tau", "small"], "Invalid value for '--tau'"),
@@ -227,7 +282,8 @@ def test_interrupt_and_closed_pipe(monkeypatch, capsys):
 def test_light_imports_and_start():
     """`import nashsim` and `nashsim --help` load none of the heavy packages, and are quick."""
     heavy = "{'numba', 'cvxpy', 'matplotlib', 'pandas', 'scipy'} & set(sys.modules)"
-    script = f"import sys, nashsim; assert not {heavy}, {heavy}; from nashsim.cli import call; call(['--help']); assert not {heavy}, {heavy}"
+    check = f"assert not {heavy}, {heavy}"
+    script = f"import sys, nashsim; {check}; from nashsim.cli import call; call(['--help']); {check}"
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
     for command, limit in (("import nashsim", 0.3), ("from nashsim.cli import main; main(['--help'])", 0.5)):
         times = []

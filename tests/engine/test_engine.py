@@ -12,18 +12,25 @@ from nashsim.rules import EGPO, INPO, MMD, OMD, RULES, NashMD, NashMP
 from tests.zoo import damped_iteration, random_game, rock_paper_scissors
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-GAMES = [random_game(seed, actions=n, tau=tau) for seed, (n, tau) in enumerate([(2, 1.0), (3, 0.2), (10, 0.1), (37, 0.3)])]
+GAMES = [
+    random_game(seed, actions=n, tau=tau)
+    for seed, (n, tau) in enumerate([(2, 1.0), (3, 0.2), (10, 0.1), (37, 0.3)])
+]
 
 
 @every_rule
 @pytest.mark.parametrize("contexts", [1, 3])
 def test_compiled_equals_numpy(rule, contexts):
     game = random_game(5, actions=6, tau=0.2, contexts=contexts)
-    compiled, readable = (run(game, rule(), queries=300, start="random", path=p) for p in ("compiled", "numpy"))
+    compiled, readable = (
+        run(game, rule(), queries=300, start="random", path=p) for p in ("compiled", "numpy")
+    )
     np.testing.assert_allclose(compiled.log_policy, readable.log_policy, atol=1e-12, rtol=0)
     np.testing.assert_allclose(compiled.average_policy, readable.average_policy, atol=1e-12, rtol=0)
     for name in METRICS:
-        np.testing.assert_allclose(compiled.metrics[name], readable.metrics[name], atol=1e-12, rtol=0, err_msg=name)
+        np.testing.assert_allclose(
+            compiled.metrics[name], readable.metrics[name], atol=1e-12, rtol=0, err_msg=name
+        )
 
 
 @every_rule
@@ -42,6 +49,7 @@ def test_converges_to_newton(rule):
         assert found.metrics["kl_to_equilibrium"][-1] < (1e-25 if found.rule.constant else 1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::nashsim.StepSizeWarning")
 @pytest.mark.parametrize("rule", [cls for cls in RULES if cls.fixed_point], ids=lambda rule: rule.name)
 def test_equilibrium_is_a_fixed_point_of_every_constant_step(rule):
     for game in GAMES:
@@ -59,7 +67,9 @@ def test_nash_md_with_a_constant_step_is_biased_by_order_eta_squared():
         for eta in (0.02, 0.01)
     ]
     assert bias[1] > 1e-10
-    np.testing.assert_allclose(bias[0] / bias[1], 4, rtol=0.1)  # O(eta^2), next order O(eta^3) is a few per cent
+    np.testing.assert_allclose(
+        bias[0] / bias[1], 4, rtol=0.1
+    )  # O(eta^2), next order O(eta^3) is a few per cent
 
 
 @every_rule
@@ -75,7 +85,9 @@ def test_relabelling_the_actions_relabels_the_run(rule):
 def test_a_shift_of_the_logits_changes_nothing(rule):
     game = random_game(8, actions=5, tau=0.2)
     logits = np.random.default_rng(1).normal(size=(1, 5))
-    one, other = (run(game, rule(), queries=50, start=np.exp(log_normalise(logits + c))) for c in (0.0, 300.0))
+    one, other = (
+        run(game, rule(), queries=50, start=np.exp(log_normalise(logits + c))) for c in (0.0, 300.0)
+    )
     np.testing.assert_allclose(one.log_policy, other.log_policy, atol=1e-12)  # 300 costs 1e-14 a logit
 
 
@@ -107,7 +119,11 @@ def test_paper_bounds_hold_at_every_record_on_200_games(rule):
     for fraction in (None, 0.5):
         for start in ("reference", "random"):
             for k, game in enumerate(games):
-                chosen = rule() if fraction is None else rule.with_eta(fraction * rule().largest_eta(game.tau), game.tau)
+                chosen = (
+                    rule()
+                    if fraction is None
+                    else rule.with_eta(fraction * rule().largest_eta(game.tau), game.tau)
+                )
                 check_bound(game, chosen, start, seed=k)
 
 
@@ -129,7 +145,9 @@ def test_average_iterate_is_the_mean_of_the_played_policies():
     np.testing.assert_allclose(one.average_policy, np.exp(one.log_policies[:4]).mean(axis=0), atol=1e-15)
     # the two-call rules play the half step: with one iteration the average is half_0
     two = run(game, EGPO(step=0.5), queries=2)
-    np.testing.assert_allclose(two.average_policy, np.exp(run(game, OMD(step=0.5), queries=1).log_policy), atol=1e-15)
+    np.testing.assert_allclose(
+        two.average_policy, np.exp(run(game, OMD(step=0.5), queries=1).log_policy), atol=1e-15
+    )
 
 
 def test_metrics_against_their_definitions():
@@ -229,7 +247,9 @@ def test_duplicate_actions_share_the_mass_of_one():
     skew = np.array([[0, 0.3, 0.3], [-0.3, 0, 0], [-0.3, 0, 0]])
     found = run(PreferenceGame(skew + 0.5, tau=0.2), EGPO(), queries=200)
     single = run(PreferenceGame(skew[:2, :2] + 0.5, [1 / 3, 2 / 3], tau=0.2), EGPO(), queries=200)
-    np.testing.assert_allclose(np.exp(found.log_policy[0, 1:]), np.exp(single.log_policy[0, 1]) / 2, atol=1e-14)
+    np.testing.assert_allclose(
+        np.exp(found.log_policy[0, 1:]), np.exp(single.log_policy[0, 1]) / 2, atol=1e-14
+    )
 
 
 def test_status_says_how_it_went():
@@ -251,7 +271,9 @@ def test_unstable_one_call_map_beyond_its_threshold_on_rps():
     start = np.array([1 / 3 + 1e-6, 1 / 3, 1 / 3 - 1e-6])
     with pytest.warns(StepSizeWarning):
         for factor, grows in ((0.98, False), (1.02, True)):
-            kl_ = run(game, OMD(step=factor * threshold), queries=400, start=start).metrics["kl_to_equilibrium"]
+            kl_ = run(game, OMD(step=factor * threshold), queries=400, start=start).metrics[
+                "kl_to_equilibrium"
+            ]
             assert (kl_[-1] > kl_[0]) == grows
 
 

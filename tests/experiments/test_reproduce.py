@@ -38,7 +38,9 @@ def drawn(tmp_path_factory):
 def test_figure(drawn, name):
     for suffix in (".png", ".pdf", ".csv"):
         assert (drawn / f"{name}{suffix}").stat().st_size > 500
-    findings = [f for f in json.loads((drawn / "findings.json").read_text())["findings"] if f["figure"] == name]
+    findings = [
+        f for f in json.loads((drawn / "findings.json").read_text())["findings"] if f["figure"] == name
+    ]
     assert findings
     for finding in findings:
         assert finding["holds"], finding
@@ -55,12 +57,29 @@ def test_every_curve_was_held_against_cvxpy(drawn):
 
 def test_a_script_runs_alone(tmp_path):
     path = find_experiments()["simplex"]
-    done = subprocess.run([sys.executable, path, "--quick", "--out", tmp_path], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, path, "--quick", "--out", tmp_path], capture_output=True, text=True, check=True
+    )
     assert "holds" in done.stdout and (tmp_path / "simplex.pdf").exists()
 
 
 def test_the_same_files_for_any_number_of_jobs(tmp_path):
     for jobs in (1, 2):
-        assert call(["reproduce", "simplex", "reward", "--quick", "--out", str(tmp_path / str(jobs)), "--jobs", str(jobs), "--json"]) == 0
+        assert (
+            call(
+                [
+                    "reproduce",
+                    "simplex",
+                    "reward",
+                    "--quick",
+                    "--out",
+                    str(tmp_path / str(jobs)),
+                    "--jobs",
+                    str(jobs),
+                    "--json",
+                ]
+            )
+            == 0
+        )
     for name in ("simplex.csv", "simplex.png", "reward.csv", "reward.png"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()

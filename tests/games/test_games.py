@@ -99,7 +99,10 @@ def test_two_arm_equilibrium_in_closed_form():
 def test_rps_of_any_odd_size(n):
     game = games.rps(n, strength=0.4)
     p = game.probabilities[0]
-    assert set(np.round(p[~np.eye(n, dtype=bool)], 12)) == {0.3, 0.7} and (p > 0.5).sum(axis=1).tolist() == [n // 2] * n
+    assert (
+        set(np.round(p[~np.eye(n, dtype=bool)], 12)) == {0.3, 0.7}
+        and (p > 0.5).sum(axis=1).tolist() == [n // 2] * n
+    )
     np.testing.assert_allclose(np.exp(solve_newton(game.replace(tau=0.05)).log_policy), 1 / n, atol=1e-13)
     assert games.rps().label_policy(games.rps().log_reference).index.tolist() == ["rock", "paper", "scissors"]
     assert games.rps().probabilities[0, 1, 0] == 1  # paper beats rock
@@ -143,7 +146,9 @@ def test_the_dial_runs_from_bradley_terry_to_fully_cyclic(n):
     for seed in range(5):
         first, last = games.dial(n, 0.0, seed), games.dial(n, 1.0, seed)
         logits = np.log(first.probabilities[0] / first.probabilities[0].T)
-        np.testing.assert_allclose(logits, logits[:, :1] - logits[:, :1].T, atol=1e-12)  # log-odds are differences
+        np.testing.assert_allclose(
+            logits, logits[:, :1] - logits[:, :1].T, atol=1e-12
+        )  # log-odds are differences
         fitted, mass = strengths_and_cyclic_mass(last)
         assert mass == pytest.approx(1, abs=1e-12) and np.abs(fitted).max() < 1e-12
         assert np.abs(last.preference.dense()).max() == 0.5
@@ -160,7 +165,9 @@ def test_families():
     upper = games.uniform(60, 3).probabilities[0][np.triu_indices(60, 1)]
     assert abs(upper.mean() - 0.5) < 4 * np.sqrt(1 / 12 / 1770) and abs(upper.var() - 1 / 12) < 0.01
     normal = games.uniform(5, 3, normal_reference=True)
-    assert np.ptp(normal.log_reference) > 0.1 and np.array_equal(normal.preference.dense(), games.uniform(5, 3).preference.dense())
+    assert np.ptp(normal.log_reference) > 0.1 and np.array_equal(
+        normal.preference.dense(), games.uniform(5, 3).preference.dense()
+    )
     assert np.linalg.matrix_rank(games.low_rank(30, 3).preference.dense()[0]) == 6
 
 

@@ -19,7 +19,13 @@ def experiment(value=1 / 3):
     def compute(quick):
         return pd.DataFrame({"queries": [0, 0, 1, 1], "value": [1.0, 3.0, value, 0.2 if quick else 0.1]})
 
-    return Experiment("tiny", "A tiny figure.", compute, draw, lambda f: [Finding("last", f"{f.value.iloc[-1]}", "0.1", True)])
+    return Experiment(
+        "tiny",
+        "A tiny figure.",
+        compute,
+        draw,
+        lambda f: [Finding("last", f"{f.value.iloc[-1]}", "0.1", True)],
+    )
 
 
 def test_reproduce_writes_all_three_and_the_same_bytes_twice(tmp_path):
@@ -33,7 +39,9 @@ def test_reproduce_writes_all_three_and_the_same_bytes_twice(tmp_path):
 def test_the_figure_is_drawn_from_the_csv_without_loss(tmp_path):
     seen = []
     whole = experiment()
-    Experiment("tiny", "", whole.compute, lambda f: (seen.append(f), draw(f))[1], whole.findings).reproduce(tmp_path, quick=True)
+    Experiment("tiny", "", whole.compute, lambda f: (seen.append(f), draw(f))[1], whole.findings).reproduce(
+        tmp_path, quick=True
+    )
     assert seen[0].value.iloc[2] == 1 / 3 and seen[0].value.iloc[3] == 0.2
 
 

@@ -47,7 +47,9 @@ def mmd(P, mu, tau, pi, e):
 def nash_mp(P, mu, tau, pi, s):
     # pi_half = argmax P(q > pi) - tau KL(q || mu) - (tau/s) KL(q || pi), then the same against pi_half
     def proximal(opponent):
-        return _normalised((pi ** (tau / s) * mu**tau * np.exp(_payoff(P, opponent))) ** (1 / (tau + tau / s)))
+        return _normalised(
+            (pi ** (tau / s) * mu**tau * np.exp(_payoff(P, opponent))) ** (1 / (tau + tau / s))
+        )
 
     return proximal(proximal(pi))
 

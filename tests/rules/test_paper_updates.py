@@ -95,17 +95,22 @@ def mutations(rule):
                 yield f"step {i}: weights of the {part} swapped", swap
         yield f"step {i}: opponent is the reference", lambda s, i=i: _with(s, i, opponent={"reference": 1.0})
     if len(rule.steps(TAU, 1)) > 1:
-        yield "half and full step swapped", lambda s: tuple(
-            replace(step, into=other.into) for step, other in zip(s, reversed(s), strict=True)
+        yield (
+            "half and full step swapped",
+            lambda s: tuple(
+                replace(step, into=other.into) for step, other in zip(s, reversed(s), strict=True)
+            ),
         )
         yield "full step against the first policy", lambda s: _with(s, 1, opponent={POLICY: 1.0})
-        yield "full step from the half step", lambda s: _with(
-            s, 1, base={"half" if k == POLICY else k: w for k, w in s[1].base.items()}
+        yield (
+            "full step from the half step",
+            lambda s: _with(s, 1, base={"half" if k == POLICY else k: w for k, w in s[1].base.items()}),
         )
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "change"), [(name, *mutation) for name, (rule, _) in PAIRS.items() for mutation in mutations(rule)]
+    ("name", "what", "change"),
+    [(name, *mutation) for name, (rule, _) in PAIRS.items() for mutation in mutations(rule)],
 )
 def test_a_flipped_convention_is_seen(name, what, change):
     rule, update = PAIRS[name]

@@ -1,0 +1,204 @@
+"""Newton on log-policies, on plain arrays: the fixed point pi = BR_tau(pi) of one skew game."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ConvergenceError
+from ..logspace import log_normalise
+from .products import accurate_log_best_response
+
+#: The residual max|pi - BR_tau(pi)| that every returned answer meets.
+RESIDUAL = 1e-13
+
+# A first guess is good to 1/tau of about 64; beyond, the path grows 1/tau by these factors.
+_FIRST_FACTOR = 64.0
+_NEXT_FACTOR = 3.0
+# Where a tiny reference mass takes over the solution turns within a relative 1/log(1/mu) of tau.
+_LEAST_FACTOR = 1.0001
+_GROWTH = 1.5
+# Newton's steps and shortest damping before a point of the path is given up for a nearer one; for that
+# one both are relaxed, as near boundary layers only patience helps.
+_STEPS = 20
+_MOST_STEPS = 200
+_DAMPING = 1 / 64
+# The mismatch of log pi and log BR(pi) that will do on the way (to start from) and at the end (to polish).
+_ON_THE_WAY = 0.1
+_AT_THE_END = 1e-6
+_POLISHED = 2e-15
+_POLISHING_STEPS = 6
+
+
+class NewtonPoint(NamedTuple):
+    """A solution on arrays.
+
+    Attributes
+    ----------
+    log_policy : ndarray, shape (actions,)
+    residual : float
+        max|pi - BR_tau(pi)|, at most 1e-13.
+    steps : int
+        Linear systems solved.
+    """
+
+    log_policy: np.ndarray
+    residual: float
+    steps: int
+
+
+def regularised_equilibrium(
+    skew: np.ndarray, log_reference: np.ndarray, tau: float, start: np.ndarray | None = None
+) -> NewtonPoint:
+    """Solve theta = log mu + A softmax(theta)/tau for one game, on plain arrays.
+
+    The Jacobian I - A (diag pi - pi pi^T)/tau is nonsingular for every pi, as A is skew and the
+    covariance positive semi-definite, so damped Newton steps always reduce the mismatch [derived]. Where
+    they get slow the solution is followed from larger tau, with steps in log tau that adapt. The last
+    steps use the payoff beyond float64.
+
+    Parameters
+    ----------
+    skew : ndarray, shape (actions, actions)
+        A = P - 1/2.
+    log_reference : ndarray, shape (actions,)
+        log mu; -inf leaves an action out.
+    tau : float
+    start : ndarray or None, shape (actions,)
+        Log-policy to start from.
+
+    Returns
+    -------
+    NewtonPoint
+
+    Raises
+    ------
+    ConvergenceError
+        If a residual of 1e-13 is out of reach.
+
+    Examples
+    --------
+    >>> rps = np.array([[0, 0.5, -0.5], [-0.5, 0, 0.5], [0.5, -0.5, 0]])
+    >>> np.exp(regularised_equilibrium(rps, np.log([0.2, 0.3, 0.5]), 0.1).log_policy).round(4)
+    array([0.288 , 0.3862, 0.3259])
+    """
+    support = log_reference > -np.inf
+    if not support.all():
+        inside = np.ix_(support, support)
+        begin = None if start is None else start[support]
+        point = regularised_equilibrium(skew[inside], log_reference[support], tau, begin)
+        log_policy = np.full(len(support), -np.inf)
+        log_policy[support] = point.log_policy
+        return point._replace(log_policy=log_policy)
+    equation = _Equation(skew, log_reference)
+    with np.errstate(over="ignore", invalid="ignore"):
+        logits = equation.from_start(start, 1.0 / tau)
+        if logits is None:
+            logits = equation.along_path(1.0 / tau)
+        return equation.polish(logits, tau)
+
+
+class _Equation:
+    """theta = log mu + A softmax(theta)/tau of one game on its support; 1/tau is called sharpness."""
+
+    def __init__(self, skew: np.ndarray, log_reference: np.ndarray):
+        self.skew, self.log_reference = skew, log_reference
+        self.identity = np.eye(len(skew))
+        self.steps = 0
+
+    def evaluate(self, logits: np.ndarray, sharpness: float):
+        """Return the policy, its payoff, the mismatch of the equation and its span, free of a constant."""
+        policy = np.exp(logits - logits.max())
+        policy /= policy.sum()
+        payoff = self.skew @ policy
+        mismatch = logits - self.log_reference - sharpness * payoff
+        return policy, payoff, mismatch, mismatch.max() - mismatch.min()
+
+    def newton_step(self, policy: np.ndarray, payoff: np.ndarray, mismatch: np.ndarray, sharpness: float):
+        self.steps += 1
+        scaled = sharpness * payoff
+        jacobian = self.identity - (self.skew * (sharpness * policy) - scaled[:, None] * policy)
+        try:
+            return np.linalg.solve(jacobian, mismatch)
+        except np.linalg.LinAlgError:
+            # Nonsingular in exact arithmetic: tau is beyond float64, and NaN is a step that no test accepts.
+            return np.full_like(mismatch, np.nan)
+
+    def newton(
+        self, logits: np.ndarray, sharpness: float, enough: float, patience: int = 1
+    ) -> np.ndarray | None:
+        """Damped Newton to a mismatch below ``enough``; None if it gets slow."""
+        policy, payoff, mismatch, size = self.evaluate(logits, sharpness)
+        for _ in range(min(_STEPS * patience, _MOST_STEPS)):
+            if size <= enough:
+                return logits
+            step = self.newton_step(policy, payoff, mismatch, sharpness)
+            damping, before = 1.0, size
+            while True:
+                trial = logits - damping * step
+                policy, payoff, mismatch, size = self.evaluate(trial, sharpness)
+                if size <= (1 - 0.1 * damping) * before:
+                    break
+                damping /= 2
+                if damping < _DAMPING / patience:
+                    return None
+            logits = trial
+        return logits if size <= enough else None
+
+    def from_start(self, start: np.ndarray | None, sharpness: float) -> np.ndarray | None:
+        """Newton from a log-policy; None if there is none or it is too far away."""
+        if start is None:
+            return None
+        played = start > -np.inf
+        policy = np.exp(start)
+        # Actions that the start lacks get their best-response logits, on the scale where sum pi A pi = 0.
+        offset = policy[played] @ (start - self.log_reference)[played]
+        filled = self.log_reference + sharpness * (self.skew @ policy) + offset
+        return self.newton(np.where(played, start, filled), sharpness, _AT_THE_END)
+
+    def along_path(self, sharpness: float) -> np.ndarray:
+        """Follow the solution from the reference (1/tau = 0) by growing 1/tau as fast as Newton follows."""
+        reached, logits, factor, patience = 0.0, self.log_reference, _FIRST_FACTOR, 1
+        while reached < sharpness:
+            attempt = min(max(reached, 1.0) * factor, sharpness)
+            before = self.steps
+            enough = _AT_THE_END if attempt == sharpness else _ON_THE_WAY
+            found = self.newton(logits, attempt, enough, patience)
+            if found is None:
+                factor, patience = np.sqrt(factor), 2 * patience
+                if factor < _LEAST_FACTOR:
+                    raise ConvergenceError(
+                        f"newton: the path in tau stopped at tau = {1 / attempt:.3g} on its way to"
+                        f" {1 / sharpness:.3g}; use a larger tau, or method='lottery' for the limit tau -> 0"
+                    )
+                continue
+            if reached == 0.0:
+                factor = _NEXT_FACTOR
+            elif self.steps - before <= 3:
+                factor **= _GROWTH
+            reached, logits, patience = attempt, found, 1
+        return logits
+
+    def polish(self, logits: np.ndarray, tau: float) -> NewtonPoint:
+        """Refine by Newton steps on the accurate mismatch until rounding stops them."""
+        best, least = None, np.inf
+        for _ in range(_POLISHING_STEPS):
+            log_policy = log_normalise(logits)
+            policy = np.exp(log_policy)
+            log_best = accurate_log_best_response(self.skew, self.log_reference, tau, policy)
+            residual = float(np.abs(policy - np.exp(log_best)).max())
+            if not residual < least:
+                break
+            best, least = log_policy, residual
+            if residual <= _POLISHED:
+                break
+            step = self.newton_step(policy, self.skew @ policy, log_policy - log_best, 1.0 / tau)
+            logits = log_policy - step
+        if not least <= RESIDUAL:
+            raise ConvergenceError(
+                f"newton: the residual {least:.2g} at tau = {tau:.3g} stays above {RESIDUAL:g}: float64"
+                " log-policies are too coarse for this tau; use a larger tau (1e-3 is within reach), or"
+                " method='lottery' for the limit tau -> 0"
+            )
+        return NewtonPoint(best, least, self.steps)
