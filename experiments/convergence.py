@@ -29,6 +29,7 @@ def compute(quick: bool) -> pd.DataFrame:
             queries=2_000 if quick else 100_000,
             start="random",
             seeds=seeds,
+            record=np.geomspace(1, 50_000, 70),
             metrics=["kl_to_equilibrium", "duality_gap"],
             jobs=2,
         )

@@ -29,7 +29,8 @@ def compute(quick: bool) -> pd.DataFrame:
         for which, start in enumerate(STARTS):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", StepSizeWarning)  # the first panel means it
-                found = run(game, rule, queries=queries, start=start, record=1, keep_policies=True)
+                found = run(game, rule, queries=queries, start=start, record=1, keep_policies=True,
+                            metrics=["duality_gap", "kl_to_equilibrium"])  # fmt: skip
             path = pd.DataFrame(np.exp(found.log_policies[:, 0]), columns=game.labels)
             path = path.assign(queries=found.queries, panel=panel, start=which)
             path = path.melt(["queries", "panel", "start"], var_name="metric")

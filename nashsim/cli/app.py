@@ -8,7 +8,7 @@ import typer
 
 from ..errors import NashsimError
 from .options import LoaderOptions, with_loader_options
-from .output import as_text, print_facts, print_json, print_policy, print_table, progress_bar
+from .output import as_text, print_facts, print_json, print_policy, print_table, progress_bar, say
 from .source import is_catalogue_name, open_data, open_game
 
 app = typer.Typer(
@@ -246,9 +246,11 @@ def reproduce(
 
     findings = reproduce_figures(names or [], quick=quick, out=out, jobs=jobs, quiet=json)
     if json:
-        return print_json(findings)
-    rows = [
-        (f["figure"], f["finding"], f["measured"], f["expected"], "yes" if f["holds"] else "NO")
-        for f in findings
-    ]
-    print_table("Findings", ("figure", "finding", "measured", "expected", "holds"), rows)
+        print_json(findings)
+    else:
+        columns = ("figure", "finding", "measured", "expected")
+        rows = [(*(f[name] for name in columns), "yes" if f["holds"] else "NO") for f in findings]
+        print_table("Findings", (*columns, "holds"), rows)
+    if not all(f["holds"] for f in findings):
+        say("nashsim: not every finding holds")
+        raise typer.Exit(1)

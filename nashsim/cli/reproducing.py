@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import NashsimError, unknown_name
-from ..files import to_json, versions, write_text
 from .output import say
 
 
@@ -50,8 +49,7 @@ def draw_one(name: str, path: Path, out: str, quick: bool) -> dict:
 def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, quiet: bool) -> list[dict]:
     """Draw the named figures (all when none is named) and return one row a finding.
 
-    The longest figures start first; each runs in a process of its own, so the
-    files do not depend on ``jobs``. ``findings.json`` is left beside them.
+    Each runs in a process of its own, so the files do not depend on ``jobs``.
     """
     from joblib import Parallel, delayed
 
@@ -65,18 +63,9 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
     work = [delayed(draw_one)(name, path, out, quick) for name, path in chosen.items()]
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
     drawn = {done["figure"]: done for done in _followed(results, len(work), quiet)}
-    rows = [{"figure": name, **finding} for name in chosen for finding in _renamed(drawn[name]["findings"])]
-    summary = {"quick": quick, "versions": versions(), "findings": rows}
-    write_text(Path(out) / "findings.json", to_json(summary, indent=2) + "\n")
     if not quiet:
         say(f"{len(chosen)} figures as PNG, PDF and CSV in {out}/")
-    return rows
-
-
-def _renamed(findings: list[dict]) -> list[dict]:
-    return [
-        {"finding": f["what"], **{key: f[key] for key in ("measured", "expected", "holds")}} for f in findings
-    ]
+    return [{"figure": name, **finding} for name in chosen for finding in drawn[name]["findings"]]
 
 
 def _followed(results, total: int, quiet: bool):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..files import atomic_path, write_frame
+from ..files import atomic_path, to_json, versions, write_frame, write_text
 from .style import style
 
 
@@ -17,13 +17,13 @@ class Finding:
 
     Attributes
     ----------
-    what : str
+    finding : str
     measured, expected : str
         With units, as they would stand in a caption.
     holds : bool
     """
 
-    what: str
+    finding: str
     measured: str
     expected: str
     holds: bool
@@ -55,7 +55,7 @@ class Experiment:
     findings: Callable
 
     def reproduce(self, out: str | Path = "figures", quick: bool = False) -> list[Finding]:
-        """Write NAME.csv, NAME.png and NAME.pdf into ``out`` and return the findings.
+        """Write NAME.csv, NAME.png, NAME.pdf and NAME.json (findings, versions) into ``out``; return the findings.
 
         The figure is drawn from the CSV as read back, so that the file is the
         whole truth about it.
@@ -79,7 +79,10 @@ class Experiment:
                 with atomic_path(out / f"{self.name}{suffix}") as temporary:
                     figure.savefig(temporary, metadata=metadata)
             plt.close(figure)
-        return self.findings(frame)
+        findings = self.findings(frame)
+        summary = {"quick": quick, "versions": versions(), "findings": [asdict(f) for f in findings]}
+        write_text(out / f"{self.name}.json", to_json(summary, indent=2) + "\n")
+        return findings
 
     def main(self) -> None:
         """Run the script from the command line: ``python experiments/NAME.py [--quick] [--out DIR]``."""
@@ -89,4 +92,4 @@ class Experiment:
         arguments = parser.parse_args()
         for finding in self.reproduce(arguments.out, arguments.quick):
             verdict = "holds" if finding.holds else "DOES NOT HOLD"
-            print(f"{finding.what}: {finding.measured} (expected {finding.expected}): {verdict}")
+            print(f"{finding.finding}: {finding.measured} (expected {finding.expected}): {verdict}")

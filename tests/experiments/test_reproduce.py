@@ -38,9 +38,7 @@ def drawn(tmp_path_factory):
 def test_figure(drawn, name):
     for suffix in (".png", ".pdf", ".csv"):
         assert (drawn / f"{name}{suffix}").stat().st_size > 500
-    findings = [
-        f for f in json.loads((drawn / "findings.json").read_text())["findings"] if f["figure"] == name
-    ]
+    findings = json.loads((drawn / f"{name}.json").read_text())["findings"]
     assert findings
     for finding in findings:
         assert finding["holds"], finding

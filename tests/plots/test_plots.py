@@ -32,7 +32,7 @@ def test_reproduce_writes_all_three_and_the_same_bytes_twice(tmp_path):
     for folder in ("a", "b"):
         [finding] = experiment().reproduce(tmp_path / folder)
         assert finding.measured == "0.1"
-    for name in ("tiny.csv", "tiny.png", "tiny.pdf"):
+    for name in ("tiny.csv", "tiny.png", "tiny.pdf", "tiny.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
