@@ -28,6 +28,7 @@ _DAMPING = 1 / 64
 _ON_THE_WAY = 0.1
 _AT_THE_END = 1e-6
 _POLISHED = 2e-15
+_POLISHED_LOG = 1e-14
 _POLISHING_STEPS = 6
 
 
@@ -187,14 +188,15 @@ class _Equation:
             log_policy = log_normalise(logits)
             policy = np.exp(log_policy)
             log_best = accurate_log_best_response(self.skew, self.log_reference, tau, policy)
+            mismatch = log_policy - log_best
             residual = float(np.abs(policy - np.exp(log_best)).max())
-            if not residual < least:
+            if not residual <= max(least, _POLISHED):
                 break
             best, least = log_policy, residual
-            if residual <= _POLISHED:
+            # The second condition is for actions of tiny mass, whose logarithms the residual cannot see.
+            if residual <= _POLISHED and (np.abs(mismatch) <= _POLISHED_LOG * (1 - log_best)).all():
                 break
-            step = self.newton_step(policy, self.skew @ policy, log_policy - log_best, 1.0 / tau)
-            logits = log_policy - step
+            logits = log_policy - self.newton_step(policy, self.skew @ policy, mismatch, 1.0 / tau)
         if not least <= RESIDUAL:
             raise ConvergenceError(
                 f"newton: the residual {least:.2g} at tau = {tau:.3g} stays above {RESIDUAL:g}: float64"

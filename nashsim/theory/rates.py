@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Below this a recorded divergence is the square of float64 rounding and no longer falls.
-KL_FLOOR = 1e-26
+#: Below this a recorded divergence, quadratic in the policy, begins to feel the rounding of pi itself.
+KL_FLOOR = 1e-22
 
 
 def fit_linear_rate(queries, values, floor: float = KL_FLOOR, burn_in: float = 0.2) -> float:

@@ -1,0 +1,213 @@
+import numpy as np
+import pytest
+import scipy.optimize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nashsim import ConvergenceError, PreferenceGame
+from nashsim.equilibrium import lottery, skew
+from nashsim.preferences import DensePreference
+
+from .families import COMAL, FAMILIES, RPS, make_game, skew_from_upper
+from .rational import vertices
+
+
+def game_of(margins, **fields):
+    """A game from margins of any size, scaled into [-1/2, 1/2]."""
+    margins = np.array(margins, dtype=float)
+    return PreferenceGame(DensePreference(margins / max(2 * np.abs(margins).max(), 1e-300)), **fields)
+
+
+BIASED_RPS = ((0, -25, 50), (25, 0, -5), (-50, 5, 0))
+THREE_HUMANS = np.array([[0, 1, -1], [-1, 0, 1], [1, -1, 0]]) / 6
+CONDORCET = skew_from_upper(np.array([[0, -0.4, -1 / 6], [0, 0, 0.5 - 2 / 11], [0, 0, 0]]))
+
+
+def p_eps(eps):
+    beats = {(1, 0): 2 / 3 - eps / 2, (2, 0): 1 / 3 - eps / 4, (2, 1): 2 / 3 + eps / 4}
+    p = np.full((3, 3), 0.5)
+    for (i, j), value in beats.items():
+        p[i, j], p[j, i] = value, 1 - value
+    return p
+
+
+KNOWN = [
+    ("comal", PreferenceGame(COMAL), (4 / 11, 3 / 11, 4 / 11)),
+    ("biased rps", game_of(BIASED_RPS), (1 / 16, 5 / 8, 5 / 16)),
+    ("rps", PreferenceGame(RPS), (1 / 3, 1 / 3, 1 / 3)),
+    ("three humans", PreferenceGame(THREE_HUMANS + 0.5), (1 / 3, 1 / 3, 1 / 3)),
+    ("condorcet winner", PreferenceGame(CONDORCET + 0.5), (0, 1, 0)),
+    *((f"p_eps {eps}", PreferenceGame(p_eps(eps)), (1 / 3 + eps / 2, 1 / 3 + eps / 2, 1 / 3 - eps))
+      for eps in (0.01, 0.1, 0.2, -0.1, -0.3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("game", "expected"), [case[1:] for case in KNOWN], ids=[case[0] for case in KNOWN])
+def test_known_answers(game, expected):
+    found = lottery(game)
+    # P is rounded to 1e-16 and the null vector of a 3 x 3 game moves by a few times that
+    np.testing.assert_allclose(found.policy[0], expected, atol=2e-15)
+    assert found.unique == (True,)
+    assert "unique" in found.status
+    assert found.value == pytest.approx(0.5, abs=1e-15) and found.residual <= 1e-15
+
+
+def election(*counts):
+    """Margins of a cycle from (wins, losses) of 0 over 1, 1 over 2, 2 over 0."""
+    p = np.full((3, 3), 0.5)
+    for (i, j), (wins, losses) in zip(((0, 1), (1, 2), (2, 0)), counts, strict=True):
+        p[i, j], p[j, i] = wins / (wins + losses), losses / (wins + losses)
+    return PreferenceGame(p)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [((2992, 2390), (3654, 3568), (3578, 3557)), ((4056, 4037), (4324, 4099), (3708, 3635))],
+    ids=["glasgow-govan", "minneapolis"],
+)
+def test_real_cycles_mix_all_three(counts):
+    # A 3-cycle's lottery plays each action in proportion to the margin between the other two.
+    found = lottery(election(*counts))
+    m01, m12, m20 = (w / (w + l) - 0.5 for w, l in counts)
+    np.testing.assert_allclose(found.policy[0], np.array([m12, m20, m01]) / (m01 + m12 + m20), atol=1e-13)
+    assert found.unique == (True,) and (found.policy > 0).all()
+
+
+@st.composite
+def integer_games(draw):
+    n = draw(st.integers(1, 5))
+    size = draw(st.sampled_from([1, 2, 20]))
+    entries = draw(st.lists(st.integers(-size, size), min_size=n * n, max_size=n * n))
+    return skew_from_upper(np.array(entries).reshape(n, n))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(integer_games())
+def test_uniqueness_and_policy_match_exact_rational_arithmetic(margins):
+    found = lottery(game_of(margins))
+    corners = vertices(margins)
+    assert found.unique == (len(corners) == 1,)
+    corners = np.array([[float(x) for x in corner] for corner in corners])
+    policy = found.policy[0]
+    if found.unique[0]:
+        np.testing.assert_allclose(policy, corners[0], atol=1e-14)
+    # the point of least norm of a polytope: optimal, and no vertex lies beyond its supporting plane
+    assert (margins @ policy).max() <= 1e-13 * max(np.abs(margins).max(), 1)
+    assert (policy @ policy - corners @ policy).max() <= 1e-13
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_solved_to_rounding(family):
+    for n in (1, 2, 3, 10, 60):
+        for seed in range(3):
+            game = make_game(family, n, seed=seed)
+            found = lottery(game)
+            # a plain check A p <= 0 rounds at n eps max|A|
+            assert (game.preference.dense()[0] @ found.policy[0]).max() <= n * 2.3e-16
+            assert found.policy.min() >= 0 and found.policy.sum() == pytest.approx(1, abs=1e-14)
+            assert found.duality_gap <= 2 * n * 2.3e-16
+
+
+@pytest.mark.parametrize("family", ["uniform", "signs", "sparse"])
+def test_300_actions(family):
+    found = lottery(make_game(family, 300))
+    assert found.residual <= 300 * 2.3e-16
+    assert found.unique == ((family != "sparse"),)
+
+
+@pytest.mark.slow
+def test_1000_actions():
+    found = lottery(make_game("signs", 1000))
+    assert found.unique == (True,) and found.residual <= 1000 * 2.3e-16
+
+
+def test_all_half_is_uniform_and_not_unique_unless_alone():
+    assert lottery(make_game("all-half", 1)).unique == (True,)
+    found = lottery(make_game("all-half", 1000))
+    np.testing.assert_array_equal(found.policy, 1e-3)
+    assert found.unique == (False,) and "least Euclidean norm" in found.status
+
+
+def test_duplicate_actions_share_equally():
+    order = np.array([0, 1, 2, 0, 1])
+    found = lottery(PreferenceGame(np.array(COMAL)[np.ix_(order, order)]))
+    np.testing.assert_allclose(found.policy[0], np.array([2, 1.5, 4, 2, 1.5]) / 11, atol=1e-14)
+    assert found.unique == (False,)
+
+
+def test_a_weak_condorcet_winner_is_not_unique_but_a_strict_one_is():
+    # a ties with b and both beat c: every mixture of a and b is optimal
+    tied = lottery(game_of([[0, 0, 1], [0, 0, 1], [-1, -1, 0]]))
+    np.testing.assert_allclose(tied.policy[0], [0.5, 0.5, 0], atol=1e-15)
+    assert tied.unique == (False,)
+    assert lottery(game_of([[0, 1e-6, 1], [-1e-6, 0, 1], [-1, -1, 0]])).unique == (True,)
+    # a ties with b and beats c, which beats b: (q, 1 - q, 0) is optimal for q >= 1/2
+    half = lottery(game_of([[0, 0, 1], [0, 0, -1], [-1, 1, 0]]))
+    np.testing.assert_allclose(half.policy[0], [0.5, 0.5, 0], atol=1e-15)
+    assert half.unique == (False,)
+
+
+def test_relabelling_actions_relabels_the_lottery():
+    rng = np.random.default_rng(0)
+    for family in ("ties", "duplicates", "sparse", "uniform"):
+        game = make_game(family, 9, seed=2)
+        order = rng.permutation(9)
+        moved = lottery(PreferenceGame(game.probabilities[0][np.ix_(order, order)]))
+        np.testing.assert_allclose(moved.policy[0], lottery(game).policy[0][order], atol=1e-13)
+        assert moved.unique == lottery(game).unique
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-9, 1e-300])
+def test_weak_games_are_classified_like_strong_ones(scale):
+    for family in ("near-transitive", "uniform", "ties"):
+        strong = make_game(family, 8, seed=1).preference.dense()
+        whole = lottery(PreferenceGame(DensePreference(strong)))
+        weak = lottery(PreferenceGame(DensePreference(scale * strong)))
+        np.testing.assert_allclose(weak.policy, whole.policy, atol=1e-13)
+        assert weak.unique == whole.unique
+
+
+def test_a_stack_is_averaged_by_weight_and_decided_by_context():
+    stack = PreferenceGame(np.stack([np.array(COMAL), np.full((3, 3), 0.5)]), weights=[0.3, 0.7])
+    found = lottery(stack)
+    assert found.unique == (True, False)
+    np.testing.assert_allclose(found.policy[0], np.array([4, 3, 4]) / 11, atol=1e-15)
+    np.testing.assert_allclose(found.policy[1], 1 / 3, atol=1e-15)
+    assert "in 1 of 2 contexts" in found.status
+    assert found.to_series().shape == (2, 3)
+
+
+def test_labels_and_reference_in_the_answer():
+    found = lottery(PreferenceGame(CONDORCET + 0.5, [0.5, 0, 0.5], labels=["a", "b", "c"]))
+    assert found.to_series()["b"] == 1 and found.to_series()["a"] == 0
+    assert found.log_policy[0].tolist() == [-np.inf, 0, -np.inf]
+    assert "reference mass 0" in found.status and found.method == "lottery"
+
+
+def test_a_failing_programme_names_its_methods(monkeypatch):
+    result = scipy.optimize.OptimizeResult(status=4, message="numerical trouble", x=None)
+    monkeypatch.setattr(scipy.optimize, "linprog", lambda *_, **__: result)
+    with pytest.raises(ConvergenceError, match="highs-ds: numerical trouble; highs-ipm: numerical trouble"):
+        lottery(PreferenceGame(COMAL))
+
+
+def test_a_vertex_that_is_not_optimal_is_refused(monkeypatch):
+    monkeypatch.setattr(skew, "_solve_lp", lambda *_, **__: np.array([0.9, 0.1, 0.0]))
+    with pytest.raises(ConvergenceError, match="could not be polished"):
+        lottery(PreferenceGame(COMAL))
+
+
+#: a beats b by 2, c beats a by 1, b and c tie: (0, q, 1 - q) is optimal for q <= 1/3, where a stops gaining.
+BOUNDED_TIE = [[0, 2, -1], [-2, 0, 0], [1, 0, 0]]
+
+
+def test_the_least_norm_point_may_lie_on_a_bound():
+    found = lottery(game_of(BOUNDED_TIE))
+    np.testing.assert_allclose(found.policy[0], [0, 1 / 3, 2 / 3], atol=1e-15)
+    assert found.unique == (False,)
+
+
+def test_a_wrong_least_norm_point_is_refused(monkeypatch):
+    monkeypatch.setattr(scipy.optimize, "nnls", lambda matrix, _: (np.zeros(matrix.shape[1]), 0.0))
+    with pytest.raises(ConvergenceError, match="least norm misses"):
+        lottery(game_of(BOUNDED_TIE))
