@@ -1,9 +1,11 @@
 """The catalogue: cyclic and named games, random families, hard instances, real tables."""
 
 from .annotators import condorcet_annotators, mixture, random_annotators
-from .catalogue import Entry, entries, get, names
+from .catalogue import entries, names
 from .cyclic import biased_rps, rps
+from .entry import Entry
 from .hard import hard_a, hard_b, hard_c
+from .lookup import get
 from .papers import comal, dice, p_eps, reward_preference, three_humans
 from .random import dial, low_rank, sign, sparse, uniform
 from .tables import glasgow, minneapolis, tldr

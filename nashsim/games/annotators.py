@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..game import PreferenceGame
+from .checks import number, whole_number
 
 
 def mixture(rewards, weights=None, labels=None, name: str = "annotators") -> PreferenceGame:
@@ -47,21 +48,25 @@ def mixture(rewards, weights=None, labels=None, name: str = "annotators") -> Pre
 def condorcet_annotators(spread: float = 2.0) -> PreferenceGame:
     """Condorcet's paradox: three annotators who rank a, b, c in turn; their mixture cycles.
 
-    Rewards (2, 1, 0), (0, 2, 1), (1, 0, 2) times ``spread``/2; the lottery is uniform by symmetry [derived].
+    Rewards (2, 1, 0), (0, 2, 1), (1, 0, 2) times ``spread``/2. The lottery, and the regularised equilibrium
+    for a uniform reference, are uniform by symmetry; P(a ≻ b) > 1/2 for every spread, and tends to 2/3 [derived].
 
     Parameters
     ----------
     spread : float
-        Reward between the best and the worst response, > 0.
+        Reward between the best and the worst response, > 0 and finite.
+
+    Raises
+    ------
+    NashsimError
+        For a spread outside its range.
 
     Examples
     --------
     >>> bool(condorcet_annotators().probabilities[0, 0, 1] > 0.5)
     True
     """
-    if not spread > 0:
-        raise NashsimError(f"spread: a number > 0 is needed, found {spread}")
-    rewards = 0.5 * spread * np.array([[2, 1, 0], [0, 2, 1], [1, 0, 2]])
+    rewards = 0.5 * _spread(spread) * np.array([[2, 1, 0], [0, 2, 1], [1, 0, 2]])
     return mixture(rewards, labels=("a", "b", "c"), name="condorcet-annotators")
 
 
@@ -71,15 +76,26 @@ def random_annotators(n: int = 6, annotators: int = 3, spread: float = 4.0, seed
     Parameters
     ----------
     n, annotators : int
+        At least 1.
     spread : float
+        Twice the standard deviation of a reward, > 0 and finite.
     seed : int
+        At least 0; the same seed gives the same bits.
+
+    Raises
+    ------
+    NashsimError
+        For a parameter outside its range.
 
     Examples
     --------
     >>> random_annotators(n=4).actions
     4
     """
-    if n < 1 or annotators < 1:
-        raise NashsimError(f"n, annotators: at least 1 of each is needed, found {n} and {annotators}")
-    rng = np.random.default_rng(np.random.SeedSequence(int(seed)))
-    return mixture(0.5 * spread * rng.normal(size=(annotators, n)), name=f"annotators-{n}-{seed}")
+    shape = whole_number("annotators", annotators), whole_number("n", n)
+    rng = np.random.default_rng(np.random.SeedSequence(whole_number("seed", seed, least=0)))
+    return mixture(0.5 * _spread(spread) * rng.normal(size=shape), name=f"annotators-{n}-{seed}")
+
+
+def _spread(spread) -> float:
+    return number("spread", spread, "> 0 and finite", lambda x: 0 < x < np.inf)

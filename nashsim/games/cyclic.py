@@ -7,6 +7,13 @@ import numpy as np
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..preferences import DensePreference
+from .checks import number, whole_number
+
+#: In an order in which each beats the (n-1)/2 before it.
+_LABELS = {
+    3: ("rock", "paper", "scissors"),
+    5: ("rock", "spock", "paper", "lizard", "scissors"),
+}
 
 
 def rps(n: int = 3, strength: float = 1.0) -> PreferenceGame:
@@ -34,20 +41,22 @@ def rps(n: int = 3, strength: float = 1.0) -> PreferenceGame:
            [0.8, 0.5, 0.2],
            [0.2, 0.8, 0.5]])
     """
-    if n != int(n) or n < 3 or n % 2 == 0:
-        raise NashsimError(f"n: rock-paper-scissors needs an odd number of actions, at least 3, found {n}")
-    if not 0 < strength <= 1:
-        raise NashsimError(f"strength: a number in (0, 1] is needed, found {strength}")
+    n = whole_number("n", n, least=3)
+    if n % 2 == 0:
+        raise NashsimError(
+            f"n: an odd number is needed, so that each action beats as many as beat it; found {n}"
+        )
+    strength = number("strength", strength, "in (0, 1]", lambda x: 0 < x <= 1)
     ahead = (np.arange(n)[:, None] - np.arange(n)) % n
     skew = 0.5 * strength * (np.where(ahead <= n // 2, 1.0, -1.0) - np.eye(n))
-    labels = ("rock", "paper", "scissors") if n == 3 else None
-    return PreferenceGame(DensePreference(skew), labels=labels, name="rps" if n == 3 else f"rps-{n}")
+    return PreferenceGame(DensePreference(skew), labels=_LABELS.get(n), name="rps" if n == 3 else f"rps-{n}")
 
 
 def biased_rps() -> PreferenceGame:
     """Rock-paper-scissors with margins ((0, -25, 50), (25, 0, -5), (-50, 5, 0))/100.
 
-    Lottery (1/16, 5/8, 5/16) [derived].
+    The payoffs of OpenSpiel's biased rock-paper-scissors [recalled], as P - 1/2 in hundredths: the largest
+    is a sure win. Lottery (1/16, 5/8, 5/16) [derived].
 
     Examples
     --------
@@ -57,4 +66,4 @@ def biased_rps() -> PreferenceGame:
            [0.  , 0.55, 0.5 ]])
     """
     skew = np.array([[0, -25, 50], [25, 0, -5], [-50, 5, 0]]) / 100
-    return PreferenceGame(DensePreference(skew), labels=("rock", "paper", "scissors"), name="biased-rps")
+    return PreferenceGame(DensePreference(skew), labels=_LABELS[3], name="biased-rps")

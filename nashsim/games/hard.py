@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import NashsimError
 from ..game import PreferenceGame, check_tau
+from ..logspace import log_normalise
+from .checks import number
 from .papers import from_wins
 
 
@@ -13,36 +14,44 @@ def hard_a(c_beats_b: float = 1.0) -> PreferenceGame:
     """Hard for greedy play on the estimated game: b ≻ a, a ≻ c surely, P(c ≻ b) in {0, 1} unknown.
 
     The reference is uniform. Sampling both responses from the Nash policy of the wrong guess meets {b, c}
-    with probability
-    2 exp(-1/(2 tau)) [derived].
+    with probability 2 exp(-1/(2 tau)). THEORY section 3, instance A [derived].
 
     Parameters
     ----------
     c_beats_b : float
         P(c ≻ b): 1 closes a cycle with a uniform lottery, 0 makes b the Condorcet winner.
 
+    Raises
+    ------
+    NashsimError
+        For any other value of ``c_beats_b``.
+
     Examples
     --------
     >>> hard_a().probabilities[0, 2, 1]
     np.float64(1.0)
     """
-    if c_beats_b not in (0, 1):
-        raise NashsimError(f"c_beats_b: 0 or 1 is needed, found {c_beats_b}")
-    return from_wins({(1, 0): 1.0, (0, 2): 1.0, (2, 1): float(c_beats_b)}, ("a", "b", "c"), "hard-a")
+    c_beats_b = number("c_beats_b", c_beats_b, "equal to 0 or 1", lambda x: x in (0, 1))
+    return from_wins({(1, 0): 1.0, (0, 2): 1.0, (2, 1): c_beats_b}, ("a", "b", "c"), "hard-a")
 
 
 def hard_b(tau: float = 0.1, a: float = 0.25) -> PreferenceGame:
     """Hard for any on-policy method, though transitive: P(c ≻ b) = 1 and mu(c) = exp(-a/tau).
 
     Until c is drawn the regularised regret of a round is about 1/2 - a, and it is drawn after about
-    exp(a/tau) samples [derived].
+    exp(a/tau) samples. pi*(c)/pi*(b) = mu(c)/mu(b) exp(1/(2 tau)). THEORY section 3, instance B [derived].
 
     Parameters
     ----------
     tau : float
-        > 0; the game carries it.
+        > 0; the game carries it, and its reference keeps this tau when ``replace`` changes the game's.
     a : float
         In (0, 1/2).
+
+    Raises
+    ------
+    NashsimError
+        For tau or a outside its range.
 
     Examples
     --------
@@ -50,8 +59,7 @@ def hard_b(tau: float = 0.1, a: float = 0.25) -> PreferenceGame:
     array([[-0.0857, -2.5   ]])
     """
     tau = check_tau(tau)
-    if not 0 < a < 0.5:
-        raise NashsimError(f"a: a number in (0, 1/2) is needed, found {a}")
+    a = number("a", a, "in (0, 1/2)", lambda x: 0 < x < 0.5)
     log_c = -a / tau
     log_reference = np.array([np.log(-np.expm1(log_c)), log_c])
     game = from_wins({(1, 0): 1.0}, ("b", "c"), "hard-b")
@@ -61,10 +69,18 @@ def hard_b(tau: float = 0.1, a: float = 0.25) -> PreferenceGame:
 def hard_c(tau: float = 0.1) -> PreferenceGame:
     """Three arms: P(a ≻ b) = .6, c beats both surely, mu ∝ (.5, .5, exp(-1/(2 tau))).
 
+    Implicit exploration takes exp(1/(2 tau)) samples to meet c. THEORY section 3, the instance measured with
+    a count-based prototype [derived].
+
     Parameters
     ----------
     tau : float
-        > 0; the game carries it.
+        > 0; the game carries it, and its reference keeps this tau when ``replace`` changes the game's.
+
+    Raises
+    ------
+    NashsimError
+        For tau outside its range.
 
     Examples
     --------
@@ -72,7 +88,6 @@ def hard_c(tau: float = 0.1) -> PreferenceGame:
     array([[0.4967, 0.4967, 0.0067]])
     """
     tau = check_tau(tau)
-    log_weights = np.array([np.log(0.5), np.log(0.5), -0.5 / tau])
-    log_reference = log_weights - np.log1p(np.exp(-0.5 / tau))
+    log_reference = log_normalise([np.log(0.5), np.log(0.5), -0.5 / tau])
     game = from_wins({(0, 1): 0.6, (2, 0): 1.0, (2, 1): 1.0}, ("a", "b", "c"), "hard-c")
     return game.replace(tau=tau, log_reference=log_reference)

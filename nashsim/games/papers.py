@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import NashsimError
 from ..game import PreferenceGame
+from .checks import number
 
 _Y = ("y1", "y2", "y3")
+#: NLHF's three dice by their faces, and its three responses by the scores of the same three humans.
+_SCORES = np.array([[2, 4, 9], [1, 6, 8], [3, 5, 7]])
 
 
 def from_wins(wins: dict[tuple[int, int], float], labels, name: str) -> PreferenceGame:
@@ -36,8 +38,7 @@ def dice() -> PreferenceGame:
     >>> bool(abs(dice().probabilities[0, 0, 1] - 5 / 9) < 1e-15)
     True
     """
-    faces = np.array([[2, 4, 9], [1, 6, 8], [3, 5, 7]])
-    wins = {(i, j): (faces[i][:, None] > faces[j]).mean() for i in range(3) for j in range(i)}
+    wins = {(i, j): (_SCORES[i][:, None] > _SCORES[j]).mean() for i in range(3) for j in range(i)}
     return from_wins(wins, ("2-4-9", "1-6-8", "3-5-7"), "dice")
 
 
@@ -52,8 +53,7 @@ def three_humans() -> PreferenceGame:
     >>> three_humans().probabilities[0, 0].round(3)
     array([0.5  , 0.667, 0.333])
     """
-    scores = np.array([[2, 4, 9], [1, 6, 8], [3, 5, 7]])
-    wins = {(i, j): (scores[i] > scores[j]).mean() for i in range(3) for j in range(i)}
+    wins = {(i, j): (_SCORES[i] > _SCORES[j]).mean() for i in range(3) for j in range(i)}
     return from_wins(wins, _Y, "three-humans")
 
 
@@ -78,8 +78,7 @@ def p_eps(eps: float = 0.1) -> PreferenceGame:
     >>> p_eps(0.0).labels
     ('y1', 'y2', 'y3')
     """
-    if not abs(eps) <= 1 / 3 + 1e-12:
-        raise NashsimError(f"eps: a number in [-1/3, 1/3] is needed, found {eps}")
+    eps = number("eps", eps, "in [-1/3, 1/3]", lambda x: abs(x) <= 1 / 3)
     wins = {(1, 0): 2 / 3 - eps / 2, (2, 0): 1 / 3 - eps / 4, (2, 1): 2 / 3 + eps / 4}
     return from_wins(wins, _Y, "p-eps")
 
@@ -88,8 +87,8 @@ def reward_preference() -> PreferenceGame:
     """NLHF's game in which the best policy by reward loses to another.
 
     P(y2 ≻ y1) = 9/10, P(y3 ≻ y1) = 2/3, P(y3 ≻ y2) = 2/11. Among policies with pi(y1) = 2 pi(y2) the reward
-    optimum is (2/3, 1/3, 0), yet y3 is preferred to it with
-    probability 50/99. NLHF, arXiv 2312.00886 [paper].
+    optimum is (2/3, 1/3, 0), yet y3 is preferred to it with probability 50/99. P is exactly Bradley-Terry,
+    with rewards log (1, 9, 2); without the constraint y2 is the Condorcet winner. NLHF, arXiv 2312.00886 [paper].
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""Random families: the same seed gives the same bits."""
+"""Random families: the same seed gives the same bits.
+
+Every builder raises NashsimError for a number of actions, a seed or a share outside its range.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..game import PreferenceGame
+from ..logspace import log_normalise
 from ..preferences import DensePreference, LowRankPreference
+from .checks import number, whole_number
 
 
 def uniform(n: int = 10, seed: int = 0, normal_reference: bool = False) -> PreferenceGame:
@@ -23,10 +28,12 @@ def uniform(n: int = 10, seed: int = 0, normal_reference: bool = False) -> Prefe
     >>> uniform(n=4).actions
     4
     """
-    rng = _generator(n, seed)
+    n, rng = _generator(n, seed)
+    if normal_reference not in (False, True):
+        raise NashsimError(f"normal_reference: true or false is needed, found {normal_reference!r}")
     skew = _skew(rng.uniform(-0.5, 0.5, (n, n)))
-    reference = _softmax(rng.normal(size=n)) if normal_reference else None
-    return PreferenceGame(DensePreference(skew), reference, name=f"uniform-{n}-{seed}")
+    log_reference = log_normalise(rng.normal(size=n)) if normal_reference else None
+    return PreferenceGame(DensePreference(skew), log_reference=log_reference, name=f"uniform-{n}-{seed}")
 
 
 def sign(n: int = 9, seed: int = 0) -> PreferenceGame:
@@ -43,7 +50,7 @@ def sign(n: int = 9, seed: int = 0) -> PreferenceGame:
     >>> sorted(set(sign(n=5).probabilities.ravel().tolist()))
     [0.0, 0.5, 1.0]
     """
-    rng = _generator(n, seed)
+    n, rng = _generator(n, seed)
     return PreferenceGame(DensePreference(_skew(rng.choice([-0.5, 0.5], (n, n)))), name=f"sign-{n}-{seed}")
 
 
@@ -52,19 +59,17 @@ def sparse(n: int = 20, density: float = 0.2, seed: int = 0) -> PreferenceGame:
 
     Parameters
     ----------
-    n : int
+    n, seed : int
     density : float
-        The share, in [0, 1].
-    seed : int
+        The chance that a pair is not indifferent, in [0, 1].
 
     Examples
     --------
     >>> float(abs(sparse(n=5, density=0.0).preference.dense()).max())
     0.0
     """
-    if not 0 <= density <= 1:
-        raise NashsimError(f"density: a number in [0, 1] is needed, found {density}")
-    rng = _generator(n, seed)
+    n, rng = _generator(n, seed)
+    density = _share("density", density)
     values, kept = rng.uniform(-0.5, 0.5, (n, n)), rng.uniform(size=(n, n)) < density
     return PreferenceGame(DensePreference(_skew(np.where(kept, values, 0.0))), name=f"sparse-{n}-{seed}")
 
@@ -72,10 +77,11 @@ def sparse(n: int = 20, density: float = 0.2, seed: int = 0) -> PreferenceGame:
 def dial(n: int = 9, dial: float = 0.5, seed: int = 0) -> PreferenceGame:
     """From Bradley-Terry (dial 0) to fully cyclic (dial 1).
 
-    A = (1 - dial) B + dial C, with B = 1/(1 + exp(r' - r)) - 1/2 with rewards N(0, 1), so dial 0 is an exact
-    Bradley-Terry game. C has row
-    sums 0, so dial 1 has Hodge cyclic mass 1. C is orthogonal to the (small) cyclic part of B, which makes
-    the cyclic mass increase with the dial [derived].
+    P - 1/2 = (1 - dial) B + dial C, a convex combination that stays in its range. B is Bradley-Terry of
+    rewards N(0, 1), 1/(1 + exp(r' - r)) - 1/2, which is not quite a gradient: its Hodge cyclic mass is small
+    and not 0. C has row sums 0, hence no gradient, and is scaled so that one pair is sure: cyclic mass 1. C is
+    orthogonal to the cyclic part of B (n = 3: of its sign), which makes the cyclic mass increase strictly with
+    the dial [derived]. At dial 1 the regularised equilibrium for a uniform reference is uniform [derived].
 
     Parameters
     ----------
@@ -90,9 +96,8 @@ def dial(n: int = 9, dial: float = 0.5, seed: int = 0) -> PreferenceGame:
     >>> dial(n=4, dial=1.0).preference.dense()[0].sum(axis=1).round(12) + 0.0
     array([0., 0., 0., 0.])
     """
-    if not 0 <= dial <= 1:
-        raise NashsimError(f"dial: a number in [0, 1] is needed, found {dial}")
-    rng = _generator(n, seed, least=3)
+    n, rng = _generator(n, seed, least=3)
+    dial = _share("dial", dial)
     rewards = rng.normal(size=n)
     transitive = 0.5 * np.tanh(0.5 * (rewards[:, None] - rewards))
     own_cycles = _without_gradient(transitive)
@@ -114,25 +119,27 @@ def low_rank(n: int = 100, rank: int = 2, seed: int = 0) -> PreferenceGame:
     Parameters
     ----------
     n, rank, seed : int
+        The rank is that of U and V; A has twice that, or less where n is smaller.
 
     Examples
     --------
     >>> low_rank(n=5).preference
     LowRankPreference(actions=5, rank=2)
     """
-    if rank < 1:
-        raise NashsimError(f"rank: at least 1 is needed, found {rank}")
-    points = _generator(n, seed).normal(size=(n, 2 * rank))
+    rank = whole_number("rank", rank)
+    n, rng = _generator(n, seed)
+    points = rng.normal(size=(n, 2 * rank))
     points *= np.sqrt(0.5) / np.linalg.norm(points, axis=1, keepdims=True)
     return PreferenceGame(LowRankPreference(points[:, :rank], points[:, rank:]), name=f"low-rank-{n}-{seed}")
 
 
-def _generator(n: int, seed: int, least: int = 1) -> np.random.Generator:
-    if n != int(n) or n < least:
-        raise NashsimError(f"n: a whole number of actions, at least {least}, is needed, found {n}")
-    if seed != int(seed) or seed < 0:
-        raise NashsimError(f"seed: a whole number >= 0 is needed, found {seed}")
-    return np.random.default_rng(np.random.SeedSequence(int(seed)))
+def _generator(n: int, seed: int, least: int = 1) -> tuple[int, np.random.Generator]:
+    seed = whole_number("seed", seed, least=0)
+    return whole_number("n", n, least), np.random.default_rng(np.random.SeedSequence(seed))
+
+
+def _share(name: str, value: float) -> float:
+    return number(name, value, "in [0, 1]", lambda x: 0 <= x <= 1)
 
 
 def _skew(values: np.ndarray) -> np.ndarray:
@@ -145,8 +152,3 @@ def _without_gradient(skew: np.ndarray) -> np.ndarray:
     """Return what the best s_i - s_j leaves of a complete skew matrix: s is the mean of its row."""
     strengths = skew.mean(axis=1)
     return skew - (strengths[:, None] - strengths)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    weights = np.exp(logits - logits.max())
-    return weights / weights.sum()

@@ -16,11 +16,19 @@ def read_table(name: str) -> tuple[tuple[str, ...], np.ndarray]:
     Parameters
     ----------
     name : str
+        ``"tldr"`` holds probabilities P(row ≻ column), ``"glasgow"`` and ``"minneapolis"`` wins of the row over
+        the column.
 
     Returns
     -------
     labels : tuple of str
     matrix : ndarray, shape (actions, actions)
+
+    Examples
+    --------
+    >>> labels, wins = read_table("glasgow")
+    >>> labels[0], wins[0, 1]
+    ('Dornan', np.float64(2992.0))
     """
     text = (files(__package__) / "tables" / f"{name}.csv").read_text(encoding="utf-8")
     header, *rows = csv.reader(line for line in text.splitlines() if not line.startswith("#"))
@@ -30,8 +38,9 @@ def read_table(name: str) -> tuple[tuple[str, ...], np.ndarray]:
 def tldr() -> PreferenceGame:
     """Preferences between 14 LLM policies on TL;DR summarisation, judged by PaLM 2.
 
-    NLHF, arXiv 2312.00886, Table 1 [paper]; the entries satisfy P + P^T = 1 as printed. MD1 is the
-    Condorcet winner.
+    NLHF, arXiv 2312.00886, Table 1 [paper], which prints the win rate of the column against the row; the bundled
+    file is its transpose. The printed thousandths satisfy P + P^T = 1, so nothing is symmetrised. MD1 is the
+    Condorcet winner, SFT loses to all.
 
     Examples
     --------
@@ -45,7 +54,8 @@ def tldr() -> PreferenceGame:
 def glasgow() -> PreferenceGame:
     """The Condorcet cycle of the election in Glasgow Govan ward, 2007.
 
-    P = wins/(wins + losses) over ballots that separate the pair. PrefLib 00008-00000009.
+    P = wins/(wins + losses) over ballots that separate the pair, unranked candidates being tied last. PrefLib
+    00008-00000009, counted from its ballots [derived].
 
     Examples
     --------
@@ -58,7 +68,8 @@ def glasgow() -> PreferenceGame:
 def minneapolis() -> PreferenceGame:
     """The Condorcet cycle of the election in Minneapolis ward 2, 2021.
 
-    P = wins/(wins + losses) over ballots that separate the pair.
+    P = wins/(wins + losses) over ballots that separate the pair, unranked candidates being tied last. Counted
+    from the city's published ballot records [derived]; see McCune and McCune, arXiv 2111.09846.
 
     Examples
     --------
