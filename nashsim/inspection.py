@@ -86,7 +86,7 @@ def inspect(
 ) -> Inspection:
     """Look at preferences: how complete, how transitive, and who wins.
 
-    Definitions as in THEORY section 0 and :mod:`nashsim.data.structure`. Under ``missing="error"`` missing
+    Definitions as in :mod:`nashsim.data.structure`. Under ``missing="error"`` missing
     pairs are reported and no failure: the Condorcet winners, the Smith set and the lottery, which need
     every pair, are ``None``. Otherwise these and the cyclic triples are those of the filled matrix; the
     cyclic masses are always over the compared pairs, since what is filled in is no evidence.

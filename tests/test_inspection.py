@@ -19,7 +19,7 @@ KEYS = (
     "cyclic_triples", "cyclic_mass", "cyclic_mass_weighted", "lottery", "lottery_unique",
 )  # fmt: skip
 
-# NLHF Table 1 (THEORY section 2): win rate of the column against the row.
+# NLHF Table 1: win rate of the column against the row.
 TLDR = """.500 .990 .983 .982 .989 .987 .985 .982 .965 .943 .970 .961 .977 .980
 .010 .500 .489 .598 .519 .561 .501 .436 .284 .148 .468 .320 .477 .510
 .017 .511 .500 .592 .504 .545 .499 .451 .310 .211 .445 .362 .464 .488

@@ -1,7 +1,7 @@
 """What is inside a preference matrix: Condorcet winners, Smith set, cycles, Hodge decomposition.
 
 Matrices hold P(row ≻ column), shape (n, n), with NaN on pairs never compared; a NaN pair is neither a win
-nor a tie. "Beats" is strict, P > 1/2, and ties count as not beaten (THEORY section 0).
+nor a tie. "Beats" is strict, P > 1/2, and ties count as not beaten.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def hodge(probability: np.ndarray, weights: np.ndarray | None = None) -> Hodge:
     """Fit s_i - s_j to P_ij - 1/2 by least squares over the observed pairs.
 
     min_s sum_{i<j observed} w_ij (P_ij - 1/2 - s_i + s_j)^2, whose normal equations are a graph Laplacian's:
-    the Hodge decomposition of Jiang, Lim, Yao and Ye (2011) [recalled], defined as in THEORY section 0.
+    the Hodge decomposition of Jiang, Lim, Yao and Ye (2011) [recalled].
 
     Parameters
     ----------

@@ -113,8 +113,6 @@ class PreferenceData:
     ) -> PreferenceData:
         """Build from counted comparisons, P = (wins + ties/2)/all, or wins/(wins + losses) without ties.
 
-        Definitions as in THEORY section 0.
-
         Parameters
         ----------
         labels : sequence of str, length n

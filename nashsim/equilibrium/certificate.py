@@ -37,7 +37,7 @@ class Certificate:
 def exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
     """Return max_pi' J_tau(pi', pi) - 1/2 = tau KL(pi || BR_tau(pi)), one number a context.
 
-    THEORY section 0, exact gap [derived].
+    In closed form, without an inner solver [derived].
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
 def duality_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
     """Return max_pi' J_tau(pi', pi) - min_pi' J_tau(pi, pi') = 2 tau KL(pi || BR_tau(pi)).
 
-    THEORY section 0, exact gap [derived]. Arguments, result and errors as for :func:`exploitability`.
+    In closed form, without an inner solver [derived]. Arguments, result and errors as for :func:`exploitability`.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def duality_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
 def unregularised_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
     """Return the duality gap at tau = 0, 2 max_y P(y ≻ pi) - 1, one number a context.
 
-    THEORY section 0, exact gap [derived]. The opponent may play every action: the reference and tau
+    In closed form, without an inner solver [derived]. The opponent may play every action: the reference and tau
     take no part.
 
     Parameters
@@ -109,7 +109,7 @@ def best_response_distance(game: PreferenceGame, log_policy: np.ndarray) -> tupl
     """Return max_y |pi - BR_tau(pi)|(y) and KL(pi || BR_tau(pi)), each one number a context.
 
     Both from the payoff to the last digit: at tau = 1e-3 the rounding of a plain product alone would
-    make a residual of 1e-13. pi* is the unique fixed point of BR_tau (THEORY section 0 [derived]).
+    make a residual of 1e-13. pi* is the unique fixed point of BR_tau [derived].
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ def solve_newton(game: PreferenceGame, *, start: np.ndarray | None = None) -> Eq
     """Return the regularised equilibrium to rounding: pi* = BR_tau(pi*), residual at most 1e-13.
 
     Newton's method on the logits, theta = log mu + A softmax(theta)/tau, along a path in tau where tau is
-    small; see :func:`regularised_equilibrium`. THEORY section 0, best response [derived].
+    small; see :func:`regularised_equilibrium`. pi* is the only fixed point [derived].
 
     Parameters
     ----------

@@ -105,16 +105,42 @@ def _maximal_support(skew: np.ndarray, vertex: np.ndarray) -> np.ndarray:
     columns = skew[:, among]
     choose = np.flatnonzero(is_open)
     wanted = columns[choose] - (among == choose[:, None])
-    cone = _solve_lp(
-        np.ones(len(among)),
-        A_ub=np.concatenate([columns[~played], wanted]),
-        b_ub=np.concatenate([np.zeros((~played).sum()), -np.ones(len(choose))]),
-        A_eq=columns[played],
-        b_eq=np.zeros(played.sum()),
-    )
+    try:
+        cone = _in_cone(columns[~played], wanted, columns[played])
+    except ConvergenceError:  # its entries can be large; on the simplex none is
+        cone = _in_simplex(columns[~played], wanted, columns[played])
     support = played.copy()
     support[among] |= cone > np.maximum(-columns[among] @ cone, 0.5 * is_open[among])
     return support
+
+
+def _in_cone(at_most: np.ndarray, wanted: np.ndarray, exactly: np.ndarray) -> np.ndarray:
+    """The least q >= 0 with at_most q <= 0, exactly q = 0 and wanted q <= -1."""
+    return _solve_lp(
+        np.ones(at_most.shape[1]),
+        A_ub=np.concatenate([at_most, wanted]),
+        b_ub=np.concatenate([np.zeros(len(at_most)), -np.ones(len(wanted))]),
+        A_eq=exactly,
+        b_eq=np.zeros(len(exactly)),
+    )
+
+
+def _in_simplex(at_most: np.ndarray, wanted: np.ndarray, exactly: np.ndarray) -> np.ndarray:
+    """The same up to scale: q on the simplex with wanted q <= -t for the largest t, divided by t."""
+    on_t = np.concatenate([np.zeros(len(at_most)), np.ones(len(wanted))])
+    found = _solve_lp(
+        np.append(np.zeros(at_most.shape[1]), -1.0),
+        A_ub=np.column_stack([np.concatenate([at_most, wanted]), on_t]),
+        b_ub=np.zeros(len(on_t)),
+        A_eq=np.column_stack([np.vstack([exactly, np.ones(at_most.shape[1])]), np.zeros(len(exactly) + 1)]),
+        b_eq=np.append(np.zeros(len(exactly)), 1.0),
+    )
+    if found[-1] < _READING_TOLERANCES[0]:
+        raise ConvergenceError(
+            f"lottery: whether it is unique hangs on margins of {found[-1]:.2g} of the largest one; round or"
+            " rescale the smallest margins"
+        )
+    return found[:-1] / found[-1]
 
 
 def _least_norm(skew: np.ndarray, support: np.ndarray) -> np.ndarray:

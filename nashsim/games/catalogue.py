@@ -111,7 +111,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "hard-a",
         hard.hard_a,
-        "THEORY section 3, instance A [derived]",
+        "this project [derived]",
         _thirds("a", "b", "c"),
         f"{_ANY_TAU}; with c_beats_b=0 the Condorcet winner is b",
         _uniform,
@@ -119,12 +119,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "hard-b",
         hard.hard_b,
-        "THEORY section 3, instance B [derived]",
+        "this project [derived]",
         {"c": _SURE},
         "pi*(c)/pi*(b) = mu(c)/mu(b) exp(1/(2 tau))",
         _two_arms,
     ),
-    Entry("hard-c", hard.hard_c, "THEORY section 3, measured instance [derived]", {"c": _SURE}),
+    Entry("hard-c", hard.hard_c, "this project [derived]", {"c": _SURE}),
     Entry(
         "tldr", tables.tldr, f"{_NLHF}, Table 1 [paper]", {"MD1": _SURE}, "SFT loses to all; cyclic mass .026"
     ),

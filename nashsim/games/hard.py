@@ -14,7 +14,7 @@ def hard_a(c_beats_b: float = 1.0) -> PreferenceGame:
     """Hard for greedy play on the estimated game: b ≻ a, a ≻ c surely, P(c ≻ b) in {0, 1} unknown.
 
     The reference is uniform. Sampling both responses from the Nash policy of the wrong guess meets {b, c}
-    with probability 2 exp(-1/(2 tau)). THEORY section 3, instance A [derived].
+    with probability 2 exp(-1/(2 tau)) [derived].
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def hard_b(tau: float = 0.1, a: float = 0.25) -> PreferenceGame:
     """Hard for any on-policy method, though transitive: P(c ≻ b) = 1 and mu(c) = exp(-a/tau).
 
     Until c is drawn the regularised regret of a round is about 1/2 - a, and it is drawn after about
-    exp(a/tau) samples. pi*(c)/pi*(b) = mu(c)/mu(b) exp(1/(2 tau)). THEORY section 3, instance B [derived].
+    exp(a/tau) samples. pi*(c)/pi*(b) = mu(c)/mu(b) exp(1/(2 tau)) [derived].
 
     Parameters
     ----------
@@ -69,8 +69,7 @@ def hard_b(tau: float = 0.1, a: float = 0.25) -> PreferenceGame:
 def hard_c(tau: float = 0.1) -> PreferenceGame:
     """Three arms: P(a ≻ b) = .6, c beats both surely, mu ∝ (.5, .5, exp(-1/(2 tau))).
 
-    Implicit exploration takes exp(1/(2 tau)) samples to meet c. THEORY section 3, the instance measured with
-    a count-based prototype [derived].
+    Implicit exploration takes exp(1/(2 tau)) samples to meet c [derived].
 
     Parameters
     ----------

@@ -211,3 +211,30 @@ def test_a_wrong_least_norm_point_is_refused(monkeypatch):
     monkeypatch.setattr(scipy.optimize, "nnls", lambda matrix, _: (np.zeros(matrix.shape[1]), 0.0))
     with pytest.raises(ConvergenceError, match="least norm misses"):
         lottery(game_of(BOUNDED_TIE))
+
+
+def with_tiny_cycle(share):
+    """Action 0 meets 1/2 everywhere; the others cycle, with one margin of ``share``."""
+    margins = np.zeros((4, 4))
+    margins[1, 2], margins[2, 3], margins[3, 1] = share, 0.5, 0.5
+    return PreferenceGame(margins - margins.T + 0.5)
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-5])
+def test_uniqueness_is_decided_on_the_simplex_where_the_cone_fails(share, monkeypatch):
+    expected = lottery(with_tiny_cycle(share))
+    assert expected.unique == (False,) and expected.residual <= 1e-13
+
+    def infeasible(*_):
+        raise ConvergenceError("as HiGHS says of cones with entries of 1e5")
+
+    monkeypatch.setattr(skew, "_in_cone", infeasible)
+    found = lottery(with_tiny_cycle(share))
+    assert found.unique == (False,)
+    np.testing.assert_array_equal(found.policy, expected.policy)
+
+
+def test_uniqueness_that_hangs_on_rounding_is_an_error(monkeypatch):
+    columns = with_tiny_cycle(1e-9).preference.dense()[0] * 2
+    with pytest.raises(ConvergenceError, match="whether it is unique hangs on margins of"):
+        skew._in_simplex(columns[1:], columns[1:] - np.eye(4)[1:], columns[:1])

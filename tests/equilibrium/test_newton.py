@@ -88,7 +88,7 @@ def test_agrees_with_the_damped_iteration():
 
 
 def test_duplicates_share_their_class_in_the_reference_ratio():
-    # Class games (THEORY section 0): pi*(y) = mu(y | class) m*(class), m* of the game between classes.
+    # Class games: pi*(y) = mu(y | class) m*(class), m* of the game between classes.
     mu = np.array([0.1, 0.2, 0.3, 0.25, 0.15])
     classes = np.array([0, 1, 2, 0, 1])
     small = PreferenceGame(COMAL, [0.35, 0.35, 0.3], tau=0.05)
