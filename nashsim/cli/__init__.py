@@ -26,6 +26,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
     from .app import app
     from .output import say, spoken_warnings
 
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         with spoken_warnings():
             status = app(args=arguments, prog_name="nashsim", standalone_mode=False) or 0

@@ -8,14 +8,22 @@ import typer
 
 from ..errors import NashsimError
 from .options import LoaderOptions, with_loader_options
-from .output import as_text, print_facts, print_json, print_policy, print_table, progress_bar, say
+from .output import (
+    as_text,
+    print_facts,
+    print_json,
+    print_policy,
+    print_table,
+    progress_bar,
+    say,
+    with_interval,
+)
 from .source import is_catalogue_name, open_data, open_game
 
 app = typer.Typer(
     name="nashsim",
     help="Exact preference games, and algorithms that are held against them.",
     epilog="SOURCE is a game of `nashsim games` (parameters as in rps:n=5,strength=0.6) or a file of comparisons.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -131,10 +139,14 @@ def inspect(source: Source, options: LoaderOptions, json: Json = False) -> None:
         ).to_dict()
     if json:
         return print_json(found)
-    lottery = found.pop("lottery")
-    print_facts({name.replace("_", " "): as_text(value) for name, value in found.items()})
+    intervals = found.pop("intervals") or {}
+    ranges, lottery = intervals.get("lottery") or {}, found.pop("lottery")
+    facts = {name: with_interval(value, intervals.get(name)) for name, value in found.items()}
+    print_facts({name.replace("_", " "): text for name, text in facts.items()})
     if lottery:
-        print_policy({label: p for label, p in lottery.items() if p > 0}, "maximal lottery")
+        # A label that no resample plays would only lengthen the list.
+        shown = {name: p for name, p in lottery.items() if p > 0 or ranges.get(name, (0, 0))[1] > 0}
+        print_policy(shown, "maximal lottery", ranges)
 
 
 @app.command()

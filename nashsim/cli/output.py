@@ -45,14 +45,29 @@ def print_facts(facts: dict[str, object]) -> None:
     Console(highlight=False).print(table)
 
 
-def print_policy(policy: dict[str, float], heading: str = "policy", most: int = 30) -> None:
-    """Print probabilities in falling order with a bar each, the least likely left out beyond ``most``."""
+def print_policy(
+    policy: dict[str, float],
+    heading: str = "policy",
+    ranges: dict[str, tuple[float, float]] | None = None,
+    most: int = 30,
+) -> None:
+    """Print probabilities in falling order with a bar (or their intervals), the least likely left out."""
     order = sorted(policy, key=policy.get, reverse=True)
-    rows = [(label, f"{policy[label]:.6f}", "█" * round(30 * policy[label])) for label in order[:most]]
+    rows = [
+        (label, f"{policy[label]:.6f}", f"[{ranges[label][0]:.4f}, {ranges[label][1]:.4f}]")
+        if ranges
+        else (label, f"{policy[label]:.6f}", "█" * round(30 * policy[label]))
+        for label in order[:most]
+    ]
     if len(order) > most:
         rest = sum(policy[label] for label in order[most:])
         rows.append((f"({len(order) - most} more)", f"{rest:.6f}", ""))
-    print_table("", ("action", heading, ""), rows, numbers=(heading,))
+    print_table("", ("action", heading, "interval" if ranges else ""), rows, numbers=(heading,))
+
+
+def with_interval(value, interval: tuple[float, float] | None) -> str:
+    """Return a fact as text, with its interval where it has one."""
+    return as_text(value) + (f"  [{as_text(interval[0])}, {as_text(interval[1])}]" if interval else "")
 
 
 def as_text(value) -> str:

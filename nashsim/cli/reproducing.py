@@ -60,11 +60,12 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
     if jobs < 1:
         raise NashsimError(f"jobs: at least 1 is needed, found {jobs}")
     chosen = {name: known[name] for name in (names or known)}
+    out = str(Path(out).resolve())  # a worker process may have been started in another folder
     work = [delayed(draw_one)(name, path, out, quick) for name, path in chosen.items()]
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
     drawn = {done["figure"]: done for done in _followed(results, len(work), quiet)}
     if not quiet:
-        say(f"{len(chosen)} figures as PNG, PDF and CSV in {out}/")
+        say(f"{len(chosen)} figures as PNG, PDF and CSV in {out}")
     return [{"figure": name, **finding} for name in chosen for finding in drawn[name]["findings"]]
 
 
