@@ -1,0 +1,26 @@
+"""`--results FILE` leaves the outcomes of a run as JSON, for checks too slow to repeat at every change."""
+
+import os
+import platform
+from pathlib import Path
+
+from nashsim.files import to_json, versions, write_text
+
+
+def pytest_addoption(parser):
+    parser.addoption("--results", metavar="FILE", help="write every test's outcome and seconds to FILE as JSON")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    path = config.getoption("--results")
+    if path is None:
+        return
+    reports = [
+        report
+        for outcome in ("passed", "failed", "skipped")
+        for report in terminalreporter.stats.get(outcome, [])
+        if report.when == "call" or outcome == "skipped"
+    ]
+    tests = {r.nodeid: {"outcome": r.outcome, "seconds": round(r.duration, 2)} for r in reports}
+    machine = {"machine": platform.machine(), "processors": os.cpu_count(), "system": platform.system()}
+    write_text(Path(path), to_json({**machine, "versions": versions(), "tests": tests}, indent=1) + "\n")
