@@ -6,10 +6,11 @@ import pandas as pd
 from nashsim import games
 from nashsim.engine import first_policy, run_many, runs_frame, start_facts
 from nashsim.plots import Experiment, Finding, bands, legend_below, rule_line
-from nashsim.rules import RULES, get_rule
+from nashsim.rules import get_rule
 from nashsim.theory import fit_linear_rate
 
 TAU = 0.1
+RULES = ("nash-md", "omd", "inpo", "mmd", "nash-mp", "egpo")
 #: Title and reference of each game; a uniform reference would give the answer away on rock-paper-scissors.
 GAMES = {
     "rps": ("rock–paper–scissors, μ = (.6, .3, .1)", [0.6, 0.3, 0.1]),
@@ -25,7 +26,7 @@ def compute(quick: bool) -> pd.DataFrame:
         game = games.get(name).replace(tau=TAU, reference=reference)
         runs = run_many(
             [game],
-            [rule() for rule in RULES],
+            RULES,
             queries=2_000 if quick else 100_000,
             start="random",
             seeds=seeds,
@@ -55,7 +56,7 @@ def draw(frame: pd.DataFrame):
     figure, axes = plt.subplots(2, 2, figsize=(7.4, 6.0), sharex=True, sharey="row", layout="constrained")
     for column, (game, (title, _)) in enumerate(GAMES.items()):
         here = frame[(frame.game == game) & (frame.queries > 0)]
-        for rule in (rule.name for rule in RULES):
+        for rule in RULES:
             mine = here[here.rule == rule]
             bands(axes[0, column], mine[mine.metric == "kl_to_equilibrium"], **rule_line(rule))
             bands(axes[1, column], mine[mine.metric == "duality_gap"], **rule_line(rule))

@@ -61,7 +61,7 @@ def kl(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         ``inf`` where p has mass that q lacks.
     """
     log_p, log_q = np.broadcast_arrays(np.asarray(log_p, float), np.asarray(log_q, float))
-    present = log_p > -np.inf
+    present = log_p != -np.inf  # NaN stays NaN
     with np.errstate(invalid="ignore", over="ignore"):
         d = np.where(present, log_p - log_q, 0.0)
         series = d * d * (0.5 - d * (1 / 6 - d * (1 / 24 - d / 120)))

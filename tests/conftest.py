@@ -8,7 +8,9 @@ from nashsim.files import to_json, versions, write_text
 
 
 def pytest_addoption(parser):
-    parser.addoption("--results", metavar="FILE", help="write every test's outcome and seconds to FILE as JSON")
+    parser.addoption(
+        "--results", metavar="FILE", help="write every test's outcome and seconds to FILE as JSON"
+    )
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -51,7 +51,7 @@ class CompiledDrive:
         state = (self.game.preference.dense(), self._logits, self._policies, self._total)
         for a in range(t0, t1, _SEGMENT):
             table = tabulate(self.rule, self.game.tau, a, min(a + _SEGMENT, t1))
-            arguments = (*state, table.base, table.opponent, table.eta, table.into, table.played)
+            arguments = (*state, table.base, table.opponent, table.eta, table.into, table.query, table.played)
             if len(edges) == 2:
                 advance(*arguments, 0, problems)
             else:

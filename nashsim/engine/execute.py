@@ -7,12 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..equilibrium import solve_newton
 from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..rules import Rule, get_rule
 from .drive import DRIVES
-from .metrics import Metric, Snapshot, get_metrics
+from .metrics import Exact, Metric, Snapshot, get_metrics
 from .record import Run, describe, record_steps
 from .stack import Stack, stack_games
 
@@ -100,21 +99,22 @@ def run_many(
         As for ``run``.
     """
     rules = [get_rule(r) for r in ([rules] if isinstance(rules, str | Rule) else rules)]
-    chosen = get_metrics(metrics)
     if path not in DRIVES:
         raise unknown_name("path", path, DRIVES)
     if jobs < 1:
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
-    stacks = [(stack, _equilibrium(stack, chosen)) for stack in stack_games(games)]
+    stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
     lengths = [_iterations(rule, queries) for rule in rules]
     total = sum(lengths) * len(stacks)
     done, found = 0, {}
     for r, (rule, length) in enumerate(zip(rules, lengths, strict=True)):
         grid = record_steps(length, record)
-        for stack, log_equilibrium in stacks:
-            rule.warn_outside(stack.game.tau)
+        for stack, exact in stacks:
+            if rule.regularised:
+                rule.warn_outside(stack.game.require_tau())
+            chosen = get_metrics(metrics, rule, stack.game)
             drive = DRIVES[path](stack.game, rule, stack.starts(start, seeds), jobs)
-            tape = _Tape(stack, chosen, log_equilibrium, keep_policies)
+            tape = _Tape(stack, chosen, exact, keep_policies)
             tape.write(*drive.state())
             for t0, t1 in pairwise(grid.tolist()):
                 drive.advance(t0, t1)
@@ -130,10 +130,8 @@ def run_many(
 class _Tape:
     """The records of a stack of games as they are made, cut into runs at the end."""
 
-    def __init__(
-        self, stack: Stack, metrics: tuple[Metric, ...], log_equilibrium: np.ndarray | None, keep: bool
-    ):
-        self._stack, self._metrics, self._log_equilibrium, self._keep = stack, metrics, log_equilibrium, keep
+    def __init__(self, stack: Stack, metrics: tuple[Metric, ...], exact: Exact, keep: bool):
+        self._stack, self._metrics, self._exact, self._keep = stack, metrics, exact, keep
         self._rows: list[np.ndarray] = []  # each (seeds, metrics, contexts)
         self._policies: list[np.ndarray] = []
 
@@ -141,7 +139,7 @@ class _Tape:
         with np.errstate(divide="ignore"):
             log_averages = np.log(averages)
         snapshots = [
-            Snapshot(self._stack.game, log_policy, log_average, self._log_equilibrium)
+            Snapshot(self._stack.game, log_policy, log_average, self._exact)
             for log_policy, log_average in zip(log_policies, log_averages, strict=True)
         ]
         self._rows.append(np.array([[metric.compute(at) for metric in self._metrics] for at in snapshots]))
@@ -154,6 +152,7 @@ class _Tape:
         rows = np.array(self._rows)
         queries = grid * rule.queries_per_step
         log_policies, averages = self._last
+        solved = any(metric.needs == "equilibrium" for metric in self._metrics)
         for member, game, part in self._stack.parts():
             for s, seed in enumerate(seeds):
                 metrics = {
@@ -161,8 +160,6 @@ class _Tape:
                     for m, metric in enumerate(self._metrics)
                 }
                 finite = bool(np.isfinite(log_policies[s, part][game.support]).all())
-                gaps = metrics.get("duality_gap")
-                exact = self._log_equilibrium
                 yield (
                     member,
                     s,
@@ -175,16 +172,11 @@ class _Tape:
                         metrics=metrics,
                         log_policy=log_policies[s, part],
                         average_policy=averages[s, part],
-                        log_equilibrium=None if exact is None else exact[part],
-                        status=describe(rule, game.tau, int(queries[-1]), gaps, finite),
+                        log_equilibrium=self._exact.log_equilibrium[part] if solved else None,
+                        status=describe(rule, game.tau, int(queries[-1]), metrics.get(rule.target), finite),
                         log_policies=np.array([p[s, part] for p in self._policies]) if self._keep else None,
                     ),
                 )
-
-
-def _equilibrium(stack: Stack, metrics: tuple[Metric, ...]) -> np.ndarray | None:
-    needed = any(metric.needs_equilibrium for metric in metrics)
-    return solve_newton(stack.game).log_policy if needed else None
 
 
 def _iterations(rule: Rule, queries: int) -> int:

@@ -69,7 +69,22 @@ def _pure(weights):
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(skew, logits, probabilities, total, base, opponent, eta, into, played, first, last):
+def _ask(a, weights, query, log_pi, pi, mixture, mixed, margin):
+    """Write the payoff of a stage's opponent into ``margin``."""
+    slot = _pure(weights)
+    if slot >= 0:
+        _margin(a, pi[slot], margin)
+        return
+    if query == 2:
+        _mix(weights, pi, mixed)
+    else:
+        _mix(weights, log_pi, mixture)
+        _normalise(mixture, mixed)
+    _margin(a, mixed, margin)
+
+
+@nb.njit(cache=True, nogil=True)
+def advance(skew, logits, probabilities, total, base, opponent, eta, into, query, played, first, last):
     """Run the tabulated iterations on problems ``first <= i < last``, in place.
 
     Parameters
@@ -82,7 +97,8 @@ def advance(skew, logits, probabilities, total, base, opponent, eta, into, playe
         Running sum of the played policies.
     base, opponent : ndarray, shape (iterations, stages, slots)
     eta : ndarray, shape (iterations, stages)
-    into : ndarray of int, shape (stages,)
+    into, query : ndarray of int, shape (stages,)
+        As in ``Table``.
     played : int
     first, last : int
         Range of the flattened (seed, context) index.
@@ -90,6 +106,10 @@ def advance(skew, logits, probabilities, total, base, opponent, eta, into, playe
     contexts = skew.shape[0]
     n = skew.shape[1]
     iterations, stages = eta.shape
+    counted = 0
+    for stage in range(stages):
+        if query[stage] > 0:
+            counted = stage
     mixture = np.empty(n)
     mixed = np.empty(n)
     margin = np.empty(n)
@@ -102,20 +122,16 @@ def advance(skew, logits, probabilities, total, base, opponent, eta, into, playe
         mean = total[seed, context]
         for t in range(iterations):
             for stage in range(stages):
-                if stage == stages - 1:
+                if stage == counted:
                     for i in range(n):
                         mean[i] += pi[played, i]
-                slot = _pure(opponent[t, stage])
-                if slot >= 0:
-                    _margin(a, pi[slot], margin)
-                else:
-                    _mix(opponent[t, stage], log_pi, mixture)
-                    _normalise(mixture, mixed)
-                    _margin(a, mixed, margin)
+                if query[stage] > 0:
+                    _ask(a, opponent[t, stage], query[stage], log_pi, pi, mixture, mixed, margin)
                 _mix(base[t, stage], log_pi, mixture)
-                step = eta[t, stage]
-                for i in range(n):
-                    mixture[i] += step * margin[i]
+                if query[stage] > 0:
+                    step = eta[t, stage]
+                    for i in range(n):
+                        mixture[i] += step * margin[i]
                 target = into[stage]
                 for i in range(n):
                     log_pi[target, i] = mixture[i]

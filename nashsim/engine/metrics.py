@@ -4,13 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ..equilibrium import duality_gap, exploitability, unregularised_gap
+from ..equilibrium import duality_gap, exploitability, lottery, solve_newton, unregularised_gap
 from ..errors import unknown_name
 from ..game import PreferenceGame
 from ..logspace import kl, span
+from ..rules import Rule
+
+
+class Exact:
+    """The exact answers of a stack of games, each found when first asked for.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    """
+
+    def __init__(self, game: PreferenceGame):
+        self.game = game
+
+    @cached_property
+    def log_equilibrium(self) -> np.ndarray:
+        """log pi* of the regularised game, shape (contexts, actions)."""
+        return solve_newton(self.game).log_policy
+
+    @cached_property
+    def log_lottery(self) -> np.ndarray:
+        """The log of the maximal lottery, shape (contexts, actions); NaN where there are several."""
+        found = lottery(self.game)
+        return np.where(np.array(found.unique)[:, None], found.log_policy, np.nan)
 
 
 @dataclass(frozen=True)
@@ -22,13 +47,13 @@ class Snapshot:
     game : PreferenceGame
     log_policy, log_average : ndarray, shape (contexts, actions)
         The current policy and the average iterate.
-    log_equilibrium : ndarray or None, shape (contexts, actions)
+    exact : Exact
     """
 
     game: PreferenceGame
     log_policy: np.ndarray
     log_average: np.ndarray
-    log_equilibrium: np.ndarray | None
+    exact: Exact
 
 
 @dataclass(frozen=True)
@@ -41,7 +66,8 @@ class Metric:
         The name in frames, and the text with mathematics for an axis.
     compute : callable
         From a Snapshot to an array of shape (contexts,).
-    needs_equilibrium : bool
+    needs : "tau", "equilibrium" or "lottery", or ""
+        What it is measured with beside the game; the equilibrium needs tau too.
     worst : bool
         Whether contexts are combined by their maximum rather than by the game's weights.
     """
@@ -49,7 +75,7 @@ class Metric:
     name: str
     label: str
     compute: Callable[[Snapshot], np.ndarray]
-    needs_equilibrium: bool = False
+    needs: str = "tau"
     worst: bool = False
 
     def combine(self, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -59,7 +85,7 @@ class Metric:
 
 def _span_to_equilibrium(at: Snapshot) -> np.ndarray:
     difference = np.full(at.log_policy.shape, np.nan)
-    np.subtract(at.log_policy, at.log_equilibrium, out=difference, where=at.game.support)
+    np.subtract(at.log_policy, at.exact.log_equilibrium, out=difference, where=at.game.support)
     return span(difference)
 
 
@@ -81,15 +107,27 @@ METRICS: dict[str, Metric] = {
             "unregularised_gap",
             "unregularised duality gap  2 max P(y ≻ π) − 1",
             lambda at: unregularised_gap(at.game, at.log_policy),
+            needs="",
         ),
         Metric(
             "kl_to_equilibrium",
             "KL(π* ‖ π) [nats]",
-            lambda at: kl(at.log_equilibrium, at.log_policy),
-            needs_equilibrium=True,
+            lambda at: kl(at.exact.log_equilibrium, at.log_policy),
+            needs="equilibrium",
         ),
-        Metric("span", "span(log π − log π*)", _span_to_equilibrium, needs_equilibrium=True, worst=True),
-        Metric("kl_to_reference", "KL(π ‖ μ) [nats]", lambda at: kl(at.log_policy, at.game.log_reference)),
+        Metric("span", "span(log π − log π*)", _span_to_equilibrium, needs="equilibrium", worst=True),
+        Metric(
+            "kl_to_lottery",
+            "KL(lottery ‖ π) [nats]",
+            lambda at: kl(at.exact.log_lottery, at.log_policy),
+            needs="lottery",
+        ),
+        Metric(
+            "kl_to_reference",
+            "KL(π ‖ μ) [nats]",
+            lambda at: kl(at.log_policy, at.game.log_reference),
+            needs="",
+        ),
         Metric(
             "average_duality_gap",
             "regularised duality gap of the average iterate",
@@ -99,14 +137,33 @@ METRICS: dict[str, Metric] = {
             "average_unregularised_gap",
             "unregularised duality gap of the average iterate",
             lambda at: unregularised_gap(at.game, at.log_average),
+            needs="",
         ),
     )
 }
 
 
-def get_metrics(names) -> tuple[Metric, ...]:
-    """Return metrics by name; ``None`` means all of them. An unknown name raises NashsimError."""
-    names = tuple(METRICS) if names is None else tuple(names)
+def get_metrics(names, rule: Rule, game: PreferenceGame) -> tuple[Metric, ...]:
+    """Return metrics by name.
+
+    ``None`` means all that the game allows: those of the regularised game where tau is set, and the distance
+    to the lottery for rules that seek it.
+
+    Parameters
+    ----------
+    names : iterable of str or None
+    rule : Rule
+    game : PreferenceGame
+
+    Raises
+    ------
+    NashsimError
+        For an unknown name.
+    """
+    if names is None:
+        absent = set() if game.tau is not None else {"tau", "equilibrium"}
+        absent |= {"lottery"} if rule.target == "duality_gap" else set()
+        return tuple(metric for metric in METRICS.values() if metric.needs not in absent)
     for name in names:
         if name not in METRICS:
             raise unknown_name("metric", name, METRICS)

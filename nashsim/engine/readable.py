@@ -7,6 +7,7 @@ import numpy as np
 from ..game import PreferenceGame
 from ..logspace import geometric_mixture, log_normalise
 from ..rules import POLICY, REFERENCE, Rule
+from .table import slot_names
 
 
 class ReadableEngine:
@@ -29,7 +30,7 @@ class ReadableEngine:
 
     def __init__(self, game: PreferenceGame, rule: Rule, start: np.ndarray):
         self.game, self.rule, self.t = game, rule, 0
-        self.policies = {POLICY: start, REFERENCE: game.log_reference}
+        self.policies = dict.fromkeys(slot_names(rule), start) | {REFERENCE: game.log_reference}
         self._sum = np.zeros_like(start)
 
     def mixture(self, weights) -> np.ndarray:
@@ -38,17 +39,27 @@ class ReadableEngine:
 
     def step(self) -> None:
         """Do one iteration: every mirror step of the rule in its order."""
-        *earlier, final = self.rule.steps(self.game.require_tau(), self.t)
-        for mirror_step in earlier:
+        steps = self.rule.steps(self.game.tau, self.t)
+        last_query = max(i for i, step in enumerate(steps) if step.opponent)
+        for i, mirror_step in enumerate(steps):
+            if i == last_query:
+                self._sum = self._sum + np.exp(self.policies[self.rule.played])
             self._apply(mirror_step)
-        self._sum = self._sum + np.exp(self.policies[self.rule.played])
-        self._apply(final)
         self.t += 1
 
     def _apply(self, mirror_step) -> None:
-        payoff = self.game.margin(self.mixture(mirror_step.opponent))
-        logits = self.mixture(mirror_step.base) + mirror_step.eta * payoff
+        logits = self.mixture(mirror_step.base)
+        if mirror_step.opponent:
+            logits = logits + mirror_step.eta * self.payoff(mirror_step)
         self.policies[mirror_step.into] = log_normalise(logits)
+
+    def payoff(self, mirror_step) -> np.ndarray:
+        """Return P(. ≻ opponent) - 1/2 of a mirror step, shape (contexts, actions)."""
+        weights = mirror_step.opponent
+        if mirror_step.arithmetic:
+            opponent = sum(weight * np.exp(self.policies[name]) for name, weight in weights.items())
+            return self.game.preference.margin(opponent)
+        return self.game.margin(self.mixture(weights))
 
     @property
     def average(self) -> np.ndarray:

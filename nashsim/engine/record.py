@@ -110,20 +110,30 @@ class Run:
         return f"Run(game={self.game.name!r}, rule={self.rule!r}, queries={self.queries[-1]}, status={self.status!r})"
 
 
-def describe(rule: Rule, tau: float, queries: int, gaps: np.ndarray | None, finite: bool) -> str:
-    """Return the status sentence of a run from its recorded regularised duality gaps, shape (records,)."""
+def describe(rule: Rule, tau: float | None, queries: int, gaps: np.ndarray | None, finite: bool) -> str:
+    """Return the status sentence of a run from the recorded gaps that its rule is meant to close.
+
+    Parameters
+    ----------
+    rule : Rule
+    tau : float or None
+    queries : int
+    gaps : ndarray or None, shape (records,)
+        The rule's target metric; ``None`` where it was not recorded.
+    finite : bool
+        Whether the last policy is.
+    """
     if not finite:
         return f"overflowed: the policy is no longer finite; take a step inside {rule.condition}"
     if gaps is None or len(gaps) < 2:
         return f"done: {queries} queries"
-    gap = float(gaps[-1])
-    if gap <= 1e-12:
-        return f"converged: duality gap {gap:.2g} after {queries} queries"
+    name = rule.target.replace("_", " ").replace("average", "average iterate's")
+    reached = f"{name} {gaps[-1]:.2g} after {queries} queries"
+    if gaps[-1] <= 1e-12:
+        return f"converged: {reached}"
     # Cycling does not shrink the best gap of the later half below that of the earlier.
     middle = len(gaps) // 2
-    if gaps[middle:].min() > 0.5 * gaps[: middle + 1].min():
+    if gaps[middle:].min() > 0.5 * gaps[:middle].min():
         inside = "" if rule.admits(tau) else f"; take a step inside {rule.condition}"
-        return (
-            f"not converging: duality gap {gap:.2g} after {queries} queries, no lower than half-way{inside}"
-        )
-    return f"still converging: duality gap {gap:.2g} after {queries} queries; ask for more queries to go on"
+        return f"not converging: {reached}, no lower than half-way{inside}"
+    return f"still converging: {reached}; ask for more queries to go on"

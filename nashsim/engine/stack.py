@@ -57,7 +57,7 @@ def stack_games(games: Sequence[PreferenceGame]) -> list[Stack]:
     groups: dict[tuple, list[int]] = {}
     for i, game in enumerate(games):
         alone = i if game.actions > 256 else None  # a stack would copy the matrices
-        groups.setdefault((game.actions, game.require_tau(), alone), []).append(i)
+        groups.setdefault((game.actions, game.tau, alone), []).append(i)
     return [Stack(games, members) for members in groups.values()]
 
 
@@ -97,7 +97,7 @@ def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
 
 
 def start_facts(game: PreferenceGame, log_start: np.ndarray, log_equilibrium: np.ndarray) -> Start:
-    """Return what a bound may know of a first policy: KL(pi* || pi_0) and max|log pi_0/mu|.
+    """Return what a bound may know of a first policy: KL(pi* || pi_0), max|log pi_0/mu|, max_y -log pi_0(y).
 
     Parameters
     ----------
@@ -105,4 +105,8 @@ def start_facts(game: PreferenceGame, log_start: np.ndarray, log_equilibrium: np
     log_start, log_equilibrium : ndarray, shape (contexts, actions)
     """
     ratio = np.abs(log_start[game.support] - game.log_reference[game.support]).max()
-    return Start(kl=float(game.weights @ kl(log_equilibrium, log_start)), log_ratio=float(ratio))
+    return Start(
+        kl=float(game.weights @ kl(log_equilibrium, log_start)),
+        log_ratio=float(ratio),
+        diameter=float(game.weights @ -log_start.min(axis=1)),
+    )

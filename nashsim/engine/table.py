@@ -21,14 +21,17 @@ class Table:
         Forward steps.
     into : ndarray of int, shape (stages,)
         The slot that each stage writes.
+    query : ndarray of int, shape (stages,)
+        What each stage asks: 0 nothing, 1 the geometric, 2 the arithmetic mixture.
     played : int
-        The slot whose mean over iterations is the average iterate.
+        The slot whose mean over iterations, taken before the last query, is the average iterate.
     """
 
     base: np.ndarray
     opponent: np.ndarray
     eta: np.ndarray
     into: np.ndarray
+    query: np.ndarray
     played: int
 
 
@@ -41,7 +44,7 @@ def slot_names(rule: Rule) -> tuple[str, ...]:
 def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
     """Return the table of iterations ``t0 <= t < t1``.
 
-    A constant rule is evaluated once and broadcast without copying.
+    A stationary rule is evaluated once and broadcast without copying.
 
     Parameters
     ----------
@@ -51,8 +54,8 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
     """
     names = slot_names(rule)
     iterations = t1 - t0
-    steps = rule.steps(tau, t0 if rule.constant else np.arange(t0, t1))
-    rows = 1 if rule.constant else iterations
+    steps = rule.steps(tau, t0 if rule.stationary else np.arange(t0, t1))
+    rows = 1 if rule.stationary else iterations
 
     def weights(mixtures) -> np.ndarray:
         array = np.zeros((rows, len(steps), len(names)))
@@ -67,5 +70,6 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
         opponent=weights([step.opponent for step in steps]),
         eta=np.broadcast_to(eta, (iterations, len(steps))),
         into=np.array([names.index(step.into) for step in steps]),
+        query=np.array([(1 + step.arithmetic) if step.opponent else 0 for step in steps]),
         played=names.index(rule.played),
     )

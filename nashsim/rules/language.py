@@ -42,17 +42,27 @@ class MirrorStep:
     base : mapping of str to Number
         Weights of the geometric mixture the step starts from; they sum to one.
     opponent : mapping of str to Number
-        Weights of the geometric mixture that is queried; they sum to one.
+        Weights of the mixture that is queried; they sum to one. Empty where
+        the step asks nothing and only mixes: a copy, an average, a refresh.
     eta : Number
         The forward step, in units of 1/payoff.
     into : str
         The policy that the step writes.
+    arithmetic : bool
+        Whether the opponent is the arithmetic mixture sum_k opponent[k] pi_k,
+        whose payoff is the mean of payoffs, instead of the geometric one.
     """
 
     base: Mapping[str, Number]
     opponent: Mapping[str, Number]
     eta: Number
     into: str = POLICY
+    arithmetic: bool = False
+
+
+def mix(base: Mapping[str, Number], into: str) -> MirrorStep:
+    """Return the step that only mixes, log into = sum_k base[k] log k + const, and asks nothing."""
+    return MirrorStep(base, {}, 0.0, into=into)
 
 
 @dataclass(frozen=True)
@@ -65,10 +75,13 @@ class Start:
         KL(pi* || pi_0), in nats.
     log_ratio : float
         max |log pi_0 / mu|; 0 for a start at the reference.
+    diameter : float
+        max_pi KL(pi || pi_0) = max_y -log pi_0(y), in nats; log n for a uniform start.
     """
 
     kl: float
     log_ratio: float = 0.0
+    diameter: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -113,17 +126,27 @@ class Rule(abc.ABC):
     condition: ClassVar[str]
     theorems: ClassVar[tuple[Theorem, ...]]
     source: ClassVar[str]
+    #: Whether the rule uses tau; one that does not seeks the equilibrium of the unregularised game.
+    regularised: ClassVar[bool] = True
     #: Whether pi* is an exact fixed point at every constant step.
     fixed_point: ClassVar[bool] = True
+    #: The metric that the rule is proved, or meant, to bring to zero.
+    target: ClassVar[str] = "duality_gap"
     #: The policy whose mean over steps is the average iterate.
     played: ClassVar[str] = POLICY
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not _is_positive(value):
+            if value is None:
+                continue
+            if not _is_positive(value):
                 raise NashsimError(
                     f"{field.name}: the rule {self.name!r} needs a finite number > 0, found {value!r}"
+                )
+            if "int" in str(field.type) and value != int(value):
+                raise NashsimError(
+                    f"{field.name}: the rule {self.name!r} needs a whole number, found {value!r}"
                 )
 
     @abc.abstractmethod
@@ -140,20 +163,25 @@ class Rule(abc.ABC):
         """Return the largest constant forward step that the condition admits."""
 
     @property
+    def stationary(self) -> bool:
+        """Whether every number of the rule is the same at every iteration; one that is not comes as an array."""
+        steps = self.steps(1.0, np.arange(2))
+        numbers = [w for step in steps for m in (step.base, step.opponent) for w in m.values()]
+        return all(np.ndim(number) == 0 for number in [*numbers, *(step.eta for step in steps)])
+
+    @property
     def constant(self) -> bool:
-        """Whether the step is the same at every iteration."""
-        return all(
-            np.array_equal(a.eta, b.eta) for a, b in zip(self.steps(1.0, 0), self.steps(1.0, 9), strict=True)
-        )
+        """Whether the forward step is the same at every iteration."""
+        return self.eta(1.0, 0) == self.eta(1.0, 9)
 
     @property
     def queries_per_step(self) -> int:
         """Payoff vectors P(. ≻ opponent) asked for in one iteration."""
-        return len(self.steps(1.0, 0))
+        return sum(bool(step.opponent) for step in self.steps(1.0, 0))
 
     def eta(self, tau: float, t: int = 0) -> float:
-        """Return the forward step of iteration ``t``."""
-        return float(np.max(self.steps(tau, t)[-1].eta))
+        """Return the forward step of iteration ``t``: that of its last query."""
+        return float([step.eta for step in self.steps(tau, t) if step.opponent][-1])
 
     def admits(self, tau: float) -> bool:
         """Whether the step lies inside the condition of the theorems, to rounding."""

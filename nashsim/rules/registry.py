@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from ..errors import NashsimError, unknown_name
+from .baselines import BestResponse, SelfPlay
+from .history import MNPO, NashEMA
 from .language import Rule
+from .multiplicative import DNO, SPO, SPPO
 from .nash_md import NashMD
 from .one_call import INPO, MMD, OMD
+from .optimistic import OMWU, ONPO
+from .prox import NashProx
+from .refresh import COMAL, MPO
 from .two_call import EGPO, NashMP
 
 #: Every rule class of the package.
-RULES: tuple[type[Rule], ...] = (NashMD, OMD, INPO, MMD, NashMP, EGPO)
+RULES: tuple[type[Rule], ...] = (
+    *(NashMD, OMD, INPO, MMD, NashMP, EGPO, NashProx),
+    *(SPO, SPPO, DNO, ONPO, OMWU, MNPO),
+    *(COMAL, MPO, NashEMA, BestResponse, SelfPlay),
+)
 
 
 def get_rule(rule: str | Rule, *, eta: float | None = None, tau: float | None = None) -> Rule:

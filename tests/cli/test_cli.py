@@ -142,9 +142,8 @@ def test_run(nashsim, rule):
         "--json",
     )
     assert set(found) == RUN_KEYS and found["rule"] == rule and found["queries"] == 2000
-    assert found["kl_to_equilibrium"] < 1e-3 and found["exploitability"] == pytest.approx(
-        found["duality_gap"] / 2
-    )
+    assert found["kl_to_equilibrium"] < 1e-3 or rule not in CONVERGENT
+    assert found["exploitability"] == pytest.approx(found["duality_gap"] / 2)
     assert (found["eta"] is None) == (rule in ("nash-md", "inpo"))
 
 
@@ -208,6 +207,8 @@ def test_inspect_a_file(nashsim, tmp_path):
     text = nashsim("inspect", battles)
     assert "interval" in text and "cyclic mass" in text and "[" in text
 
+
+CONVERGENT = {rule.name for rule in RULES if rule.target == "duality_gap" and rule.theorems}
 
 BAD = {
     "unknown game": (["solve", "rsp", "--tau", 1], "unknown game 'rsp'; did you mean 'rps'"),

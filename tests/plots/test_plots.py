@@ -62,8 +62,8 @@ def test_bands_show_median_and_range():
     plt.close(figure)
 
 
-def test_every_rule_has_a_line_of_its_own():
-    assert {rule.name for rule in RULES} <= set(RULE_STYLE)
+def test_every_styled_rule_exists_and_has_a_line_of_its_own():
+    assert set(RULE_STYLE) <= {rule.name for rule in RULES}
     assert len({rule_line(name)["color"] for name in RULE_STYLE}) == len(RULE_STYLE)
 
 
