@@ -2,11 +2,12 @@
 
 from .check import Check, check_runs, runs_frame
 from .execute import run, run_many
+from .feedback import Feedback
 from .metrics import METRICS, Metric
 from .record import Run, record_steps
 from .stack import first_policy, start_facts
 
 __all__ = [
-    "METRICS", "Check", "Metric", "Run", "check_runs", "first_policy", "record_steps", "run", "run_many", "runs_frame",
-    "start_facts",
+    "METRICS", "Check", "Feedback", "Metric", "Run", "check_runs", "first_policy", "record_steps", "run", "run_many",
+    "runs_frame", "start_facts",
 ]  # fmt: skip

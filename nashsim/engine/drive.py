@@ -9,6 +9,7 @@ import numpy as np
 
 from ..game import PreferenceGame
 from ..rules import POLICY, REFERENCE, Rule
+from .feedback import Feedback
 from .readable import ReadableEngine
 from .table import slot_names, tabulate
 
@@ -27,12 +28,16 @@ class CompiledDrive:
     rule : Rule
     starts : ndarray, shape (seeds, contexts, actions)
         log pi_0.
+    feedback : Feedback
+    streams : ndarray of uint64, shape (seeds, contexts)
+        Random streams of noisy feedback.
     jobs : int
         Threads over (seed, context).
     """
 
-    def __init__(self, game: PreferenceGame, rule: Rule, starts: np.ndarray, jobs: int = 1):
+    def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
         self.game, self.rule, self.jobs = game, rule, jobs
+        self._code, self._streams = feedback.code, streams[:, :, None].copy()
         names = slot_names(rule)
         self._slot = names.index(POLICY)
         self._logits = np.repeat(starts[:, :, None], len(names), axis=2)
@@ -48,10 +53,19 @@ class CompiledDrive:
 
         problems = self._total.shape[0] * self._total.shape[1]
         edges = np.linspace(0, problems, min(self.jobs, problems) + 1).astype(int)
-        state = (self.game.preference.dense(), self._logits, self._policies, self._total)
+        state = (self.game.preference.dense(), self._logits, self._policies, self._total, self._streams)
         for a in range(t0, t1, _SEGMENT):
             table = tabulate(self.rule, self.game.tau, a, min(a + _SEGMENT, t1))
-            arguments = (*state, table.base, table.opponent, table.eta, table.into, table.query, table.played)
+            arguments = (
+                *state,
+                table.base,
+                table.opponent,
+                table.eta,
+                table.into,
+                table.query,
+                table.played,
+                *self._code,
+            )
             if len(edges) == 2:
                 advance(*arguments, 0, problems)
             else:
@@ -70,8 +84,11 @@ class CompiledDrive:
 class ReadableDrive:
     """The same under the NumPy path."""
 
-    def __init__(self, game: PreferenceGame, rule: Rule, starts: np.ndarray, jobs: int = 1):
-        self._engines = [ReadableEngine(game, rule, start) for start in starts]
+    def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
+        self._engines = [
+            ReadableEngine(game, rule, start, feedback, states)
+            for start, states in zip(starts, streams, strict=True)
+        ]
 
     def advance(self, t0: int, t1: int) -> None:
         """Do the iterations ``t0 <= t < t1``."""

@@ -11,6 +11,7 @@ from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..rules import Rule, get_rule
 from .drive import DRIVES
+from .feedback import Feedback
 from .metrics import Exact, Metric, Snapshot, get_metrics
 from .record import Run, describe, record_steps
 from .stack import Stack, stack_games
@@ -59,6 +60,7 @@ def run_many(
     record: str | int | Iterable[int] = "log",
     metrics: Sequence[str] | None = None,
     keep_policies: bool = False,
+    feedback: Feedback | None = None,
     path: str = "compiled",
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -82,6 +84,8 @@ def run_many(
         Names from ``METRICS``; ``None`` records all.
     keep_policies : bool
         Keep the iterate at every record.
+    feedback : Feedback or None
+        How queries are answered; ``None`` is exactly. Noise is drawn from each seed.
     path : "compiled" or "numpy"
     jobs : int
         Threads over games and seeds; the result is the same for any number.
@@ -113,7 +117,14 @@ def run_many(
             if rule.regularised:
                 rule.warn_outside(stack.game.require_tau())
             chosen = get_metrics(metrics, rule, stack.game)
-            drive = DRIVES[path](stack.game, rule, stack.starts(start, seeds), jobs)
+            drive = DRIVES[path](
+                stack.game,
+                rule,
+                stack.starts(start, seeds),
+                feedback or Feedback(),
+                stack.streams(seeds),
+                jobs,
+            )
             tape = _Tape(stack, chosen, exact, keep_policies)
             tape.write(*drive.state())
             for t0, t1 in pairwise(grid.tolist()):

@@ -69,22 +69,84 @@ def _pure(weights):
 
 
 @nb.njit(cache=True, nogil=True)
-def _ask(a, weights, query, log_pi, pi, mixture, mixed, margin):
-    """Write the payoff of a stage's opponent into ``margin``."""
-    slot = _pure(weights)
-    if slot >= 0:
-        _margin(a, pi[slot], margin)
-        return
-    if query == 2:
-        _mix(weights, pi, mixed)
-    else:
-        _mix(weights, log_pi, mixture)
-        _normalise(mixture, mixed)
-    _margin(a, mixed, margin)
+def _uniform(stream):
+    """Return the next number of [0, 1) of a SplitMix64 stream, shape (1,)."""
+    stream[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = stream[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(skew, logits, probabilities, total, base, opponent, eta, into, query, played, first, last):
+def _draw(probability, stream):
+    """Return an action by inversion."""
+    rest = _uniform(stream)
+    last = probability.shape[0] - 1
+    for action in range(last):
+        rest -= probability[action]
+        if rest < 0.0:
+            return action
+    return last
+
+
+@nb.njit(cache=True, nogil=True)
+def _estimate(skew, probability, kind, samples, stream, out):
+    """Write an estimate of A pi: from ``samples`` opponents (kind 1), or as many duels an action (kind 2)."""
+    n = out.shape[0]
+    for i in range(n):
+        out[i] = 0.0
+    if kind == 1:
+        for _ in range(samples):
+            z = _draw(probability, stream)
+            for i in range(n):
+                out[i] += skew[i, z]
+    else:
+        for i in range(n):
+            for _ in range(samples):
+                z = _draw(probability, stream)
+                out[i] += 0.5 if _uniform(stream) < 0.5 + skew[i, z] else -0.5
+    for i in range(n):
+        out[i] /= samples
+
+
+@nb.njit(cache=True, nogil=True)
+def _ask(a, weights, query, log_pi, pi, mixture, mixed, margin, kind, samples, stream):
+    """Write the payoff of a stage's opponent, or an estimate of it, into ``margin``."""
+    slot = _pure(weights)
+    if slot >= 0:
+        opponent = pi[slot]
+    else:
+        if query == 2:
+            _mix(weights, pi, mixed)
+        else:
+            _mix(weights, log_pi, mixture)
+            _normalise(mixture, mixed)
+        opponent = mixed
+    if kind == 0:
+        _margin(a, opponent, margin)
+    else:
+        _estimate(a, opponent, kind, samples, stream, margin)
+
+
+@nb.njit(cache=True, nogil=True)
+def advance(
+    skew,
+    logits,
+    probabilities,
+    total,
+    streams,
+    base,
+    opponent,
+    eta,
+    into,
+    query,
+    played,
+    kind,
+    samples,
+    first,
+    last,
+):
     """Run the tabulated iterations on problems ``first <= i < last``, in place.
 
     Parameters
@@ -95,11 +157,15 @@ def advance(skew, logits, probabilities, total, base, opponent, eta, into, query
         Every named policy, as normalised logits and as probabilities.
     total : ndarray, shape (seeds, contexts, actions)
         Running sum of the played policies.
+    streams : ndarray of uint64, shape (seeds, contexts, 1)
+        States of the random streams of noisy feedback.
     base, opponent : ndarray, shape (iterations, stages, slots)
     eta : ndarray, shape (iterations, stages)
     into, query : ndarray of int, shape (stages,)
         As in ``Table``.
     played : int
+    kind, samples : int
+        Feedback: 0 exact, 1 sampled opponents, 2 duels; and how many.
     first, last : int
         Range of the flattened (seed, context) index.
     """
@@ -120,13 +186,15 @@ def advance(skew, logits, probabilities, total, base, opponent, eta, into, query
         log_pi = logits[seed, context]
         pi = probabilities[seed, context]
         mean = total[seed, context]
+        stream = streams[seed, context]
         for t in range(iterations):
             for stage in range(stages):
                 if stage == counted:
                     for i in range(n):
                         mean[i] += pi[played, i]
                 if query[stage] > 0:
-                    _ask(a, opponent[t, stage], query[stage], log_pi, pi, mixture, mixed, margin)
+                    weights = opponent[t, stage]
+                    _ask(a, weights, query[stage], log_pi, pi, mixture, mixed, margin, kind, samples, stream)
                 _mix(base[t, stage], log_pi, mixture)
                 if query[stage] > 0:
                     step = eta[t, stage]

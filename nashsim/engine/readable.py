@@ -7,7 +7,10 @@ import numpy as np
 from ..game import PreferenceGame
 from ..logspace import geometric_mixture, log_normalise
 from ..rules import POLICY, REFERENCE, Rule
+from .feedback import Feedback, Stream, estimated_margin
 from .table import slot_names
+
+EXACT = Feedback()
 
 
 class ReadableEngine:
@@ -19,6 +22,9 @@ class ReadableEngine:
     rule : Rule
     start : ndarray, shape (contexts, actions)
         log pi_0.
+    feedback : Feedback
+    states : sequence of int, length contexts
+        States of the random streams of noisy feedback.
 
     Attributes
     ----------
@@ -28,9 +34,10 @@ class ReadableEngine:
         Mean of the played policies so far, as probabilities; pi_0 before the first.
     """
 
-    def __init__(self, game: PreferenceGame, rule: Rule, start: np.ndarray):
+    def __init__(self, game: PreferenceGame, rule: Rule, start: np.ndarray, feedback=EXACT, states=()):
         self.game, self.rule, self.t = game, rule, 0
         self.policies = dict.fromkeys(slot_names(rule), start) | {REFERENCE: game.log_reference}
+        self._feedback, self._streams = feedback, [Stream(state) for state in states]
         self._sum = np.zeros_like(start)
 
     def mixture(self, weights) -> np.ndarray:
@@ -54,12 +61,16 @@ class ReadableEngine:
         self.policies[mirror_step.into] = log_normalise(logits)
 
     def payoff(self, mirror_step) -> np.ndarray:
-        """Return P(. ≻ opponent) - 1/2 of a mirror step, shape (contexts, actions)."""
+        """Return P(. ≻ opponent) - 1/2 of a mirror step, or its estimate, shape (contexts, actions)."""
         weights = mirror_step.opponent
         if mirror_step.arithmetic:
             opponent = sum(weight * np.exp(self.policies[name]) for name, weight in weights.items())
+        else:
+            opponent = np.exp(self.mixture(weights))
+        if self._feedback.kind == "exact":
             return self.game.preference.margin(opponent)
-        return self.game.margin(self.mixture(weights))
+        problems = zip(self.game.preference.dense(), opponent, self._streams, strict=True)
+        return np.array([estimated_margin(self._feedback, *problem) for problem in problems])
 
     @property
     def average(self) -> np.ndarray:

@@ -11,6 +11,7 @@ from ..game import PreferenceGame
 from ..logspace import kl, log_normalise
 from ..preferences import DensePreference
 from ..rules import Start
+from .feedback import streams
 
 
 class Stack:
@@ -44,6 +45,10 @@ class Stack:
         """Yield (index in the caller's list, game, slice of its contexts)."""
         for i, (member, game) in enumerate(zip(self.members, self.games, strict=True)):
             yield member, game, slice(self._edges[i], self._edges[i + 1])
+
+    def streams(self, seeds: Sequence[int]) -> np.ndarray:
+        """Return the random streams of noisy feedback, shape (seeds, contexts)."""
+        return streams(seeds, [context for game in self.games for context in range(game.contexts)])
 
     def starts(self, start, seeds: Sequence[int]) -> np.ndarray:
         """Return log pi_0, shape (seeds, contexts, actions); see ``first_policy``."""

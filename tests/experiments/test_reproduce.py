@@ -11,8 +11,11 @@ from nashsim.cli.reproducing import find_experiments, load_experiment
 
 NAMES = (
     "actions",
+    "all-rules",
     "convergence",
     "cyclic-mass",
+    "noise",
+    "original",
     "rate-tau",
     "reward",
     "simplex",

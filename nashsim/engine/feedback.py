@@ -1,0 +1,134 @@
+"""Noisy feedback: a payoff vector estimated from sampled opponents or from duels, by a stream of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import NashsimError, unknown_name
+
+#: Code of each kind of feedback in the compiled kernel.
+KINDS = {"exact": 0, "opponents": 1, "duels": 2}
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How a query P(. ≻ opponent) is answered.
+
+    ``opponents``: the mean of P(. ≻ z_j) over ``samples`` opponents z_j ~ opponent, the same for all actions.
+    ``duels``: for every action the mean outcome of ``samples`` Bernoulli duels, each against a fresh
+    z ~ opponent; one query then is ``actions x samples`` duels. Both are unbiased.
+
+    Parameters
+    ----------
+    kind : "exact", "opponents" or "duels"
+    samples : int
+        m >= 1; exact feedback has no use for it.
+
+    Raises
+    ------
+    NashsimError
+        For an unknown kind or a number of samples below 1.
+
+    Examples
+    --------
+    >>> Feedback("duels", 8)
+    Feedback(kind='duels', samples=8)
+    """
+
+    kind: str = "exact"
+    samples: int = 1
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise unknown_name("feedback", str(self.kind), KINDS)
+        if self.samples != int(self.samples) or self.samples < 1:
+            raise NashsimError(f"samples: a whole number >= 1 is needed, found {self.samples!r}")
+
+    @property
+    def code(self) -> tuple[int, int]:
+        """The kind and the number of samples as the kernel takes them."""
+        return KINDS[self.kind], int(self.samples)
+
+
+def streams(seeds: Sequence[int], contexts: Sequence[int]) -> np.ndarray:
+    """Return the state of one SplitMix64 stream a problem, whatever else runs beside it.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+    contexts : sequence of int
+        Index of each context within its own game.
+
+    Returns
+    -------
+    ndarray of uint64, shape (seeds, contexts)
+    """
+    spawned = [[np.random.SeedSequence(seed, spawn_key=(1, int(c))) for c in contexts] for seed in seeds]
+    return np.array(
+        [[one.generate_state(1, np.uint64)[0] for one in row] for row in spawned], dtype=np.uint64
+    )
+
+
+class Stream:
+    """SplitMix64 in plain Python: the text that the kernel's generator is held to.
+
+    Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014) [recalled].
+
+    Parameters
+    ----------
+    state : int
+    """
+
+    def __init__(self, state: int):
+        self._state = int(state)
+
+    def uniform(self) -> float:
+        """Return the next number of [0, 1), of 53 random bits."""
+        mask = (1 << 64) - 1
+        self._state = (self._state + 0x9E3779B97F4A7C15) & mask
+        z = self._state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        return ((z ^ (z >> 31)) >> 11) * 2.0**-53
+
+    def draw(self, policy: np.ndarray) -> int:
+        """Return an action of a policy of probabilities, shape (actions,), by inversion."""
+        rest = self.uniform()
+        for action, probability in enumerate(policy):
+            rest -= probability
+            if rest < 0:
+                return action
+        return len(policy) - 1
+
+
+def estimated_margin(
+    feedback: Feedback, skew: np.ndarray, opponent: np.ndarray, stream: Stream
+) -> np.ndarray:
+    """Return an estimate of A pi from sampled opponents or duels.
+
+    Parameters
+    ----------
+    feedback : Feedback
+        Not exact.
+    skew : ndarray, shape (actions, actions)
+    opponent : ndarray, shape (actions,)
+        Probabilities.
+    stream : Stream
+
+    Returns
+    -------
+    ndarray, shape (actions,)
+    """
+    total = np.zeros(len(skew))
+    if feedback.kind == "opponents":
+        for _ in range(feedback.samples):
+            total += skew[:, stream.draw(opponent)]
+    else:
+        for action in range(len(skew)):
+            for _ in range(feedback.samples):
+                z = stream.draw(opponent)
+                total[action] += 0.5 if stream.uniform() < 0.5 + skew[action, z] else -0.5
+    return total / feedback.samples

@@ -1,0 +1,93 @@
+"""Noisy feedback: unbiased, reproducible, and the same under both paths."""
+
+import numpy as np
+import pytest
+
+from nashsim import NashsimError
+from nashsim.engine import Feedback, run, run_many
+from nashsim.engine.feedback import Stream, estimated_margin, streams
+from nashsim.rules import OMD, RULES
+from tests.zoo import random_game, rock_paper_scissors
+
+KINDS = ("opponents", "duels")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_compiled_equals_numpy_draw_for_draw(rule, kind):
+    game = random_game(5, actions=4, tau=0.3, contexts=2)
+    options = {
+        "queries": 60,
+        "start": "random",
+        "seed": 3,
+        "feedback": Feedback(kind, 2),
+        "metrics": ["kl_to_reference"],
+    }
+    compiled, readable = (
+        run(game, rule.with_eta(0.3, 0.3), path=p, **options) for p in ("compiled", "numpy")
+    )
+    np.testing.assert_allclose(compiled.log_policy, readable.log_policy, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_estimates_are_unbiased_with_the_variance_of_their_kind(kind):
+    game = random_game(1, actions=5)
+    skew, pi = game.preference.dense()[0], np.random.default_rng(0).dirichlet(np.ones(5))
+    stream, rounds, m = Stream(12345), 4000, 3
+    samples = np.array([estimated_margin(Feedback(kind, m), skew, pi, stream) for _ in range(rounds)])
+    exact = skew @ pi
+    variance = (skew**2 @ pi - exact**2 if kind == "opponents" else 0.25 - exact**2) / m
+    # five standard errors of the mean; for the variance, whose fourth moment is below 1/16, likewise
+    assert (np.abs(samples.mean(axis=0) - exact) < 5 * np.sqrt(variance / rounds)).all()
+    np.testing.assert_allclose(samples.var(axis=0), variance, atol=5 * 0.25 / m / np.sqrt(rounds))
+
+
+def test_a_stream_is_uniform():
+    numbers = np.array(
+        [Stream(7 + k).uniform() for k in range(50)] + [s.uniform() for s in [Stream(1)] for _ in range(5000)]
+    )
+    assert (numbers >= 0).all() and (numbers < 1).all()
+    counts = np.histogram(numbers[50:], bins=20, range=(0, 1))[0]
+    # chi-square of 19 degrees: 43.8 is its 99.9% point
+    assert ((counts - 250) ** 2 / 250).sum() < 43.8
+
+
+def test_splitmix_known_numbers():
+    """The first outputs of SplitMix64 from seed 0, as published with its reference code [recalled]."""
+    stream = Stream(0)
+    expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    assert [stream.uniform() for _ in range(3)] == [(word >> 11) * 2.0**-53 for word in expected]
+
+
+def test_seeds_and_batches_do_not_change_a_run():
+    games = [random_game(k, actions=3, tau=0.3, contexts=1 + k % 2) for k in range(4)]
+    options = {"queries": 50, "feedback": Feedback("duels", 2), "metrics": ["duality_gap"]}
+    together = run_many(games, OMD(step=0.3), seeds=[1, 2], jobs=3, **options)
+    for found in together:
+        alone = run(found.game, OMD(step=0.3), seed=found.seed, **options)
+        assert np.array_equal(found.log_policy, alone.log_policy)
+    assert not np.array_equal(together[0].log_policy, together[1].log_policy)
+    assert len(np.unique(streams([1, 2], [0, 1, 0]))) == 4
+
+
+def test_the_floor_falls_with_the_batch():
+    game = rock_paper_scissors(tau=0.2, reference=[0.6, 0.3, 0.1])
+    floors = []
+    for m in (1, 16):
+        runs = run_many([game], OMD(step=0.05), queries=4000, seeds=range(10), record=40,
+                        metrics=["kl_to_equilibrium"], feedback=Feedback("duels", m))  # fmt: skip
+        floors.append(np.mean([r.metrics["kl_to_equilibrium"][50:].mean() for r in runs]))
+    # 1/m: the floors average 10 runs of some 40 relaxation times each, 5 per cent apart at one deviation
+    assert floors[0] / floors[1] == pytest.approx(16, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("duel",), "unknown feedback 'duel'; did you mean 'duels'"),
+        (("duels", 0), "samples: a whole number >= 1"),
+    ],
+)
+def test_bad_feedback(arguments, message):
+    with pytest.raises(NashsimError, match=message):
+        Feedback(*arguments)
