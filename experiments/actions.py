@@ -6,8 +6,7 @@ import pandas as pd
 from nashsim import games
 from nashsim.engine import run_many, runs_frame
 from nashsim.plots import Experiment, Finding, bands, legend_below, rule_line
-from nashsim.rules import get_rule
-from nashsim.theory import fit_linear_rate
+from nashsim.theory import fit_linear_rate, proved_rate
 
 TAU = 0.1
 SIZES = (3, 10, 30, 100, 300, 1000, 3000)
@@ -64,8 +63,7 @@ def draw(frame: pd.DataFrame):
     for rule in RULES:
         line = rule_line(rule)
         bands(right, rates[rates.rule == rule], x="actions", marker="o", markersize=3, **line)
-        instance = get_rule(rule)
-        proved = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
+        proved = proved_rate(rule, TAU)
         right.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
     right.set(xscale="log", yscale="log", xlabel="number of actions n", ylabel="rate of KL  [nats per query]")
     right.set_title("dotted: proved rates")
@@ -79,8 +77,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     rates = frame[frame.metric == "rate"]
     found = []
     for rule in RULES:
-        instance = get_rule(rule)
-        proved = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
+        proved = proved_rate(rule, TAU)
         mine = rates[rates.rule == rule]
         found.append(Finding(f"{rule}: least rate over all n", f"{mine.value.min():.4f}", f"≥ {proved:.4f}",
                              mine.value.min() >= 0.99 * proved))  # fmt: skip

@@ -6,8 +6,7 @@ import pandas as pd
 from nashsim import games
 from nashsim.engine import first_policy, run_many, runs_frame, start_facts
 from nashsim.plots import Experiment, Finding, bands, legend_below, rule_line
-from nashsim.rules import get_rule
-from nashsim.theory import fit_linear_rate
+from nashsim.theory import fit_linear_rate, proved_rate
 
 TAU = 0.1
 RULES = ("nash-md", "omd", "inpo", "mmd", "nash-mp", "egpo")
@@ -88,8 +87,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     )
     for game in GAMES:
         for rule in ("omd", "nash-mp", "egpo"):
-            instance = get_rule(rule)
-            predicted = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
+            predicted = proved_rate(rule, TAU)
             mine = wide.loc[(game, rule)].kl_to_equilibrium
             rates = [
                 fit_linear_rate(curve.index.get_level_values("queries"), curve)

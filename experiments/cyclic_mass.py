@@ -9,8 +9,8 @@ from nashsim import StepSizeWarning, games
 from nashsim.data import hodge
 from nashsim.engine import run_many, runs_frame
 from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below, rule_line
-from nashsim.rules import OMD, get_rule
-from nashsim.theory import fit_linear_rate
+from nashsim.rules import OMD
+from nashsim.theory import fit_linear_rate, proved_rate
 
 TAU = 0.02
 ACTIONS = 9
@@ -73,8 +73,7 @@ def draw(frame: pd.DataFrame):
         mine = rates[rates.rule == rule]
         bands(left, mine.assign(mass=mine.groupby("dial").mass.transform("median")), x="mass", marker="o", markersize=3,
               **line)  # fmt: skip
-        instance = get_rule(rule)
-        proved = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
+        proved = proved_rate(rule, TAU)
         left.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
     left.set(
         yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel="rate of KL(π* ‖ π)  [nats per query]"
@@ -102,8 +101,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     rates = frame[frame.metric == "rate"]
     found = []
     for rule in RULES:
-        instance = get_rule(rule)
-        proved = -np.log(1 - instance.eta(TAU) * TAU) / instance.queries_per_step
+        proved = proved_rate(rule, TAU)
         least = rates[rates.rule == rule].value.min()
         found.append(
             Finding(

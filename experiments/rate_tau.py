@@ -6,19 +6,16 @@ import pandas as pd
 from nashsim import games
 from nashsim.engine import run_many, runs_frame
 from nashsim.plots import Experiment, Finding, bands, rule_line
-from nashsim.rules import get_rule
-from nashsim.theory import fit_linear_rate
+from nashsim.theory import fit_linear_rate, proved_rate
 
 RULES = ("omd", "nash-mp", "egpo")
 #: Below this tau the rates follow their leading power.
 SMALL = 0.2
 
 
-def rate_per_query(rule: str, tau):
-    """Return the proved rate per query, -log(1 - eta tau)/calls: log(1 + 2 tau)/2 for Nash-MP."""
-    instance = get_rule(rule)
-    taus = np.atleast_1d(tau)
-    return np.array([-np.log(1 - instance.eta(t) * t) for t in taus]) / instance.queries_per_step
+def proved_rates(rule: str, taus) -> np.ndarray:
+    """Return the proved rate per query at each tau."""
+    return np.array([proved_rate(rule, tau) for tau in taus])
 
 
 def compute(quick: bool) -> pd.DataFrame:
@@ -32,7 +29,7 @@ def compute(quick: bool) -> pd.DataFrame:
         ]
         runs = []
         for rule in RULES:
-            queries = int(70 / rate_per_query(rule, tau)[0]) + 20
+            queries = int(70 / proved_rate(rule, tau)) + 20
             every = max(1, queries // 400)
             runs += run_many([rps, *family], rule, queries=queries, start="random", record=every,
                              metrics=["kl_to_equilibrium"], jobs=2)  # fmt: skip
@@ -54,7 +51,7 @@ def fitted_powers(rates: pd.DataFrame, rule: str) -> tuple[float, float]:
     slowest = rates[rates.tau < SMALL].groupby("tau").value.min()
     taus = slowest.index.to_numpy()
     return tuple(
-        np.polyfit(np.log(taus), np.log(values), 1)[0] for values in (slowest, rate_per_query(rule, taus))
+        np.polyfit(np.log(taus), np.log(values), 1)[0] for values in (slowest, proved_rates(rule, taus))
     )
 
 
@@ -72,7 +69,7 @@ def draw(frame: pd.DataFrame):
         bands(ax, mine[mine.game != "rps"], x="tau", **{**line, "label": power})
         rps = mine[mine.game == "rps"]
         ax.plot(rps.tau, rps.value, "o", color=line["color"], markersize=3.5, markerfacecolor="none")
-        ax.plot(grid, rate_per_query(rule, grid), color=line["color"], linestyle=":", linewidth=1.2)
+        ax.plot(grid, proved_rates(rule, grid), color=line["color"], linestyle=":", linewidth=1.2)
     ax.set(
         xscale="log", yscale="log", xlabel="regularisation τ", ylabel="rate of KL(π* ‖ π)  [nats per query]"
     )
@@ -96,7 +93,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     found = []
     for rule in RULES:
         mine = rates[rates.rule == rule]
-        slack = (mine.value / rate_per_query(rule, mine.tau.to_numpy())).min()
+        slack = (mine.value / proved_rates(rule, mine.tau.to_numpy())).min()
         found.append(Finding(f"{rule}: least measured / proved rate", f"{slack:.3f}", "≥ 1", slack >= 1))
         measured, proved = fitted_powers(mine, rule)
         what = f"{rule}: fitted power of τ below {SMALL:g}, slowest game"

@@ -43,11 +43,6 @@ class BestResponse(Rule):
         eta = 1 / tau if self.step is None else self.step
         return (MirrorStep({POLICY: 1 - eta * tau, REFERENCE: eta * tau}, {REFERENCE: 1.0}, eta),)
 
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return the baseline with the forward step ``eta``."""
-        return cls(step=eta)
-
     def largest_eta(self, tau):
         """Return 1/tau."""
         return 1 / tau
@@ -83,11 +78,6 @@ class SelfPlay(Rule):
     def steps(self, tau, t):
         """Return the one step, the same at every ``t``."""
         return OMD(step=1 / tau if self.step is None else self.step).steps(tau, t)
-
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return damped self-play with the forward step ``eta``."""
-        return cls(step=eta)
 
     def largest_eta(self, tau):
         """Return 1/tau, the undamped iteration."""

@@ -69,11 +69,6 @@ class MNPO(Rule):
         ]
         return (forward, *shift, mix({NEXT: 1.0}, into=POLICY))
 
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return three-player MNPO with the forward step ``eta``."""
-        return cls(step=eta)
-
     def largest_eta(self, tau):
         """Return infinity: no step is excluded."""
         return math.inf
@@ -127,11 +122,6 @@ class NashEMA(Rule):
             MirrorStep(forward.base, {EMA: 1.0}, forward.eta),
             mix({EMA: decay, POLICY: 1 - decay}, into=EMA),
         )
-
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return Nash-EMA with the forward step ``eta``."""
-        return cls(step=eta)
 
     def largest_eta(self, tau):
         """Return the end of OMD's range, for want of a theorem."""

@@ -114,8 +114,9 @@ class Rule(abc.ABC):
     """An algorithm as a list of mirror steps; subclasses are small frozen dataclasses of step sizes.
 
     A subclass gives its parameters as dataclass fields (``None`` means the
-    default its theorem recommends), its texts as class attributes, and the
-    methods ``steps``, ``with_eta`` and ``largest_eta``.
+    default its theorem recommends), its texts as class attributes, the methods
+    ``steps`` and ``largest_eta``, and ``with_eta`` where its parameter is not
+    the forward ``step`` itself.
     """
 
     #: Name in lower case with hyphens.
@@ -154,9 +155,9 @@ class Rule(abc.ABC):
         """Return the mirror steps of iteration ``t`` = 0, 1, ... (an int, or an array of them)."""
 
     @classmethod
-    @abc.abstractmethod
     def with_eta(cls, eta: float, tau: float) -> Rule:
         """Return the rule of this family whose forward step is the constant ``eta``."""
+        return cls(step=eta)
 
     @abc.abstractmethod
     def largest_eta(self, tau: float) -> float:

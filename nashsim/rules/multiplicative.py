@@ -44,13 +44,16 @@ class _Multiplicative(Rule):
         ),
     )
 
+    def steps(self, tau, t):
+        """Return the one step, the same at every ``t``."""
+        return (MirrorStep({POLICY: 1.0}, {POLICY: 1.0}, self._forward()),)
+
+    def _forward(self) -> float:
+        return 0.1 if self.step is None else self.step
+
     def largest_eta(self, tau):
         """Return infinity: every step has the bound, if a weak one."""
         return math.inf
-
-
-def _weigh(eta: float) -> tuple[MirrorStep]:
-    return (MirrorStep({POLICY: 1.0}, {POLICY: 1.0}, eta),)
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,6 @@ class SPO(_Multiplicative):
     name = "spo"
     update = "log pi+ = log pi + eta P(. ≻ pi)"
     source = "Swamy et al., Self-Play Preference Optimization, arXiv 2401.04056 (ICML 2024)"
-
-    def steps(self, tau, t):
-        """Return the one step, the same at every ``t``."""
-        return _weigh(0.1 if self.step is None else self.step)
-
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return SPO with the forward step ``eta``."""
-        return cls(step=eta)
 
 
 @dataclass(frozen=True)
@@ -115,15 +109,6 @@ class SPPO(_Multiplicative):
     update = "log pi+ = log pi + eta (P(. ≻ pi) - 1/2)"
     source = "Wu et al., Self-Play Preference Optimization for Language Model Alignment, arXiv 2405.00675"
 
-    def steps(self, tau, t):
-        """Return the one step, the same at every ``t``."""
-        return _weigh(0.1 if self.step is None else self.step)
-
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return SPPO with the forward step ``eta``."""
-        return cls(step=eta)
-
 
 @dataclass(frozen=True)
 class DNO(_Multiplicative):
@@ -152,9 +137,8 @@ class DNO(_Multiplicative):
     update = "log pi+ = log pi + P(. ≻ pi)/eta_I,  eta = 1/eta_I"
     source = "Rosset et al., Direct Nash Optimization, arXiv 2404.03715"
 
-    def steps(self, tau, t):
-        """Return the one step, the same at every ``t``."""
-        return _weigh(1 / (10.0 if self.eta_inverse is None else self.eta_inverse))
+    def _forward(self) -> float:
+        return 1 / (10.0 if self.eta_inverse is None else self.eta_inverse)
 
     @classmethod
     def with_eta(cls, eta, tau):

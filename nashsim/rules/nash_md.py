@@ -65,11 +65,6 @@ class NashMD(Rule):
         mixture = {POLICY: 1 - eta * tau, REFERENCE: eta * tau}
         return (MirrorStep(base=mixture, opponent=mixture, eta=eta),)
 
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return Nash-MD with the constant forward step ``eta``."""
-        return cls(step=eta)
-
     def largest_eta(self, tau):
         """Return 1/tau: beyond it the mixture would put negative weight on the policy."""
         return 1 / tau

@@ -64,11 +64,6 @@ class OMD(_OneCall):
         eta = self.largest_eta(tau) if self.step is None else self.step
         return (MirrorStep({POLICY: 1 - eta * tau, REFERENCE: eta * tau}, {POLICY: 1.0}, eta),)
 
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return OMD with the forward step ``eta``."""
-        return cls(step=eta)
-
 
 def _inpo_last_iterate(rule: INPO, tau: float, steps: np.ndarray, start: Start) -> np.ndarray:
     """32 C^2/(tau^2 (T+1)) for the schedule, the linear rate for a constant step.

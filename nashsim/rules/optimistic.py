@@ -60,11 +60,6 @@ class _Optimistic(Rule):
     def _step(self) -> float:
         return 0.125 if self.step is None else self.step
 
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return the rule with the forward step ``eta``."""
-        return cls(step=eta)
-
     def largest_eta(self, tau):
         """Return 1/2, the end of the average iterate's range."""
         return 0.5

@@ -81,11 +81,6 @@ class COMAL(_Refreshed):
     def _solver(self) -> Rule:
         return OMD(step=self.step)
 
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return COMAL with the inner forward step ``eta``."""
-        return cls(step=eta)
-
 
 @dataclass(frozen=True)
 class MPO(_Refreshed):

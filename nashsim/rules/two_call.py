@@ -134,11 +134,6 @@ class EGPO(Rule):
         eta = self.largest_eta(tau) if self.step is None else self.step
         return _extragradient({POLICY: 1 - eta * tau, REFERENCE: eta * tau}, eta)
 
-    @classmethod
-    def with_eta(cls, eta, tau):
-        """Return EGPO with the forward step ``eta``."""
-        return cls(step=eta)
-
     def largest_eta(self, tau):
         """Return 2 (sqrt(1 + tau^2) - tau), the root of eta^2 = 4 (1 - eta tau) [derived]."""
         return 2 * (math.sqrt(1 + tau**2) - tau)

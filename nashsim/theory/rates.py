@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..rules import Rule, get_rule
+
 #: Below this a recorded divergence, quadratic in the policy, begins to feel the rounding of pi itself.
 KL_FLOOR = 1e-22
 
@@ -41,6 +43,30 @@ def fit_linear_rate(queries, values, floor: float = KL_FLOOR, burn_in: float = 0
     if late.sum() < 3:
         return float("nan")
     return float(-np.polyfit(queries[late], np.log(values[late]), 1)[0])
+
+
+def proved_rate(rule: str | Rule, tau: float) -> float:
+    """Return the proved linear rate of KL per query, -log(1 - eta tau)/calls, of a constant-step rule.
+
+    log(1 + 4 tau^2) for the largest one-call step, log(1 + 2 tau)/2 for Nash-MP at s = 2 tau [derived].
+
+    Parameters
+    ----------
+    rule : str or Rule
+    tau : float
+
+    Returns
+    -------
+    float
+        Nats per query.
+
+    Examples
+    --------
+    >>> round(proved_rate("nash-mp", 0.5) / np.log(2), 12)
+    0.5
+    """
+    rule = get_rule(rule)
+    return float(-np.log(1 - rule.eta(tau) * tau) / rule.queries_per_step)
 
 
 def queries_to(queries, values, target: float) -> float:

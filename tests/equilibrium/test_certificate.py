@@ -12,7 +12,9 @@ from nashsim.equilibrium import (
     solve_newton,
     unregularised_gap,
 )
-from nashsim.equilibrium.products import accurate_log_best_response, accurate_margin
+from nashsim.equilibrium.products import accurate_margin
+from nashsim.equilibrium.systems import accurate_log_best_response
+from nashsim.preferences import DensePreference
 
 from .definition import divergence, long_residual, maximise, objective
 from .families import FAMILIES, make_game
@@ -121,7 +123,7 @@ def test_accurate_margin_takes_stacks_and_many_rows():
     # a plain product of n terms is off by at most n eps sum|A pi|
     np.testing.assert_allclose(accurate_margin(skew, policy), plain, atol=600 * 2.3e-16)
     log_mu = np.full((2, 600), -np.log(600))
-    best = accurate_log_best_response(skew, log_mu, 0.1, policy)
+    best = accurate_log_best_response(DensePreference(skew), log_mu, 0.1, policy)
     np.testing.assert_allclose(np.exp(best).sum(axis=1), 1, atol=1e-13)
 
 

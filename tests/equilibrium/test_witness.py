@@ -162,7 +162,7 @@ def test_policy_and_accuracy_owe_nothing_to_the_best_response_or_newton(monkeypa
         return np.zeros((1, 4))
 
     monkeypatch.setattr("nashsim.equilibrium.certificate.accurate_log_best_response", broken)
-    monkeypatch.setattr("nashsim.equilibrium.fixed_point.accurate_log_best_response", broken)
+    monkeypatch.setattr("nashsim.equilibrium.newton.regularised_equilibrium", broken)
     monkeypatch.setattr(PreferenceGame, "log_best_response", broken)
     monkeypatch.setattr(PreferenceGame, "margin", broken)
     after = solve_cvxpy(game)
