@@ -8,7 +8,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +55,14 @@ def to_json(value, indent: int | None = None) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result may depend on."""
-    from importlib.metadata import version
+    """Return the versions that a result may depend on, of what is installed."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    packages = ("nashsim", "numpy", "scipy", "numba", "cvxpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    found = {"python": platform.python_version()}
+    for package in ("nashsim", "numpy", "scipy", "numba", "cvxpy"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _plain(value):

@@ -111,7 +111,31 @@ def _estimate(skew, probability, kind, samples, stream, out):
 
 
 @nb.njit(cache=True, nogil=True)
-def _ask(a, weights, query, log_pi, pi, mixture, mixed, margin, kind, samples, stream):
+def _fit_pairs(skew, probability, samples, ridge, stream, out):
+    """Write the payoffs that least squares reads off label differences of sampled pairs."""
+    n = out.shape[0]
+    laplacian = np.zeros((n, n))
+    for i in range(n):
+        laplacian[i, i] = ridge
+        out[i] = 0.0
+    for _ in range(samples):
+        y = _draw(probability, stream)
+        other = _draw(probability, stream)
+        z = _draw(probability, stream)
+        label = 1.0 if _uniform(stream) < 0.5 + skew[y, z] else 0.0
+        label -= 1.0 if _uniform(stream) < 0.5 + skew[other, z] else 0.0
+        if y != other:
+            laplacian[y, y] += 1.0
+            laplacian[other, other] += 1.0
+            laplacian[y, other] -= 1.0
+            laplacian[other, y] -= 1.0
+            out[y] += label
+            out[other] -= label
+    out[:] = np.linalg.solve(laplacian, out)
+
+
+@nb.njit(cache=True, nogil=True)
+def _ask(a, weights, query, log_pi, pi, mixture, mixed, margin, kind, samples, ridge, stream):
     """Write the payoff of a stage's opponent, or an estimate of it, into ``margin``."""
     slot = _pure(weights)
     if slot >= 0:
@@ -125,6 +149,8 @@ def _ask(a, weights, query, log_pi, pi, mixture, mixed, margin, kind, samples, s
         opponent = mixed
     if kind == 0:
         _margin(a, opponent, margin)
+    elif kind == 3:
+        _fit_pairs(a, opponent, samples, ridge, stream, margin)
     else:
         _estimate(a, opponent, kind, samples, stream, margin)
 
@@ -144,6 +170,7 @@ def advance(
     played,
     kind,
     samples,
+    ridge,
     first,
     last,
 ):
@@ -165,7 +192,9 @@ def advance(
         As in ``Table``.
     played : int
     kind, samples : int
-        Feedback: 0 exact, 1 sampled opponents, 2 duels; and how many.
+        Feedback: 0 exact, 1 sampled opponents, 2 duels, 3 pairs; and how many.
+    ridge : float
+        Of the regression on pairs.
     first, last : int
         Range of the flattened (seed, context) index.
     """
@@ -194,7 +223,20 @@ def advance(
                         mean[i] += pi[played, i]
                 if query[stage] > 0:
                     weights = opponent[t, stage]
-                    _ask(a, weights, query[stage], log_pi, pi, mixture, mixed, margin, kind, samples, stream)
+                    _ask(
+                        a,
+                        weights,
+                        query[stage],
+                        log_pi,
+                        pi,
+                        mixture,
+                        mixed,
+                        margin,
+                        kind,
+                        samples,
+                        ridge,
+                        stream,
+                    )
                 _mix(base[t, stage], log_pi, mixture)
                 if query[stage] > 0:
                     step = eta[t, stage]

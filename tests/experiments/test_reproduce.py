@@ -14,6 +14,7 @@ NAMES = (
     "all-rules",
     "convergence",
     "cyclic-mass",
+    "dno-pairs",
     "noise",
     "original",
     "rate-tau",
