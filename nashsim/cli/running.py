@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from ..engine import Run, check_runs
 from ..engine import run as run_engine
+from ..errors import NashsimError
 from ..files import to_json, versions, write_frame, write_text
 from ..rules import get_rule
 
 
-def run_rule(game, rule: str, eta: float | None, queries: int, seed: int, start: str, check: bool, tell):
+def checkpoint_folder(out: str | None, resume: bool) -> Path | None:
+    """Return where a run keeps its state, emptied unless it is to be resumed; None without an output folder."""
+    if out is None:
+        if resume:
+            raise NashsimError("resume: name the folder of the run to go on with by --out DIR")
+        return None
+    folder = Path(out) / "checkpoint"
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def run_rule(game, rule: str, eta: float | None, check: bool, **options):
     """Return the Run and its JSON object; with ``check`` the run is held against the CVXPY equilibrium.
+
+    ``options`` are those of the engine's ``run``.
 
     Raises EquilibriumDisagreement where the witness and Newton do not agree.
     """
     chosen = get_rule(rule, eta=eta, tau=game.require_tau())
-    finished = run_engine(game, chosen, queries=queries, seed=seed, start=start, progress=tell)
+    finished = run_engine(game, chosen, **options)
     result = {
         "game": game.name,
         "rule": chosen.name,
@@ -36,7 +52,10 @@ def run_rule(game, rule: str, eta: float | None, queries: int, seed: int, start:
 
 
 def save_run(finished: Run, result: dict, out: str, source: str) -> None:
-    """Write ``records.csv``, ``policy.csv`` and ``run.json`` (result, configuration, versions) into a folder."""
+    """Write ``records.csv``, ``policy.csv`` and ``run.json`` (result, configuration, versions) into a folder.
+
+    The checkpoint has served its purpose then.
+    """
     folder = Path(out)
     write_frame(folder / "records.csv", finished.frame())
     write_frame(folder / "policy.csv", finished.policy.rename_axis("action").reset_index())
@@ -47,3 +66,4 @@ def save_run(finished: Run, result: dict, out: str, source: str) -> None:
         "versions": versions(),
     }
     write_text(folder / "run.json", to_json({**result, "configuration": configuration}, indent=2) + "\n")
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)

@@ -74,6 +74,21 @@ class CompiledDrive:
                         future.result()
         self._t = t1
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything that the next iteration depends on, for a checkpoint."""
+        return {
+            "logits": self._logits,
+            "policies": self._policies,
+            "total": self._total,
+            "streams": self._streams,
+            "t": np.array(self._t),
+        }
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Go back to the state of a checkpoint."""
+        self._logits, self._policies = saved["logits"], saved["policies"]
+        self._total, self._streams, self._t = saved["total"], saved["streams"], int(saved["t"])
+
     def state(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-policies and the average iterates, each of shape (seeds, contexts, actions)."""
         logits = self._logits[:, :, self._slot]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..rules import Rule, get_rule
+from .checkpoint import INTERVAL, Checkpoint, fingerprint
 from .drive import DRIVES
 from .feedback import Feedback
-from .metrics import Exact, Metric, Snapshot, get_metrics
-from .record import Run, describe, record_steps
-from .stack import Stack, stack_games
+from .metrics import Exact, get_metrics
+from .record import Run, record_steps
+from .stack import stack_games
+from .tape import Tape
 
 
 def run(game: PreferenceGame, rule: str | Rule, *, seed: int = 0, **options) -> Run:
@@ -63,6 +66,8 @@ def run_many(
     feedback: Feedback | None = None,
     path: str = "compiled",
     jobs: int = 1,
+    checkpoint: str | Path | None = None,
+    interval: float = INTERVAL,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Run]:
     """Run every rule on every game from every seed's start; games of one size and tau run side by side.
@@ -89,6 +94,11 @@ def run_many(
     path : "compiled" or "numpy"
     jobs : int
         Threads over games and seeds; the result is the same for any number.
+    checkpoint : str, Path or None
+        Folder in which state and records are kept on disk; a run that was killed and is started again with the
+        same arguments goes on from there, to the same bits.
+    interval : float
+        Seconds between two writes of the checkpoint.
     progress : callable or None
         Called as ``progress(done, total)`` in iterations.
 
@@ -107,6 +117,8 @@ def run_many(
         raise unknown_name("path", path, DRIVES)
     if jobs < 1:
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
+    if checkpoint is not None and path != "compiled":
+        raise NashsimError("checkpoint: only the compiled path keeps its state on disk")
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
     lengths = [_iterations(rule, queries) for rule in rules]
     total = sum(lengths) * len(stacks)
@@ -117,77 +129,42 @@ def run_many(
             if rule.regularised:
                 rule.warn_outside(stack.game.require_tau())
             chosen = get_metrics(metrics, rule, stack.game)
-            drive = DRIVES[path](
-                stack.game,
-                rule,
-                stack.starts(start, seeds),
-                feedback or Feedback(),
-                stack.streams(seeds),
-                jobs,
-            )
-            tape = _Tape(stack, chosen, exact, keep_policies)
-            tape.write(*drive.state())
-            for t0, t1 in pairwise(grid.tolist()):
-                drive.advance(t0, t1)
-                tape.write(*drive.state())
+            starts = stack.starts(start, seeds)
+            feedback = feedback or Feedback()
+            drive = DRIVES[path](stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
+            tape = Tape(stack, chosen, exact, keep_policies)
+            store = None
+            if checkpoint is not None:
+                settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
+                arrays = (stack.game.preference.dense(), stack.game.log_reference, starts, grid)
+                name = f"{r}-{'-'.join(map(str, stack.members[:1]))}.npz"
+                store = Checkpoint(Path(checkpoint) / name, fingerprint(*settings, *arrays), interval)
+
+            def tell(step: int, before: int = done) -> None:
                 if progress:
-                    progress(done + t1, total)
+                    progress(before + step, total)
+
+            _play(drive, tape, grid.tolist(), store, tell)
             done += length
             for game_index, seed_index, result in tape.runs(rule, grid, seeds):
                 found[r, game_index, seed_index] = result
     return [found[key] for key in sorted(found)]
 
 
-class _Tape:
-    """The records of a stack of games as they are made, cut into runs at the end."""
-
-    def __init__(self, stack: Stack, metrics: tuple[Metric, ...], exact: Exact, keep: bool):
-        self._stack, self._metrics, self._exact, self._keep = stack, metrics, exact, keep
-        self._rows: list[np.ndarray] = []  # each (seeds, metrics, contexts)
-        self._policies: list[np.ndarray] = []
-
-    def write(self, log_policies: np.ndarray, averages: np.ndarray) -> None:
-        with np.errstate(divide="ignore"):
-            log_averages = np.log(averages)
-        snapshots = [
-            Snapshot(self._stack.game, log_policy, log_average, self._exact)
-            for log_policy, log_average in zip(log_policies, log_averages, strict=True)
-        ]
-        self._rows.append(np.array([[metric.compute(at) for metric in self._metrics] for at in snapshots]))
-        if self._keep:
-            self._policies.append(log_policies)
-        self._last = log_policies, averages
-
-    def runs(self, rule: Rule, grid: np.ndarray, seeds: Sequence[int]):
-        """Yield (index of the game, index of the seed, Run)."""
-        rows = np.array(self._rows)
-        queries = grid * rule.queries_per_step
-        log_policies, averages = self._last
-        solved = any(metric.needs == "equilibrium" for metric in self._metrics)
-        for member, game, part in self._stack.parts():
-            for s, seed in enumerate(seeds):
-                metrics = {
-                    metric.name: metric.combine(rows[:, s, m, part], game.weights)
-                    for m, metric in enumerate(self._metrics)
-                }
-                finite = bool(np.isfinite(log_policies[s, part][game.support]).all())
-                yield (
-                    member,
-                    s,
-                    Run(
-                        game=game,
-                        rule=rule,
-                        seed=int(seed),
-                        step=grid,
-                        queries=queries,
-                        metrics=metrics,
-                        log_policy=log_policies[s, part],
-                        average_policy=averages[s, part],
-                        log_equilibrium=self._exact.log_equilibrium[part] if solved else None,
-                        status=describe(rule, game.tau, int(queries[-1]), metrics.get(rule.target), finite),
-                        log_policies=np.array([p[s, part] for p in self._policies]) if self._keep else None,
-                    ),
-                )
+def _play(drive, tape: Tape, grid: list[int], store: Checkpoint | None, tell: Callable[[int], None]) -> None:
+    """Drive from record to record, going on from where the store left off."""
+    saved = store.load() if store else None
+    if saved is None:
+        tape.write(*drive.state())
+    else:
+        drive.restore(saved)
+        tape.restore(saved, *drive.state())
+    for t0, t1 in pairwise(grid[len(tape) - 1 :]):
+        drive.advance(t0, t1)
+        tape.write(*drive.state())
+        if store:
+            store.save({**drive.arrays(), **tape.arrays()}, force=t1 == grid[-1])
+        tell(t1)
 
 
 def _iterations(rule: Rule, queries: int) -> int:

@@ -166,6 +166,7 @@ def test_run_leaves_its_records(nashsim, tmp_path):
     assert list(records.columns) == ["game", "rule", "seed", "step", "queries", "metric", "value"]
     policy = pd.read_csv(tmp_path / "out" / "policy.csv")
     assert list(policy.columns) == ["action", "probability"] and len(policy) == 3
+    assert not (tmp_path / "out" / "checkpoint").exists()
     saved = json.loads((tmp_path / "out" / "run.json").read_text())
     assert set(saved) >= RUN_KEYS and {"source", "seed", "versions", "rule"} <= set(saved["configuration"])
 
@@ -209,6 +210,25 @@ def test_inspect_a_file(nashsim, tmp_path):
 
 
 CONVERGENT = {rule.name for rule in RULES if rule.target == "duality_gap" and rule.theorems}
+
+
+def test_resume_goes_on_with_a_killed_run(nashsim, tmp_path, monkeypatch):
+    whole = nashsim("run", "tldr", "--queries", 1000, "--out", tmp_path / "whole", "--json")
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nashsim.cli.running.save_run", killed)
+        assert call(["run", "tldr", "--queries", "1000", "--out", str(tmp_path / "broken")]) == 130
+    assert list((tmp_path / "broken" / "checkpoint").iterdir())
+    again = nashsim("run", "tldr", "--queries", 1000, "--out", tmp_path / "broken", "--resume", "--json")
+    assert again == whole
+    assert (tmp_path / "whole" / "records.csv").read_bytes() == (
+        tmp_path / "broken" / "records.csv"
+    ).read_bytes()
+    assert "--out DIR" in nashsim("run", "tldr", "--resume", fails=True)
+
 
 BAD = {
     "unknown game": (["solve", "rsp", "--tau", 1], "unknown game 'rsp'; did you mean 'rps'"),

@@ -1,0 +1,82 @@
+"""Runs that survive a kill: state and records on disk, and back to the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import NashsimError
+from ..files import atomic_path
+
+#: Seconds between two writes.
+INTERVAL = 5.0
+
+
+class Checkpoint:
+    """One stretch of a run on disk, a ``.npz`` that is replaced whole.
+
+    Parameters
+    ----------
+    path : Path
+    fingerprint : str
+        Of everything the result depends on; a file of another run is refused.
+    interval : float
+        Seconds between two writes; 0 writes at every record.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, interval: float = INTERVAL):
+        self._path, self._fingerprint, self._interval = path, fingerprint, interval
+        self._written = time.monotonic()
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """Return the saved arrays, or None where nothing was saved yet.
+
+        Raises
+        ------
+        NashsimError
+            If the file belongs to a run with other settings, or is no checkpoint.
+        """
+        if not self._path.exists():
+            return None
+        try:
+            with np.load(self._path, allow_pickle=False) as saved:
+                arrays = dict(saved)
+        except (OSError, ValueError) as error:
+            raise NashsimError(
+                f"checkpoint: {str(self._path)!r} cannot be read ({error}); remove it"
+            ) from None
+        if str(arrays.pop("fingerprint", "")) != self._fingerprint:
+            raise NashsimError(
+                f"checkpoint: {str(self._path)!r} belongs to a run with other settings; choose another folder"
+            )
+        return arrays
+
+    def save(self, arrays: dict[str, np.ndarray], force: bool = False) -> None:
+        """Write the arrays if the interval is over, or if ``force``."""
+        if not force and time.monotonic() - self._written < self._interval:
+            return
+        with atomic_path(self._path) as temporary:
+            np.savez(temporary, fingerprint=np.array(self._fingerprint), **arrays)
+        self._written = time.monotonic()
+
+
+def fingerprint(*parts) -> str:
+    """Return a digest of arrays and of the texts of everything else.
+
+    Parameters
+    ----------
+    *parts
+        Arrays count by shape and bytes, other objects by their ``repr``.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(repr((part.shape, part.dtype.str)).encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(repr(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()

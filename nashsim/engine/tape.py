@@ -1,0 +1,92 @@
+"""The records of a run in the making."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..rules import Rule
+from .metrics import Exact, Metric, Snapshot
+from .record import Run, describe
+from .stack import Stack
+
+
+class Tape:
+    """The records of a stack of games as they are made, cut into runs at the end.
+
+    Parameters
+    ----------
+    stack : Stack
+    metrics : tuple of Metric
+    exact : Exact
+        The answers that policies are measured against.
+    keep : bool
+        Keep the policies of every record.
+    """
+
+    def __init__(self, stack: Stack, metrics: tuple[Metric, ...], exact: Exact, keep: bool):
+        self._stack, self._metrics, self._exact, self._keep = stack, metrics, exact, keep
+        self._rows: list[np.ndarray] = []  # each (seeds, metrics, contexts)
+        self._policies: list[np.ndarray] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the recorded metrics."""
+        return tuple(metric.name for metric in self._metrics)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the records so far, for a checkpoint."""
+        return {"rows": np.array(self._rows), "kept": np.array(self._policies)}
+
+    def restore(self, saved: dict[str, np.ndarray], log_policies: np.ndarray, averages: np.ndarray) -> None:
+        """Go back to the records of a checkpoint and the state that belongs to the last of them."""
+        self._rows, self._policies = list(saved["rows"]), list(saved["kept"])
+        self._last = log_policies, averages
+
+    def write(self, log_policies: np.ndarray, averages: np.ndarray) -> None:
+        """Record a state: log-policies and average iterates, each of shape (seeds, contexts, actions)."""
+        with np.errstate(divide="ignore"):
+            log_averages = np.log(averages)
+        snapshots = [
+            Snapshot(self._stack.game, log_policy, log_average, self._exact)
+            for log_policy, log_average in zip(log_policies, log_averages, strict=True)
+        ]
+        self._rows.append(np.array([[metric.compute(at) for metric in self._metrics] for at in snapshots]))
+        if self._keep:
+            self._policies.append(log_policies)
+        self._last = log_policies, averages
+
+    def runs(self, rule: Rule, grid: np.ndarray, seeds: Sequence[int]):
+        """Yield (index of the game, index of the seed, Run)."""
+        rows = np.array(self._rows)
+        queries = grid * rule.queries_per_step
+        log_policies, averages = self._last
+        solved = any(metric.needs == "equilibrium" for metric in self._metrics)
+        for member, game, part in self._stack.parts():
+            for s, seed in enumerate(seeds):
+                metrics = {
+                    metric.name: metric.combine(rows[:, s, m, part], game.weights)
+                    for m, metric in enumerate(self._metrics)
+                }
+                finite = bool(np.isfinite(log_policies[s, part][game.support]).all())
+                yield (
+                    member,
+                    s,
+                    Run(
+                        game=game,
+                        rule=rule,
+                        seed=int(seed),
+                        step=grid,
+                        queries=queries,
+                        metrics=metrics,
+                        log_policy=log_policies[s, part],
+                        average_policy=averages[s, part],
+                        log_equilibrium=self._exact.log_equilibrium[part] if solved else None,
+                        status=describe(rule, game.tau, int(queries[-1]), metrics.get(rule.target), finite),
+                        log_policies=np.array([p[s, part] for p in self._policies]) if self._keep else None,
+                    ),
+                )

@@ -1,0 +1,91 @@
+"""A run that is killed goes on to the same bits, and a checkpoint of another run is refused."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from nashsim import NashsimError
+from nashsim.engine import Feedback, run, run_many
+from nashsim.rules import OMD, NashMD, NashMP
+from tests.zoo import random_game
+
+SCRIPT = """
+import sys
+import numpy as np
+from nashsim.engine import Feedback, run_many
+from nashsim.rules import NashMD, NashMP
+from tests.zoo import random_game
+
+games = [random_game(k, actions=6, tau=0.2, contexts=1 + k) for k in range(2)]
+print("begun", flush=True)
+runs = run_many(games, [NashMD(), NashMP()], queries=int(sys.argv[2]), seeds=[1, 2], record=2000, jobs=2,
+                start="random", feedback=Feedback("duels", 2), checkpoint=sys.argv[1], interval=0.0,
+                keep_policies=True)
+flat = [[r.log_policy, r.average_policy, r.log_policies, *r.metrics.values()] for r in runs]
+np.savez(sys.argv[3], *[np.concatenate([part.ravel() for part in parts]) for parts in flat])
+"""
+
+
+def result(folder, name, kill_after=None, queries=60_000):
+    """Run the script, killing it after some seconds if asked; return whether it finished."""
+    command = [sys.executable, "-c", SCRIPT, str(folder / "state"), str(queries), str(folder / name)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=os.getcwd())
+    process.stdout.readline()
+    if kill_after is not None:
+        time.sleep(kill_after)
+        process.send_signal(signal.SIGKILL)
+    return process.wait() == 0
+
+
+def test_killed_runs_resume_to_the_same_bits(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    began = time.perf_counter()
+    assert result(whole, "out.npz")
+    seconds = time.perf_counter() - began
+    moments = np.random.default_rng(0).uniform(0.1, 0.8, 4) * seconds
+    finished = [result(broken, "out.npz", kill_after=moment) for moment in moments]
+    assert not all(finished)
+    assert result(broken, "out.npz")
+    with np.load(whole / "out.npz") as one, np.load(broken / "out.npz") as other:
+        assert one.files == other.files
+        assert all(np.array_equal(one[name], other[name]) for name in one.files)
+
+
+def test_a_finished_run_is_read_back(tmp_path):
+    game = random_game(0, actions=4, tau=0.3)
+    options = {"queries": 500, "checkpoint": tmp_path, "feedback": Feedback("opponents", 2)}
+    first, again = run(game, OMD(), **options), run(game, OMD(), **options)
+    plain = run(game, OMD(), queries=500, feedback=Feedback("opponents", 2))
+    for other in (again, plain):
+        assert np.array_equal(first.log_policy, other.log_policy)
+        assert all(np.array_equal(first.metrics[name], other.metrics[name]) for name in first.metrics)
+
+
+def test_foreign_and_broken_checkpoints_are_refused(tmp_path):
+    game = random_game(0, actions=4, tau=0.3)
+    run(game, OMD(), queries=50, checkpoint=tmp_path)
+    for changed in ({"rule": NashMD()}, {"queries": 60}, {"game": game.replace(tau=0.4)}, {"seed": 5}):
+        arguments = {"game": game, "rule": OMD(), "queries": 50, "seed": 0, **changed}
+        with pytest.raises(NashsimError, match="belongs to a run with other settings"):
+            run(arguments.pop("game"), arguments.pop("rule"), checkpoint=tmp_path, **arguments)
+    [file] = tmp_path.iterdir()
+    file.write_bytes(b"not a zip")
+    with pytest.raises(NashsimError, match="cannot be read"):
+        run(game, OMD(), queries=50, checkpoint=tmp_path)
+    with pytest.raises(NashsimError, match="only the compiled path"):
+        run(game, OMD(), queries=50, checkpoint=tmp_path, path="numpy")
+
+
+def test_writes_wait_for_the_interval(tmp_path):
+    game = random_game(0, actions=4, tau=0.3)
+    written = []
+    run_many([game], NashMP(), queries=400, record=10, checkpoint=tmp_path, interval=1e9,
+             progress=lambda *_: written.append(len(list(tmp_path.iterdir()))))  # fmt: skip
+    assert written[0] == 0 and written[-1] == 1  # the end is always written
