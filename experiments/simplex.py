@@ -71,7 +71,7 @@ def draw(frame: pd.DataFrame):
         star = to_plane(exact[[f"equilibrium {x}" for x in labels]].to_numpy())
         ax.plot(*star, "*", color="white", markeredgecolor="black", markersize=11, zorder=3)
         gap = here[here.metric == "duality_gap"].groupby("start").value.last().max()
-        ax.set_title(f"{panel}\n{int(here.queries.max())} queries, duality gap {gap:.1e}")
+        ax.set_title(f"{panel}\n{int(here.queries.max())} queries, duality gap {gap:.1e}", pad=16)
     marks = [
         ("o", "black", "start"),
         ("s", PALETTE["vermilion"], "last iterate"),
@@ -84,7 +84,7 @@ def draw(frame: pd.DataFrame):
     legend_below(
         figure,
         handles,
-        "Two starts, one colour map each; colour runs from dark (first step) to light (last).",
+        "Two starts, a colour map each, from dark (first) to light (last step); Nash-MD's first step forgets its start.",
     )
     figure.suptitle(f"Rock–paper–scissors, τ = {TAU:g}, reference (0.5, 0.3, 0.2)", fontsize=10)
     return figure
