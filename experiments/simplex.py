@@ -84,7 +84,7 @@ def draw(frame: pd.DataFrame):
     legend_below(
         figure,
         handles,
-        "Two starts, a colour map each, from dark (first) to light (last step); Nash-MD's first step forgets its start.",
+        "Two starts, a colour map each, dark (first) to light (last step); Nash-MD's first step forgets its start.",
     )
     figure.suptitle(f"Rock–paper–scissors, τ = {TAU:g}, reference (0.5, 0.3, 0.2)", fontsize=10)
     return figure

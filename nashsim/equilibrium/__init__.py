@@ -14,6 +14,7 @@ from .lottery import Lottery, lottery
 from .newton import solve_newton
 from .result import Equilibrium
 from .solve import METHODS, solve
+from .systems import System, systems_of
 from .witness import solve_cvxpy
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Equilibrium",
     "Lottery",
     "NewtonPoint",
+    "System",
     "best_response_distance",
     "certify",
     "check_agreement",
@@ -32,5 +34,6 @@ __all__ = [
     "solve",
     "solve_cvxpy",
     "solve_newton",
+    "systems_of",
     "unregularised_gap",
 ]

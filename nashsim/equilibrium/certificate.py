@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import NashsimError
 from ..game import SIMPLEX_TOLERANCE, PreferenceGame
 from ..logspace import kl
-from .products import accurate_log_best_response
+from .systems import accurate_log_best_response
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,7 @@ def best_response_distance(game: PreferenceGame, log_policy: np.ndarray) -> tupl
         If the game has no tau.
     """
     policy = np.exp(log_policy)
-    log_best = accurate_log_best_response(
-        game.preference.dense(), game.log_reference, game.require_tau(), policy
-    )
+    log_best = accurate_log_best_response(game.preference, game.log_reference, game.require_tau(), policy)
     residual = np.abs(policy - np.exp(log_best)).max(axis=-1)
     return residual, _divergence(game, log_policy, log_best)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from ..logspace import log_normalise
-from .products import accurate_log_best_response
+from .systems import DenseSystem, System
 
 #: The residual max|pi - BR_tau(pi)| that every returned answer meets.
 RESIDUAL = 1e-13
@@ -50,7 +50,7 @@ class NewtonPoint(NamedTuple):
 
 
 def regularised_equilibrium(
-    skew: np.ndarray, log_reference: np.ndarray, tau: float, start: np.ndarray | None = None
+    skew: np.ndarray | System, log_reference: np.ndarray, tau: float, start: np.ndarray | None = None
 ) -> NewtonPoint:
     """Solve theta = log mu + A softmax(theta)/tau for one game, on plain arrays.
 
@@ -61,8 +61,8 @@ def regularised_equilibrium(
 
     Parameters
     ----------
-    skew : ndarray, shape (actions, actions)
-        A = P - 1/2.
+    skew : ndarray, shape (actions, actions), or System
+        A = P - 1/2, or what applies it and solves with it where it is no matrix (:func:`systems_of`).
     log_reference : ndarray, shape (actions,)
         log mu; -inf leaves an action out.
     tau : float
@@ -84,15 +84,15 @@ def regularised_equilibrium(
     >>> np.exp(regularised_equilibrium(rps, np.log([0.2, 0.3, 0.5]), 0.1).log_policy).round(4)
     array([0.288 , 0.3862, 0.3259])
     """
+    system = DenseSystem(skew) if isinstance(skew, np.ndarray) else skew
     support = log_reference > -np.inf
     if not support.all():
-        inside = np.ix_(support, support)
         begin = None if start is None else start[support]
-        point = regularised_equilibrium(skew[inside], log_reference[support], tau, begin)
+        point = regularised_equilibrium(system.restrict(support), log_reference[support], tau, begin)
         log_policy = np.full(len(support), -np.inf)
         log_policy[support] = point.log_policy
         return point._replace(log_policy=log_policy)
-    equation = _Equation(skew, log_reference)
+    equation = _Equation(system, log_reference)
     with np.errstate(over="ignore", invalid="ignore"):
         logits = equation.from_start(start, 1.0 / tau)
         if logits is None:
@@ -103,28 +103,21 @@ def regularised_equilibrium(
 class _Equation:
     """theta = log mu + A softmax(theta)/tau of one game on its support; 1/tau is called sharpness."""
 
-    def __init__(self, skew: np.ndarray, log_reference: np.ndarray):
-        self.skew, self.log_reference = skew, log_reference
-        self.identity = np.eye(len(skew))
+    def __init__(self, system: System, log_reference: np.ndarray):
+        self.system, self.log_reference = system, log_reference
         self.steps = 0
 
     def evaluate(self, logits: np.ndarray, sharpness: float):
         """Return the policy, its payoff, the mismatch of the equation and its span, free of a constant."""
         policy = np.exp(logits - logits.max())
         policy /= policy.sum()
-        payoff = self.skew @ policy
+        payoff = self.system.margin(policy)
         mismatch = logits - self.log_reference - sharpness * payoff
         return policy, payoff, mismatch, mismatch.max() - mismatch.min()
 
     def newton_step(self, policy: np.ndarray, payoff: np.ndarray, mismatch: np.ndarray, sharpness: float):
         self.steps += 1
-        scaled = sharpness * payoff
-        jacobian = self.identity - (self.skew * (sharpness * policy) - scaled[:, None] * policy)
-        try:
-            return np.linalg.solve(jacobian, mismatch)
-        except np.linalg.LinAlgError:
-            # Nonsingular in exact arithmetic: tau is beyond float64, and NaN is a step that no test accepts.
-            return np.full_like(mismatch, np.nan)
+        return self.system.newton_step(policy, payoff, mismatch, sharpness)
 
     def newton(
         self, logits: np.ndarray, sharpness: float, enough: float, patience: int = 1
@@ -155,7 +148,7 @@ class _Equation:
         policy = np.exp(start)
         # Actions that the start lacks get their best-response logits, on the scale where sum pi A pi = 0.
         offset = policy[played] @ (start - self.log_reference)[played]
-        filled = self.log_reference + sharpness * (self.skew @ policy) + offset
+        filled = self.log_reference + sharpness * self.system.margin(policy) + offset
         return self.newton(np.where(played, start, filled), sharpness, _AT_THE_END)
 
     def along_path(self, sharpness: float) -> np.ndarray:
@@ -187,7 +180,7 @@ class _Equation:
         for _ in range(_POLISHING_STEPS):
             log_policy = log_normalise(logits)
             policy = np.exp(log_policy)
-            log_best = accurate_log_best_response(self.skew, self.log_reference, tau, policy)
+            log_best = log_normalise(self.log_reference + self.system.accurate_margin(policy) / tau)
             mismatch = log_policy - log_best
             residual = float(np.abs(policy - np.exp(log_best)).max())
             if not residual <= max(least, _POLISHED):
@@ -196,7 +189,7 @@ class _Equation:
             # The second condition is for actions of tiny mass, whose logarithms the residual cannot see.
             if residual <= _POLISHED and (np.abs(mismatch) <= _POLISHED_LOG * (1 - log_best)).all():
                 break
-            logits = log_policy - self.newton_step(policy, self.skew @ policy, mismatch, 1.0 / tau)
+            logits = log_policy - self.newton_step(policy, self.system.margin(policy), mismatch, 1.0 / tau)
         if not least <= RESIDUAL:
             raise ConvergenceError(
                 f"newton: the residual {least:.2g} at tau = {tau:.3g} stays above {RESIDUAL:g}: float64"

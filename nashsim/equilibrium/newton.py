@@ -8,13 +8,16 @@ from ..game import PreferenceGame
 from .certificate import best_response_distance, certificate_from, check_log_policy
 from .fixed_point import regularised_equilibrium
 from .result import Equilibrium, support_note
+from .systems import systems_of
 
 
 def solve_newton(game: PreferenceGame, *, start: np.ndarray | None = None) -> Equilibrium:
     """Return the regularised equilibrium to rounding: pi* = BR_tau(pi*), residual at most 1e-13.
 
     Newton's method on the logits, theta = log mu + A softmax(theta)/tau, along a path in tau where tau is
-    small; see :func:`regularised_equilibrium`. pi* is the only fixed point [derived].
+    small; see :func:`regularised_equilibrium`. pi* is the only fixed point [derived]. The linear systems are
+    solved as the storage allows (:func:`systems_of`): a low rank in O(actions) time and memory, a triangle
+    or blocks by products alone, a matrix by LU.
 
     Parameters
     ----------
@@ -45,9 +48,9 @@ def solve_newton(game: PreferenceGame, *, start: np.ndarray | None = None) -> Eq
     tau = game.require_tau()
     starts = [None] * game.contexts if start is None else check_log_policy(game, start, "start")
     points = [
-        regularised_equilibrium(skew, log_reference, tau, begin)
-        for skew, log_reference, begin in zip(
-            game.preference.dense(), game.log_reference, starts, strict=True
+        regularised_equilibrium(system, log_reference, tau, begin)
+        for system, log_reference, begin in zip(
+            systems_of(game.preference), game.log_reference, starts, strict=True
         )
     ]
     log_policy = np.stack([point.log_policy for point in points])

@@ -7,23 +7,85 @@ exact, at BLAS speed and on every platform (np.longdouble is only float64 on som
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from ..logspace import log_normalise
+#: Rows of a matrix that are split at once.
+ROWS = 512
 
-# |A| <= 1/2 and sum(pi) <= 1 bound every partial sum of the heads' product by 1/2, and each is a
-# multiple of 2^-53: 52 bits, so it is exact in whatever order it is summed.
-_SKEW_GRID = 2.0**26
-_POLICY_GRID = 2.0**27
-_ROWS = 512
+# A matrix head is a multiple of 2^-26 of the matrix' bound, a vector head one of 2^-27 of the vector's sum:
+# the partial sums of their product stay within 2^53 units, and so are exact in whatever order they come.
+_MATRIX_GRID = 2.0**26
+_VECTOR_GRID = 2.0**27
+
+
+class SplitVector(NamedTuple):
+    """A vector as head + tail, the head short enough for exact products.
+
+    Attributes
+    ----------
+    head, tail, whole : ndarray, shape (..., size)
+        ``whole`` is head + tail rounded to float64.
+    """
+
+    head: np.ndarray
+    tail: np.ndarray
+    whole: np.ndarray
+
+
+def split_vector(high: np.ndarray, low: np.ndarray | float = 0.0) -> SplitVector:
+    """Return the vector high + low in two parts.
+
+    Parameters
+    ----------
+    high, low : ndarray, shape (..., size)
+        Its digits, and those below the last of ``high``.
+    """
+    grid = _VECTOR_GRID / power_of_two(np.abs(high).sum(axis=-1).max())
+    head = np.trunc(high * grid) / grid
+    return SplitVector(head, (high - head) + low, high)
+
+
+def split_product(matrix: np.ndarray, bound: float, vector: SplitVector) -> tuple[np.ndarray, np.ndarray]:
+    """Return matrix @ vector as an exact part and the rest, which is small and rounded in float64.
+
+    M v = M_h v_h + (M_h v_l + M_l v): the first product has no rounding; the others are about 2^-26 of
+    |M| |v|, so that their rounding is 2^-79 of it [derived].
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (..., rows, size)
+    bound : float
+        A power of two that no |entry| exceeds.
+    vector : SplitVector, shape (..., size)
+
+    Returns
+    -------
+    exact, rest : ndarray, shape (..., rows)
+    """
+    grid = _MATRIX_GRID / bound
+    head = np.rint(matrix * grid) / grid
+    rest = head @ vector.tail[..., None] + (matrix - head) @ vector.whole[..., None]
+    return (head @ vector.head[..., None])[..., 0], rest[..., 0]
+
+
+def power_of_two(value: float) -> float:
+    """Return a power of two that is at least ``value``, and 1 for 0.
+
+    Parameters
+    ----------
+    value : float
+        At least 0.
+    """
+    return float(np.ldexp(1.0, np.frexp(value)[1]))
 
 
 def accurate_margin(skew: np.ndarray, policy: np.ndarray) -> np.ndarray:
     """Return A pi, rounded once: the error is eps |A pi| + n^2 2^-80, where a plain product has eps |A| pi.
 
-    A pi = A_h pi_h + (A_h pi_l + A_l pi), heads on grids of 2^-26 and 2^-27: the first product has no
-    rounding, the other two are below n 2^-28 and 2^-27 and round in float64 [derived]. Near an equilibrium
-    the actions in play have payoffs of order tau, so that A pi/tau keeps full precision.
+    By :func:`split_product`. Near an equilibrium the actions in play have payoffs of order tau, so that
+    A pi/tau keeps full precision [derived].
 
     Parameters
     ----------
@@ -41,32 +103,26 @@ def accurate_margin(skew: np.ndarray, policy: np.ndarray) -> np.ndarray:
     >>> accurate_margin(np.array([[0.0, 0.3], [-0.3, 0.0]]), np.array([0.5, 0.5]))
     array([ 0.15, -0.15])
     """
-    head = np.floor(policy * _POLICY_GRID) / _POLICY_GRID
-    tail = (policy - head)[..., None]
-    head, whole = head[..., None], policy[..., None]
-    margin = np.empty(policy.shape)
-    for first in range(0, skew.shape[-1], _ROWS):
-        rows = slice(first, first + _ROWS)
-        block = skew[..., rows, :]
-        block_head = np.rint(block * _SKEW_GRID) / _SKEW_GRID
-        margin[..., rows] = (block_head @ head + (block_head @ tail + (block - block_head) @ whole))[..., 0]
-    return margin
+    blocks = (skew[..., first : first + ROWS, :] for first in range(0, skew.shape[-1], ROWS))
+    return accurate_rows(blocks, policy)
 
 
-def accurate_log_best_response(
-    skew: np.ndarray, log_reference: np.ndarray, tau: float, policy: np.ndarray
-) -> np.ndarray:
-    """Return log BR_tau(pi), BR_tau(pi) ∝ mu exp(A pi/tau), from the accurate payoff.
+def accurate_rows(blocks, policy: np.ndarray) -> np.ndarray:
+    """Return A pi as :func:`accurate_margin` does, from A's rows in blocks.
 
     Parameters
     ----------
-    skew : ndarray, shape (..., actions, actions)
-    log_reference, policy : ndarray, shape (..., actions)
-        log mu, and pi as probabilities.
-    tau : float
+    blocks : iterable of ndarray, each shape (..., rows, actions)
+        A's rows in order.
+    policy : ndarray, shape (..., actions)
 
     Returns
     -------
     ndarray, shape (..., actions)
     """
-    return log_normalise(log_reference + accurate_margin(skew, policy) / tau)
+    vector, margin, first = split_vector(policy), np.empty(policy.shape), 0
+    for block in blocks:
+        last = first + block.shape[-2]
+        margin[..., first:last] = sum(split_product(block, 0.5, vector))
+        first = last
+    return margin

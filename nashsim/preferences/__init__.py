@@ -1,6 +1,22 @@
 """How a preference P(y ≻ y') is stored and applied."""
 
-from .dense import ASYMMETRY_TOLERANCE, DensePreference, Preference
+from .annotators import AnnotatorPreference, BradleyTerryPreference
+from .blocks import BlockPreference
+from .checks import ASYMMETRY_TOLERANCE
+from .choose import PACKED_FROM, as_preference
+from .dense import DensePreference, Preference
 from .low_rank import LowRankPreference
+from .packed import PackedPreference
 
-__all__ = ["ASYMMETRY_TOLERANCE", "DensePreference", "LowRankPreference", "Preference"]
+__all__ = [
+    "ASYMMETRY_TOLERANCE",
+    "PACKED_FROM",
+    "AnnotatorPreference",
+    "BlockPreference",
+    "BradleyTerryPreference",
+    "DensePreference",
+    "LowRankPreference",
+    "PackedPreference",
+    "Preference",
+    "as_preference",
+]

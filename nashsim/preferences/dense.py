@@ -7,9 +7,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from ..errors import NashsimError
-
-#: How far P + P^T may lie from 1 before it counts as an error in the data rather than rounding.
-ASYMMETRY_TOLERANCE = 1e-9
+from .checks import (
+    ASYMMETRY_TOLERANCE,
+    check_finite,
+    check_margins,
+    check_probabilities,
+    check_square,
+    skew_part,
+)
 
 
 @runtime_checkable
@@ -56,13 +61,13 @@ class DensePreference:
 
     def __init__(self, skew: np.ndarray):
         skew = np.array(skew, dtype=np.float64, order="C", ndmin=3)
-        _check_square(skew)
+        check_square(skew)
+        check_finite(skew)
         if not np.array_equal(skew, -skew.transpose(0, 2, 1)):
             raise NashsimError(
                 "skew: A + A^T must be exactly 0; use DensePreference.from_probabilities for P"
             )
-        if np.abs(skew).max() > 0.5:
-            raise NashsimError(f"skew: entries must lie in [-1/2, 1/2], found {np.abs(skew).max():g}")
+        check_margins(skew)
         skew.flags.writeable = False
         self._skew = skew
 
@@ -88,22 +93,9 @@ class DensePreference:
             [0, 1], or is asymmetric beyond ``tolerance`` without ``symmetrise``.
         """
         p = np.array(probabilities, dtype=np.float64, order="C", ndmin=3)
-        _check_square(p)
-        outside = (p < 0) | (p > 1)
-        if outside.any():
-            where = tuple(int(i) for i in np.argwhere(outside)[0][1:])
-            raise NashsimError(
-                f"preference: probabilities must lie in [0, 1], found {p[outside][0]:g} at {where}"
-                " (percentages, counts and payoffs need the matching unit)"
-            )
-        asymmetry = float(np.abs(p + p.transpose(0, 2, 1) - 1).max())
-        if asymmetry > tolerance and not symmetrise:
-            raise NashsimError(
-                f"preference: P + P^T must be 1, found max|P + P^T - 1| = {asymmetry:.6g}"
-                f" (tolerance {tolerance:g}); pass symmetrise=True (--symmetrise) to average it away"
-            )
-        half = 0.5 * (p - p.transpose(0, 2, 1))
-        return cls(half)
+        check_square(p)
+        check_probabilities(p)
+        return cls(skew_part(p, p.transpose(0, 2, 1), symmetrise, tolerance))
 
     @property
     def contexts(self) -> int:
@@ -125,19 +117,3 @@ class DensePreference:
 
     def __repr__(self) -> str:
         return f"DensePreference(contexts={self.contexts}, actions={self.actions})"
-
-
-def _check_square(matrix: np.ndarray) -> None:
-    if matrix.size == 0:
-        raise NashsimError("preference: the matrix is empty; at least one action is needed")
-    if matrix.ndim != 3 or matrix.shape[1] != matrix.shape[2]:
-        shape = matrix.shape[1:] if matrix.ndim == 3 and matrix.shape[0] == 1 else matrix.shape
-        raise NashsimError(
-            f"preference: a square matrix (actions, actions) or a stack (contexts, actions, actions)"
-            f" is needed, found shape {shape}"
-        )
-    if not np.isfinite(matrix).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(matrix))[0][1:])
-        raise NashsimError(
-            f"preference: every entry must be a finite number, found {matrix[~np.isfinite(matrix)][0]} at {where}"
-        )

@@ -6,8 +6,9 @@ import numpy as np
 
 from ..errors import NashsimError
 
-#: Rows of A that are formed at once when its range is checked.
+# Rows of A that are formed at once when its range is checked, and the rounding that the check forgives.
 _BLOCK = 1024
+_RANGE = 0.5 + 1e-12
 
 
 class LowRankPreference:
@@ -17,6 +18,13 @@ class LowRankPreference:
     ----------
     left, right : ndarray, shape (actions, rank)
         U and V, such that every entry of A lies in [-1/2, 1/2].
+
+    Attributes
+    ----------
+    left, right : ndarray, shape (actions, rank)
+        Read-only.
+    perturbation : float
+        How far an entry may lie from the preference that the factors stand for, 0 where they define it.
 
     Raises
     ------
@@ -40,13 +48,29 @@ class LowRankPreference:
         if not (np.isfinite(left).all() and np.isfinite(right).all()):
             raise NashsimError("factors: every entry must be a finite number")
         largest = _largest_entry(left, right)
-        if largest > 0.5 + 1e-12:
+        if largest > _RANGE:
             raise NashsimError(
                 f"factors: the entries of U V^T - V U^T must lie in [-1/2, 1/2], found {largest:g}"
             )
-        for factor in (left, right):
-            factor.flags.writeable = False
-        self.left, self.right = left, right
+        self._keep(left, right, 0.0)
+
+    @classmethod
+    def approximating(cls, left: np.ndarray, right: np.ndarray, perturbation: float) -> LowRankPreference:
+        """Return the preference of factors that are known to approximate one; their range is not checked again.
+
+        Parameters
+        ----------
+        left, right : ndarray, shape (actions, rank)
+        perturbation : float
+            A bound on what they change in any entry.
+        """
+        preference = cls.__new__(cls)
+        preference._keep(left, right, perturbation)
+        return preference
+
+    def _keep(self, left: np.ndarray, right: np.ndarray, perturbation: float) -> None:
+        left.flags.writeable = right.flags.writeable = False
+        self.left, self.right, self.perturbation = left, right, perturbation
 
     @property
     def contexts(self) -> int:
@@ -60,7 +84,9 @@ class LowRankPreference:
 
     def margin(self, policy: np.ndarray) -> np.ndarray:
         """Return ``A pi`` = U (V^T pi) - V (U^T pi); policy and result have shape (1, actions)."""
-        return (policy @ self.right) @ self.left.T - (policy @ self.left) @ self.right.T
+        margin = (policy @ self.right) @ self.left.T
+        margin -= (policy @ self.left) @ self.right.T
+        return margin
 
     def dense(self) -> np.ndarray:
         """Return A, shape (1, actions, actions), exactly skew; formed anew at every call."""
@@ -77,7 +103,7 @@ def _largest_entry(left: np.ndarray, right: np.ndarray) -> float:
     """Return max|A|, or a bound on it where Cauchy and Schwarz already show that it is at most 1/2."""
     rows = np.sqrt((left**2 + right**2).sum(axis=1))
     bound = float(rows.max() ** 2)
-    if bound <= 0.5:
+    if bound <= _RANGE:
         return bound
     blocks = range(0, len(left), _BLOCK)
     return max(

@@ -62,8 +62,8 @@ def proved_rate(rule: str | Rule, tau: float) -> float:
 
     Examples
     --------
-    >>> round(proved_rate("nash-mp", 0.5) / np.log(2), 12)
-    0.5
+    >>> round(proved_rate("omd", 0.5), 6)
+    0.693147
     """
     rule = get_rule(rule)
     return float(-np.log(1 - rule.eta(tau) * tau) / rule.queries_per_step)
