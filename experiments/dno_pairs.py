@@ -25,8 +25,8 @@ def compute(quick: bool) -> pd.DataFrame:
         rule = DNO(eta_inverse=ETA_INVERSE)
         [exact] = run_many([game], rule, queries=1, metrics=["duality_gap"])
         checks.append(runs_frame([exact], check=True))
-        for pairs in PAIRS[: 4 if quick else None]:
-            runs = run_many([game], rule, queries=1, seeds=range(20 if quick else 100), metrics=[],
+        for pairs in PAIRS[: 5 if quick else None]:
+            runs = run_many([game], rule, queries=1, seeds=range(60 if quick else 100), metrics=[],
                             feedback=Feedback("pairs", pairs), jobs=2)  # fmt: skip
             for run in runs:
                 distance = 0.5 * np.abs(np.exp(run.log_policy) - np.exp(exact.log_policy)).sum()
