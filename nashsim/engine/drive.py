@@ -38,6 +38,7 @@ class CompiledDrive:
     def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
         self.game, self.rule, self.jobs = game, rule, jobs
         self._code, self._streams = feedback.code, streams[:, :, None].copy()
+        self._skew = game.preference.dense()  # once: structured preferences form it anew at every call
         names = slot_names(rule)
         self._slot = names.index(POLICY)
         self._logits = np.repeat(starts[:, :, None], len(names), axis=2)
@@ -53,7 +54,7 @@ class CompiledDrive:
 
         problems = self._total.shape[0] * self._total.shape[1]
         edges = np.linspace(0, problems, min(self.jobs, problems) + 1).astype(int)
-        state = (self.game.preference.dense(), self._logits, self._policies, self._total, self._streams)
+        state = (self._skew, self._logits, self._policies, self._total, self._streams)
         for a in range(t0, t1, _SEGMENT):
             table = tabulate(self.rule, self.game.tau, a, min(a + _SEGMENT, t1))
             arguments = (

@@ -119,6 +119,7 @@ def run_many(
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
     if checkpoint is not None and path != "compiled":
         raise NashsimError("checkpoint: only the compiled path keeps its state on disk")
+    feedback = feedback or Feedback()
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
     lengths = [_iterations(rule, queries) for rule in rules]
     total = sum(lengths) * len(stacks)
@@ -130,15 +131,14 @@ def run_many(
                 rule.warn_outside(stack.game.require_tau())
             chosen = get_metrics(metrics, rule, stack.game)
             starts = stack.starts(start, seeds)
-            feedback = feedback or Feedback()
             drive = DRIVES[path](stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
             tape = Tape(stack, chosen, exact, keep_policies)
             store = None
             if checkpoint is not None:
                 settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
                 arrays = (stack.game.preference.dense(), stack.game.log_reference, starts, grid)
-                name = f"{r}-{'-'.join(map(str, stack.members[:1]))}.npz"
-                store = Checkpoint(Path(checkpoint) / name, fingerprint(*settings, *arrays), interval)
+                file = Path(checkpoint) / f"{r}-{stack.members[0]}.npz"
+                store = Checkpoint(file, fingerprint(*settings, *arrays), interval)
 
             def tell(step: int, before: int = done) -> None:
                 if progress:
