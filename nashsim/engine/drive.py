@@ -1,4 +1,4 @@
-"""The two ways a rule is driven over a stack of games: the compiled kernel and the NumPy path."""
+"""The ways a rule is driven over a stack of games: vector kernels, the portable kernel, and the NumPy path."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import numpy as np
 from ..game import PreferenceGame
 from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
+from .layouts import ABSENT
 from .readable import ReadableEngine
-from .table import slot_names, tabulate
-
-#: Stands for log 0 inside the kernel: finite, so that no weight turns it into NaN, and beyond any logit.
-_ABSENT = -1e300
-#: Longest stretch of a schedule held as a table.
-_SEGMENT = 1 << 15
+from .support import vectors_work
+from .table import SEGMENT, slot_names, tabulate
+from .vector_drive import VectorDrive
 
 
-class CompiledDrive:
-    """A rule on a stack of games, from several starts, under the compiled kernel.
+class PortableDrive:
+    """A rule on a stack of games, from several starts, under the portable kernel, which knows noisy queries too.
 
     Parameters
     ----------
@@ -43,7 +41,7 @@ class CompiledDrive:
         self._slot = names.index(POLICY)
         self._logits = np.repeat(starts[:, :, None], len(names), axis=2)
         self._logits[:, :, names.index(REFERENCE)] = game.log_reference
-        np.maximum(self._logits, _ABSENT, out=self._logits)
+        np.maximum(self._logits, ABSENT, out=self._logits)
         self._policies = np.exp(self._logits)
         self._total = np.zeros_like(starts)
         self._t = 0
@@ -55,8 +53,8 @@ class CompiledDrive:
         problems = self._total.shape[0] * self._total.shape[1]
         edges = np.linspace(0, problems, min(self.jobs, problems) + 1).astype(int)
         state = (self._skew, self._logits, self._policies, self._total, self._streams)
-        for a in range(t0, t1, _SEGMENT):
-            table = tabulate(self.rule, self.game.tau, a, min(a + _SEGMENT, t1))
+        for a in range(t0, t1, SEGMENT):
+            table = tabulate(self.rule, self.game.tau, a, min(a + SEGMENT, t1))
             arguments = (
                 *state,
                 table.base,
@@ -93,7 +91,7 @@ class CompiledDrive:
     def state(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-policies and the average iterates, each of shape (seeds, contexts, actions)."""
         logits = self._logits[:, :, self._slot]
-        log_policy = np.where(logits < 0.5 * _ABSENT, -np.inf, logits)
+        log_policy = np.where(logits < 0.5 * ABSENT, -np.inf, logits)
         return log_policy, self._total / self._t if self._t else np.exp(log_policy)
 
 
@@ -118,5 +116,12 @@ class ReadableDrive:
         return policies, np.stack([engine.average for engine in self._engines])
 
 
+def _compiled(game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
+    """Return the fastest drive that can do what is asked."""
+    if feedback.kind == "exact" and vectors_work():
+        return VectorDrive(game, rule, starts, jobs)
+    return PortableDrive(game, rule, starts, feedback, streams, jobs)
+
+
 #: The paths a run may take.
-DRIVES = {"compiled": CompiledDrive, "numpy": ReadableDrive}
+DRIVES = {"compiled": _compiled, "portable": PortableDrive, "numpy": ReadableDrive}

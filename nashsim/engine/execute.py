@@ -91,7 +91,8 @@ def run_many(
         Keep the iterate at every record.
     feedback : Feedback or None
         How queries are answered; ``None`` is exactly. Noise is drawn from each seed.
-    path : "compiled" or "numpy"
+    path : "compiled", "portable" or "numpy"
+        The kernels (the vector ones where they compile here and queries are exact), the portable kernel, NumPy.
     jobs : int
         Threads over games and seeds; the result is the same for any number.
     checkpoint : str, Path or None
@@ -117,8 +118,8 @@ def run_many(
         raise unknown_name("path", path, DRIVES)
     if jobs < 1:
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
-    if checkpoint is not None and path != "compiled":
-        raise NashsimError("checkpoint: only the compiled path keeps its state on disk")
+    if checkpoint is not None and path == "numpy":
+        raise NashsimError("checkpoint: the NumPy path keeps no state on disk")
     feedback = feedback or Feedback()
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
     lengths = [_iterations(rule, queries) for rule in rules]

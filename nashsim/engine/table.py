@@ -8,6 +8,9 @@ import numpy as np
 
 from ..rules import POLICY, REFERENCE, Rule
 
+#: Longest stretch of a schedule held as a table.
+SEGMENT = 1 << 15
+
 
 @dataclass(frozen=True)
 class Table:

@@ -80,7 +80,7 @@ def test_foreign_and_broken_checkpoints_are_refused(tmp_path):
     file.write_bytes(b"not a zip")
     with pytest.raises(NashsimError, match="cannot be read"):
         run(game, OMD(), queries=50, checkpoint=tmp_path)
-    with pytest.raises(NashsimError, match="only the compiled path"):
+    with pytest.raises(NashsimError, match="the NumPy path keeps no state"):
         run(game, OMD(), queries=50, checkpoint=tmp_path, path="numpy")
 
 

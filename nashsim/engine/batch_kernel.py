@@ -1,0 +1,178 @@
+"""The vector interpreter of rule tables for many games of up to 16 actions: one game a lane.
+
+Every operation has its twin in ``panel_kernel``, in the same order, so that a
+game ends at the same bits whatever runs beside it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+
+from .unrolled import fold_actions, skew_columns
+from .vectors import (
+    add,
+    all_between,
+    beyond,
+    broadcast,
+    divide,
+    exp2,
+    fma,
+    larger,
+    load,
+    multiply,
+    pointer,
+    store,
+    subtract,
+    where_between,
+)
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def _mix(shape, values, at, size, count, slot, weight, first, weights, j):
+    """Return action ``j`` of the sum over k of ``weight[k]`` times slot ``slot[k]``."""
+    mixture = multiply(load(shape, values, at + slot[first] * size + j), broadcast(shape, weight[weights]))
+    for k in range(1, count):
+        part = load(shape, values, at + slot[first + k] * size + j)
+        mixture = fma(part, broadcast(shape, weight[weights + k]), mixture)
+    return mixture
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def _settle(shape, actions, padded, logits, powers, at):
+    """Return the inverse masses of a slot; bring largest logits to 0 in the lanes whose mass leaves its range."""
+    width = len(shape)
+    mass = fold_actions(shape, actions, padded, beyond(powers, at))
+    if not all_between(mass, 1e-30, 1e30):
+        top = load(shape, logits, at)
+        for j in range(1, len(actions)):
+            top = larger(load(shape, logits, at + j * width), top)
+        shift = where_between(mass, 1e-30, 1e30, broadcast(shape, 0.0), top)
+        for j in range(at, at + len(actions) * width, width):
+            x = subtract(load(shape, logits, j), shift)
+            store(logits, j, x)
+            store(powers, j, exp2(x))
+        mass = fold_actions(shape, actions, padded, beyond(powers, at))
+    return divide(broadcast(shape, 1.0), mass)
+
+
+@nb.njit(cache=True, nogil=True)
+def advance_games(
+    shape, actions, padded, entries, logits, powers, inverses, total, product, program, t0, t1, first, last
+):
+    """Run iterations ``t0 <= t < t1`` of a program on blocks ``first <= i < last`` of games, in place.
+
+    Parameters
+    ----------
+    shape, actions, padded : tuple
+        As many zeros as lanes, as actions, and as the lanes that ``panel_kernel`` takes for them.
+    entries : ndarray, shape (blocks, actions (actions - 1)/2, lanes)
+        The strict upper triangles of A = P - 1/2.
+    logits, powers : ndarray, shape (blocks, slots + 1, actions, lanes)
+        Logits to base 2, and two to their power. The last slot is for mixtures.
+    inverses : ndarray, shape (blocks, slots + 1, lanes)
+        Of the sum of the powers.
+    total : ndarray, shape (blocks, actions, lanes)
+        Running sum of the played policies.
+    product : ndarray, shape (blocks, actions, lanes)
+        Room for A pi.
+    program : Program
+    t0, t1, first, last : int
+    """
+    width = len(shape)
+    size = len(actions) * width
+    slots = inverses.shape[1]
+    triangle = entries.shape[1] * width
+    stages = program.into.size
+    most = program.base_slot.shape[1]
+    entry_at, log_at, power_at, inverse_at, mean_at = (
+        pointer(entries),
+        pointer(logits),
+        pointer(powers),
+        pointer(inverses),
+        pointer(total),
+    )
+    kind, into, eta = pointer(program.kind), pointer(program.into), pointer(program.eta)
+    base_count, base_slot, base_weight = (
+        pointer(program.base_count),
+        pointer(program.base_slot),
+        pointer(program.base_weight),
+    )
+    count, slot, weight = (
+        pointer(program.opponent_count),
+        pointer(program.opponent_slot),
+        pointer(program.opponent_weight),
+    )
+    for block in range(first, last):
+        at = block * slots * size
+        one = block * slots * width
+        room = block * size
+        margin = beyond(pointer(product), room)
+        for t in range(t0, t1):
+            row = (t - t0) * program.stride * stages
+            for stage in range(stages):
+                if stage == program.counted:
+                    inverse = load(shape, inverse_at, one + program.played * width)
+                    for j in range(0, size, width):
+                        part = load(shape, power_at, at + program.played * size + j)
+                        store(mean_at, room + j, fma(part, inverse, load(shape, mean_at, room + j)))
+                weights = (row + stage) * most
+                names = stage * most
+                what = kind[stage]
+                asked = slot[names]
+                if what >= 2:
+                    asked = slots - 1
+                    spare = at + asked * size
+                    if what == 2:
+                        for j in range(0, size, width):
+                            x = _mix(shape, log_at, at, size, count[stage], slot, weight, names, weights, j)
+                            store(log_at, spare + j, x)
+                            store(power_at, spare + j, exp2(x))
+                        inverse = _settle(shape, actions, padded, log_at, power_at, spare)
+                    else:
+                        for j in range(0, size, width):
+                            x = broadcast(shape, 0.0)
+                            for k in range(count[stage]):
+                                s = slot[names + k]
+                                scale = multiply(
+                                    broadcast(shape, weight[weights + k]), load(shape, inverse_at, one + s * width)
+                                )
+                                x = fma(load(shape, power_at, at + s * size + j), scale, x)
+                            store(power_at, spare + j, x)
+                        inverse = broadcast(shape, 1.0)
+                    store(inverse_at, one + asked * width, inverse)
+                target = at + into[stage] * size
+                if what >= 1:
+                    skew_columns(
+                        shape,
+                        actions,
+                        beyond(entry_at, block * triangle),
+                        beyond(power_at, at + asked * size),
+                        margin,
+                    )
+                    inverse = load(shape, inverse_at, one + asked * width)
+                    step = broadcast(shape, eta[row + stage])
+                    for j in range(0, size, width):
+                        x = _mix(shape, log_at, at, size, base_count[stage], base_slot, base_weight, names, weights, j)
+                        x = fma(multiply(load(shape, margin, j), step), inverse, x)
+                        store(log_at, target + j, x)
+                        store(power_at, target + j, exp2(x))
+                else:
+                    for j in range(0, size, width):
+                        x = _mix(shape, log_at, at, size, base_count[stage], base_slot, base_weight, names, weights, j)
+                        store(log_at, target + j, x)
+                        store(power_at, target + j, exp2(x))
+                inverse = _settle(shape, actions, padded, log_at, power_at, target)
+                store(inverse_at, one + into[stage] * width, inverse)
+            if (t + 1) % 1024 == 0:
+                for s in range(slots):
+                    for lane in range(width):
+                        margin[lane] = math.log2(inverse_at[one + s * width + lane])
+                    shift = load(shape, margin, 0)
+                    for j in range(at + s * size, at + (s + 1) * size, width):
+                        x = add(load(shape, log_at, j), shift)
+                        store(log_at, j, x)
+                        store(power_at, j, exp2(x))
+                    inverse = _settle(shape, actions, padded, log_at, power_at, at + s * size)
+                    store(inverse_at, one + s * width, inverse)

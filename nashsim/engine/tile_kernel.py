@@ -1,0 +1,259 @@
+"""The vector interpreter of rule tables for games of more than 16 actions: A is read as tiles of one triangle.
+
+A tile serves both sides of the diagonal, so that a step reads half of A. Logits
+are kept as in ``panel_kernel``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+
+from .vectors import (
+    add,
+    beyond,
+    broadcast,
+    exp2,
+    fma,
+    lane_max,
+    lane_sum,
+    larger,
+    load,
+    minus_fma,
+    multiply,
+    pairs1,
+    pairs2,
+    pairs4,
+    pointer,
+    store,
+    subtract,
+)
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def _eight_rows(shape, tiles, at, blocks, block, values, first, product):
+    """Add what rows of eight lanes, from their diagonal on, give to both sides; return where the tiles go on."""
+    i = block * 8
+    p0, p1 = broadcast(shape, values[first + i]), broadcast(shape, values[first + i + 1])
+    p2, p3 = broadcast(shape, values[first + i + 2]), broadcast(shape, values[first + i + 3])
+    p4, p5 = broadcast(shape, values[first + i + 4]), broadcast(shape, values[first + i + 5])
+    p6, p7 = broadcast(shape, values[first + i + 6]), broadcast(shape, values[first + i + 7])
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = broadcast(shape, 0.0)
+    for j in range(i, blocks * 8, 8):
+        other = load(shape, values, first + j)
+        below = load(shape, product, j)
+        row = load(shape, tiles, at)
+        s0, below = fma(row, other, s0), minus_fma(row, p0, below)
+        row = load(shape, tiles, at + 8)
+        s1, below = fma(row, other, s1), minus_fma(row, p1, below)
+        row = load(shape, tiles, at + 16)
+        s2, below = fma(row, other, s2), minus_fma(row, p2, below)
+        row = load(shape, tiles, at + 24)
+        s3, below = fma(row, other, s3), minus_fma(row, p3, below)
+        row = load(shape, tiles, at + 32)
+        s4, below = fma(row, other, s4), minus_fma(row, p4, below)
+        row = load(shape, tiles, at + 40)
+        s5, below = fma(row, other, s5), minus_fma(row, p5, below)
+        row = load(shape, tiles, at + 48)
+        s6, below = fma(row, other, s6), minus_fma(row, p6, below)
+        row = load(shape, tiles, at + 56)
+        s7, below = fma(row, other, s7), minus_fma(row, p7, below)
+        store(product, j, below)
+        at += 64
+    low = pairs2(pairs1(s0, s1), pairs1(s2, s3))
+    high = pairs2(pairs1(s4, s5), pairs1(s6, s7))
+    store(product, i, add(load(shape, product, i), pairs4(low, high)))
+    return at
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def _four_rows(shape, tiles, at, blocks, block, values, first, product):
+    """The same for rows of four lanes."""
+    i = block * 4
+    p0, p1 = broadcast(shape, values[first + i]), broadcast(shape, values[first + i + 1])
+    p2, p3 = broadcast(shape, values[first + i + 2]), broadcast(shape, values[first + i + 3])
+    s0 = s1 = s2 = s3 = broadcast(shape, 0.0)
+    for j in range(i, blocks * 4, 4):
+        other = load(shape, values, first + j)
+        below = load(shape, product, j)
+        row = load(shape, tiles, at)
+        s0, below = fma(row, other, s0), minus_fma(row, p0, below)
+        row = load(shape, tiles, at + 4)
+        s1, below = fma(row, other, s1), minus_fma(row, p1, below)
+        row = load(shape, tiles, at + 8)
+        s2, below = fma(row, other, s2), minus_fma(row, p2, below)
+        row = load(shape, tiles, at + 12)
+        s3, below = fma(row, other, s3), minus_fma(row, p3, below)
+        store(product, j, below)
+        at += 16
+    sums = pairs2(pairs1(s0, s1), pairs1(s2, s3))
+    store(product, i, add(load(shape, product, i), sums))
+    return at
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def _product(shape, tiles, at, blocks, values, first, product):
+    """Write A times ``values[first:]`` into ``product``."""
+    width = len(shape)
+    for block in range(blocks):
+        store(product, block * width, broadcast(shape, 0.0))
+    for block in range(blocks):
+        if width == 8:
+            at = _eight_rows(shape, tiles, at, blocks, block, values, first, product)
+        else:
+            at = _four_rows(shape, tiles, at, blocks, block, values, first, product)
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def _mix(shape, values, at, size, count, slot, weight, first, weights, j):
+    """Return lanes from ``j`` of the sum over k of ``weight[k]`` times slot ``slot[k]``."""
+    mixture = multiply(load(shape, values, at + slot[first] * size + j), broadcast(shape, weight[weights]))
+    for k in range(1, count):
+        part = load(shape, values, at + slot[first + k] * size + j)
+        mixture = fma(part, broadcast(shape, weight[weights + k]), mixture)
+    return mixture
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def _settle(shape, logits, powers, at, size, mass):
+    """Return the inverse of the mass of a slot; bring its largest logit to 0 where the mass leaves its range."""
+    width = len(shape)
+    if not 1e-30 < mass < 1e30:
+        top = load(shape, logits, at)
+        for j in range(width, size, width):
+            top = larger(load(shape, logits, at + j), top)
+        shift = broadcast(shape, lane_max(top))
+        masses = broadcast(shape, 0.0)
+        for j in range(0, size, width):
+            x = subtract(load(shape, logits, at + j), shift)
+            power = exp2(x)
+            masses = add(masses, power)
+            store(logits, at + j, x)
+            store(powers, at + j, power)
+        mass = lane_sum(masses)
+    return 1.0 / mass
+
+
+@nb.njit(cache=True, nogil=True)
+def advance_tiles(shape, tiles, logits, powers, inverses, total, product, program, t0, t1, first, last):
+    """Run iterations ``t0 <= t < t1`` of a program on problems ``first <= i < last``, in place.
+
+    Parameters
+    ----------
+    shape : tuple
+        As many zeros as lanes: 8, or 4.
+    tiles : ndarray, shape (contexts, entries)
+        Square tiles of the upper triangle of A = P - 1/2, rows of tiles one after the other; the tiles on the
+        diagonal are zero below it.
+    logits, powers : ndarray, shape (problems, slots + 1, size)
+        Logits to base 2, and two to their power; -1e300 and 0 in the padding. The last slot is for mixtures.
+    inverses : ndarray, shape (problems, slots + 1)
+        Of the sum of the powers.
+    total : ndarray, shape (problems, size)
+        Running sum of the played policies.
+    product : ndarray, shape (problems, size)
+        Room for A pi.
+    program : Program
+    t0, t1, first, last : int
+        Problem i has context i modulo contexts.
+    """
+    width = len(shape)
+    contexts, entries = tiles.shape
+    slots, size = logits.shape[1:]
+    stages = program.into.size
+    most = program.base_slot.shape[1]
+    tile_at, log_at, power_at, inverse_at, mean_at = (
+        pointer(tiles),
+        pointer(logits),
+        pointer(powers),
+        pointer(inverses),
+        pointer(total),
+    )
+    margin_at = pointer(product)
+    kind, into, eta = pointer(program.kind), pointer(program.into), pointer(program.eta)
+    base_count, base_slot, base_weight = (
+        pointer(program.base_count),
+        pointer(program.base_slot),
+        pointer(program.base_weight),
+    )
+    count, slot, weight = (
+        pointer(program.opponent_count),
+        pointer(program.opponent_slot),
+        pointer(program.opponent_weight),
+    )
+    for problem in range(first, last):
+        at = problem * slots * size
+        one = problem * slots
+        room = problem * size
+        for t in range(t0, t1):
+            row = (t - t0) * program.stride * stages
+            for stage in range(stages):
+                if stage == program.counted:
+                    inverse = broadcast(shape, inverse_at[one + program.played])
+                    for j in range(0, size, width):
+                        part = load(shape, power_at, at + program.played * size + j)
+                        store(mean_at, room + j, fma(part, inverse, load(shape, mean_at, room + j)))
+                weights = (row + stage) * most
+                what = kind[stage]
+                asked = slot[stage * most]
+                if what >= 2:
+                    asked = slots - 1
+                    spare = at + asked * size
+                    if what == 2:
+                        masses = broadcast(shape, 0.0)
+                        for j in range(0, size, width):
+                            x = _mix(shape, log_at, at, size, count[stage], slot, weight, stage * most, weights, j)
+                            power = exp2(x)
+                            masses = add(masses, power)
+                            store(log_at, spare + j, x)
+                            store(power_at, spare + j, power)
+                        inverse_at[one + asked] = _settle(shape, log_at, power_at, spare, size, lane_sum(masses))
+                    else:
+                        for j in range(0, size, width):
+                            store(power_at, spare + j, broadcast(shape, 0.0))
+                        for k in range(count[stage]):
+                            s = slot[stage * most + k]
+                            scale = broadcast(shape, weight[weights + k] * inverse_at[one + s])
+                            for j in range(0, size, width):
+                                part = load(shape, power_at, at + s * size + j)
+                                store(power_at, spare + j, fma(part, scale, load(shape, power_at, spare + j)))
+                        inverse_at[one + asked] = 1.0
+                target = at + into[stage] * size
+                masses = broadcast(shape, 0.0)
+                if what >= 1:
+                    _product(
+                        shape, tile_at, (problem % contexts) * entries, size // width, power_at, at + asked * size,
+                        beyond(margin_at, room),
+                    )
+                    scale = broadcast(shape, eta[row + stage] * inverse_at[one + asked])
+                    for j in range(0, size, width):
+                        x = _mix(
+                            shape, log_at, at, size, base_count[stage], base_slot, base_weight, stage * most, weights, j
+                        )
+                        x = fma(load(shape, margin_at, room + j), scale, x)
+                        power = exp2(x)
+                        masses = add(masses, power)
+                        store(log_at, target + j, x)
+                        store(power_at, target + j, power)
+                else:
+                    for j in range(0, size, width):
+                        x = _mix(
+                            shape, log_at, at, size, base_count[stage], base_slot, base_weight, stage * most, weights, j
+                        )
+                        power = exp2(x)
+                        masses = add(masses, power)
+                        store(log_at, target + j, x)
+                        store(power_at, target + j, power)
+                inverse_at[one + into[stage]] = _settle(shape, log_at, power_at, target, size, lane_sum(masses))
+            if (t + 1) % 1024 == 0:
+                for s in range(slots):
+                    shift = broadcast(shape, math.log2(inverse_at[one + s]))
+                    masses = broadcast(shape, 0.0)
+                    for j in range(at + s * size, at + (s + 1) * size, width):
+                        x = add(load(shape, log_at, j), shift)
+                        power = exp2(x)
+                        masses = add(masses, power)
+                        store(log_at, j, x)
+                        store(power_at, j, power)
+                    inverse_at[one + s] = _settle(shape, log_at, power_at, at + s * size, size, lane_sum(masses))

@@ -1,0 +1,91 @@
+"""A rule driven over a stack of games by the vector kernels."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+
+from ..game import PreferenceGame
+from ..logspace import log_normalise
+from ..rules import POLICY, REFERENCE, Rule
+from .layouts import ABSENT, choose_layout
+from .program import program
+from .table import SEGMENT, slot_names, tabulate
+
+
+class VectorDrive:
+    """A rule on a stack of games, from several starts, with exact queries.
+
+    The state does not depend on where ``advance`` is cut, nor on ``jobs``, nor
+    on the games beside one.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    rule : Rule
+    starts : ndarray, shape (seeds, contexts, actions)
+        log pi_0.
+    jobs : int
+        Threads over (seed, context).
+    """
+
+    def __init__(self, game: PreferenceGame, rule: Rule, starts: np.ndarray, jobs: int = 1):
+        self.game, self.rule, self.jobs, self._shape = game, rule, jobs, starts.shape
+        names = slot_names(rule)
+        self._slot, slots = names.index(POLICY), len(names)
+        problems = starts.shape[0] * starts.shape[1]
+        self._layout = choose_layout(game.preference.dense(), problems)
+        self._logits = self._layout.room(slots + 1, ABSENT)
+        self._powers = self._layout.room(slots + 1, 0.0)
+        self._total = self._layout.room(None, 0.0)
+        self._inverses = self._layout.room_for_numbers(slots + 1)  # policies begin normalised
+        reference = np.broadcast_to(game.log_reference, starts.shape)
+        for slot, name in enumerate(names):
+            first = (reference if name == REFERENCE else starts).reshape(problems, -1)
+            self._layout.write(self._logits, slot, np.maximum(first * np.log2(np.e), ABSENT))
+            self._layout.write(self._powers, slot, np.exp(first))
+        self._t = 0
+
+    def advance(self, t0: int, t1: int) -> None:
+        """Do the iterations ``t0 <= t < t1``."""
+        units = self._layout.units
+        edges = np.linspace(0, units, min(self.jobs, units) + 1).astype(int).tolist()
+        for a in range(t0, t1, SEGMENT):
+            b = min(a + SEGMENT, t1)
+            numbers = program(tabulate(self.rule, self.game.tau, a, b))
+            work = (self._logits, self._powers, self._inverses, self._total, numbers, a, b)
+            if len(edges) == 2:
+                self._layout.advance(*work, 0, units)
+                continue
+            with ThreadPoolExecutor(len(edges) - 1) as pool:
+                for future in [pool.submit(self._layout.advance, *work, *span) for span in pairwise(edges)]:
+                    future.result()
+        self._t = t1
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything that the next iteration depends on, for a checkpoint."""
+        return {
+            "logits": self._logits,
+            "powers": self._powers,
+            "inverses": self._inverses,
+            "total": self._total,
+            "t": np.array(self._t),
+        }
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Go back to the state of a checkpoint."""
+        self._logits[:], self._powers[:] = saved["logits"], saved["powers"]
+        self._inverses[:], self._total[:] = saved["inverses"], saved["total"]
+        self._t = int(saved["t"])
+
+    def state(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-policies and the average iterates, each of shape (seeds, contexts, actions)."""
+        logits = self._layout.read(self._logits[:, self._slot])
+        with np.errstate(invalid="ignore"):  # a policy that overflowed is told by the run
+            log_policy = log_normalise(np.where(logits < 0.5 * ABSENT, -np.inf, logits * np.log(2)))
+        log_policy = log_policy.reshape(self._shape)
+        if not self._t:
+            return log_policy, np.exp(log_policy)
+        return log_policy, self._layout.read(self._total).reshape(self._shape) / self._t
