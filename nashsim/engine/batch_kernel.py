@@ -10,6 +10,7 @@ import math
 
 import numba as nb
 
+from .mixture_kernel import mix
 from .unrolled import fold_actions, skew_columns
 from .vectors import (
     add,
@@ -27,16 +28,6 @@ from .vectors import (
     subtract,
     where_between,
 )
-
-
-@nb.njit(cache=True, nogil=True, forceinline=True)
-def _mix(shape, values, at, size, count, slot, weight, first, weights, j):
-    """Return action ``j`` of the sum over k of ``weight[k]`` times slot ``slot[k]``."""
-    mixture = multiply(load(shape, values, at + slot[first] * size + j), broadcast(shape, weight[weights]))
-    for k in range(1, count):
-        part = load(shape, values, at + slot[first + k] * size + j)
-        mixture = fma(part, broadcast(shape, weight[weights + k]), mixture)
-    return mixture
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -126,7 +117,7 @@ def advance_games(
                     spare = at + asked * size
                     if what == 2:
                         for j in range(0, size, width):
-                            x = _mix(shape, log_at, at, size, count[stage], slot, weight, names, weights, j)
+                            x = mix(shape, log_at, at, size, count[stage], slot, weight, names, weights, j)
                             store(log_at, spare + j, x)
                             store(power_at, spare + j, exp2(x))
                         inverse = _settle(shape, actions, padded, log_at, power_at, spare)
@@ -136,7 +127,8 @@ def advance_games(
                             for k in range(count[stage]):
                                 s = slot[names + k]
                                 scale = multiply(
-                                    broadcast(shape, weight[weights + k]), load(shape, inverse_at, one + s * width)
+                                    broadcast(shape, weight[weights + k]),
+                                    load(shape, inverse_at, one + s * width),
                                 )
                                 x = fma(load(shape, power_at, at + s * size + j), scale, x)
                             store(power_at, spare + j, x)
@@ -154,13 +146,35 @@ def advance_games(
                     inverse = load(shape, inverse_at, one + asked * width)
                     step = broadcast(shape, eta[row + stage])
                     for j in range(0, size, width):
-                        x = _mix(shape, log_at, at, size, base_count[stage], base_slot, base_weight, names, weights, j)
+                        x = mix(
+                            shape,
+                            log_at,
+                            at,
+                            size,
+                            base_count[stage],
+                            base_slot,
+                            base_weight,
+                            names,
+                            weights,
+                            j,
+                        )
                         x = fma(multiply(load(shape, margin, j), step), inverse, x)
                         store(log_at, target + j, x)
                         store(power_at, target + j, exp2(x))
                 else:
                     for j in range(0, size, width):
-                        x = _mix(shape, log_at, at, size, base_count[stage], base_slot, base_weight, names, weights, j)
+                        x = mix(
+                            shape,
+                            log_at,
+                            at,
+                            size,
+                            base_count[stage],
+                            base_slot,
+                            base_weight,
+                            names,
+                            weights,
+                            j,
+                        )
                         store(log_at, target + j, x)
                         store(power_at, target + j, exp2(x))
                 inverse = _settle(shape, actions, padded, log_at, power_at, target)

@@ -10,18 +10,8 @@ import math
 
 import numba as nb
 
+from .mixture_kernel import mix
 from .vectors import add, broadcast, exp2, fma, lane_max, lane_sum, load, multiply, pointer, store, subtract
-
-
-@nb.njit(cache=True, nogil=True, forceinline=True)
-def _mix(shape, values, at, count, slot, weight, first, weights):
-    """Return the sum over ``first <= k < first + count`` of ``weight`` times the vector of slot ``slot[k]``."""
-    width = len(shape)
-    mixture = multiply(load(shape, values, at + slot[first] * width), broadcast(shape, weight[weights]))
-    for k in range(1, count):
-        part = load(shape, values, at + slot[first + k] * width)
-        mixture = fma(part, broadcast(shape, weight[weights + k]), mixture)
-    return mixture
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -53,7 +43,7 @@ def _product(shape, columns, first, actions, values, at):
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
 def _exponentiate(shape, x):
-    """Return logits, powers and the inverse of their sum; the largest logit becomes 0 where the sum leaves its range."""
+    """Return logits, powers and the inverse of their sum; the largest logit becomes 0 where that leaves its range."""
     power = exp2(x)
     mass = lane_sum(power)
     if not 1e-30 < mass < 1e30:
@@ -126,15 +116,37 @@ def advance_panels(shape, columns, logits, powers, inverses, total, program, t0,
                     asked = slots - 1
                     fresh = asked
                     if what == 2:
-                        x = _mix(shape, log_at, at, count[stage], slot, weight, stage * most, weights)
+                        x = mix(
+                            shape, log_at, at, width, count[stage], slot, weight, stage * most, weights, 0
+                        )
                         x, power, inverse = _exponentiate(shape, x)
                     else:
                         power = _mix_policies(
-                            shape, power_at, inverse_at, at, one, count[stage], slot, weight, stage * most, weights
+                            shape,
+                            power_at,
+                            inverse_at,
+                            at,
+                            one,
+                            count[stage],
+                            slot,
+                            weight,
+                            stage * most,
+                            weights,
                         )
                         inverse = 1.0
                     store(power_at, at + asked * width, power)
-                x = _mix(shape, log_at, at, base_count[stage], base_slot, base_weight, stage * most, weights)
+                x = mix(
+                    shape,
+                    log_at,
+                    at,
+                    width,
+                    base_count[stage],
+                    base_slot,
+                    base_weight,
+                    stage * most,
+                    weights,
+                    0,
+                )
                 if what >= 1:
                     if asked != fresh:
                         inverse = inverse_at[one + asked]

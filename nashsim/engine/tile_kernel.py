@@ -10,6 +10,7 @@ import math
 
 import numba as nb
 
+from .mixture_kernel import mix
 from .vectors import (
     add,
     beyond,
@@ -21,7 +22,6 @@ from .vectors import (
     larger,
     load,
     minus_fma,
-    multiply,
     pairs1,
     pairs2,
     pairs4,
@@ -103,16 +103,6 @@ def _product(shape, tiles, at, blocks, values, first, product):
             at = _eight_rows(shape, tiles, at, blocks, block, values, first, product)
         else:
             at = _four_rows(shape, tiles, at, blocks, block, values, first, product)
-
-
-@nb.njit(cache=True, nogil=True, forceinline=True)
-def _mix(shape, values, at, size, count, slot, weight, first, weights, j):
-    """Return lanes from ``j`` of the sum over k of ``weight[k]`` times slot ``slot[k]``."""
-    mixture = multiply(load(shape, values, at + slot[first] * size + j), broadcast(shape, weight[weights]))
-    for k in range(1, count):
-        part = load(shape, values, at + slot[first + k] * size + j)
-        mixture = fma(part, broadcast(shape, weight[weights + k]), mixture)
-    return mixture
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -203,12 +193,16 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                     if what == 2:
                         masses = broadcast(shape, 0.0)
                         for j in range(0, size, width):
-                            x = _mix(shape, log_at, at, size, count[stage], slot, weight, stage * most, weights, j)
+                            x = mix(
+                                shape, log_at, at, size, count[stage], slot, weight, stage * most, weights, j
+                            )
                             power = exp2(x)
                             masses = add(masses, power)
                             store(log_at, spare + j, x)
                             store(power_at, spare + j, power)
-                        inverse_at[one + asked] = _settle(shape, log_at, power_at, spare, size, lane_sum(masses))
+                        inverse_at[one + asked] = _settle(
+                            shape, log_at, power_at, spare, size, lane_sum(masses)
+                        )
                     else:
                         for j in range(0, size, width):
                             store(power_at, spare + j, broadcast(shape, 0.0))
@@ -223,13 +217,27 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                 masses = broadcast(shape, 0.0)
                 if what >= 1:
                     _product(
-                        shape, tile_at, (problem % contexts) * entries, size // width, power_at, at + asked * size,
+                        shape,
+                        tile_at,
+                        (problem % contexts) * entries,
+                        size // width,
+                        power_at,
+                        at + asked * size,
                         beyond(margin_at, room),
                     )
                     scale = broadcast(shape, eta[row + stage] * inverse_at[one + asked])
                     for j in range(0, size, width):
-                        x = _mix(
-                            shape, log_at, at, size, base_count[stage], base_slot, base_weight, stage * most, weights, j
+                        x = mix(
+                            shape,
+                            log_at,
+                            at,
+                            size,
+                            base_count[stage],
+                            base_slot,
+                            base_weight,
+                            stage * most,
+                            weights,
+                            j,
                         )
                         x = fma(load(shape, margin_at, room + j), scale, x)
                         power = exp2(x)
@@ -238,14 +246,25 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                         store(power_at, target + j, power)
                 else:
                     for j in range(0, size, width):
-                        x = _mix(
-                            shape, log_at, at, size, base_count[stage], base_slot, base_weight, stage * most, weights, j
+                        x = mix(
+                            shape,
+                            log_at,
+                            at,
+                            size,
+                            base_count[stage],
+                            base_slot,
+                            base_weight,
+                            stage * most,
+                            weights,
+                            j,
                         )
                         power = exp2(x)
                         masses = add(masses, power)
                         store(log_at, target + j, x)
                         store(power_at, target + j, power)
-                inverse_at[one + into[stage]] = _settle(shape, log_at, power_at, target, size, lane_sum(masses))
+                inverse_at[one + into[stage]] = _settle(
+                    shape, log_at, power_at, target, size, lane_sum(masses)
+                )
             if (t + 1) % 1024 == 0:
                 for s in range(slots):
                     shift = broadcast(shape, math.log2(inverse_at[one + s]))
@@ -256,4 +275,6 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                         masses = add(masses, power)
                         store(log_at, j, x)
                         store(power_at, j, power)
-                    inverse_at[one + s] = _settle(shape, log_at, power_at, at + s * size, size, lane_sum(masses))
+                    inverse_at[one + s] = _settle(
+                        shape, log_at, power_at, at + s * size, size, lane_sum(masses)
+                    )

@@ -47,7 +47,9 @@ def vector_type(lanes: int) -> ir.VectorType:
 def vector_at(builder, place, lanes: int, index: int):
     """Return the vector ``index`` of those that lie from a pointer on."""
     place = builder.gep(place, [ir.Constant(ir.IntType(64), index * lanes)])
-    return builder.load(builder.bitcast(place, vector_type(lanes).as_pointer()), align=8, typ=vector_type(lanes))
+    return builder.load(
+        builder.bitcast(place, vector_type(lanes).as_pointer()), align=8, typ=vector_type(lanes)
+    )
 
 
 def _splat(builder, scalar, lanes: int):
@@ -218,7 +220,9 @@ def _pairing(distance: int):
 
         return a(a, b), generate
 
-    pairs.__doc__ = f"Return the sums of lanes {distance} apart: those of a where lane & {distance} is 0, else of b."
+    pairs.__doc__ = (
+        f"Return the sums of lanes {distance} apart: those of a where lane & {distance} is 0, else of b."
+    )
     return intrinsic(pairs)
 
 
@@ -295,7 +299,8 @@ def _estrin(builder, coefficients: list, x):
     """Return sum_k c_k x^k, pairwise: a short chain of dependent operations."""
     while len(coefficients) > 1:
         pairs = [
-            fused(builder, coefficients[i + 1], x, coefficients[i]) for i in range(0, len(coefficients) - 1, 2)
+            fused(builder, coefficients[i + 1], x, coefficients[i])
+            for i in range(0, len(coefficients) - 1, 2)
         ]
         coefficients = pairs + coefficients[len(pairs) * 2 :]
         x = builder.fmul(x, x)
@@ -304,7 +309,7 @@ def _estrin(builder, coefficients: list, x):
 
 @intrinsic
 def exp2(typing_context, vector):
-    """Return 2^x to about one unit in the last place: exactly 0 for x <= -1000, infinity for x >= 1000 and NaN."""
+    """Return 2^x to 7.6e-16 of it: exactly 0 for x <= -1000, infinity for x >= 1000 and NaN."""
     if not isinstance(vector, Vector):
         return None
 
@@ -318,7 +323,9 @@ def exp2(typing_context, vector):
         exponent = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [52] * lanes))
         result = builder.bitcast(builder.add(builder.bitcast(power, whole), exponent), x.type)
         extreme = builder.select(
-            builder.fcmp_ordered("<", x, _constant(lanes, 0.0)), _constant(lanes, 0.0), _constant(lanes, np.inf)
+            builder.fcmp_ordered("<", x, _constant(lanes, 0.0)),
+            _constant(lanes, 0.0),
+            _constant(lanes, np.inf),
         )
         inside = _inside(
             builder, x, ir.Constant(ir.DoubleType(), -_LIMIT), ir.Constant(ir.DoubleType(), _LIMIT), lanes
