@@ -11,7 +11,7 @@ import math
 import numba as nb
 
 from .mixture_kernel import mix
-from .unrolled import fold_actions, skew_columns
+from .unrolled import multiply_games, sum_actions
 from .vectors import (
     add,
     all_between,
@@ -31,10 +31,10 @@ from .vectors import (
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _settle(shape, actions, padded, logits, powers, at):
+def _settle(shape, actions, panel, logits, powers, at):
     """Return the inverse masses of a slot; bring largest logits to 0 in the lanes whose mass leaves its range."""
-    width = len(shape)
-    mass = fold_actions(shape, actions, padded, beyond(powers, at))
+    width = len(shape) * len(shape[0])
+    mass = sum_actions(shape, actions, panel, beyond(powers, at))
     if not all_between(mass, 1e-30, 1e30):
         top = load(shape, logits, at)
         for j in range(1, len(actions)):
@@ -44,22 +44,26 @@ def _settle(shape, actions, padded, logits, powers, at):
             x = subtract(load(shape, logits, j), shift)
             store(logits, j, x)
             store(powers, j, exp2(x))
-        mass = fold_actions(shape, actions, padded, beyond(powers, at))
+        mass = sum_actions(shape, actions, panel, beyond(powers, at))
     return divide(broadcast(shape, 1.0), mass)
 
 
 @nb.njit(cache=True, nogil=True)
 def advance_games(
-    shape, actions, padded, entries, logits, powers, inverses, total, product, program, t0, t1, first, last
+    shape, actions, panel, matrices, logits, powers, inverses, total, product, program, t0, t1, first, last
 ):
     """Run iterations ``t0 <= t < t1`` of a program on blocks ``first <= i < last`` of games, in place.
 
     Parameters
     ----------
-    shape, actions, padded : tuple
-        As many zeros as lanes, as actions, and as the lanes that ``panel_kernel`` takes for them.
-    entries : ndarray, shape (blocks, actions (actions - 1)/2, lanes)
-        The strict upper triangles of A = P - 1/2.
+    shape : tuple
+        Of a vector with one game a lane.
+    actions : tuple
+        As many zeros as actions.
+    panel : tuple
+        Of the vector that ``panel_kernel`` takes for a policy.
+    matrices : ndarray, shape (blocks, actions, actions, lanes)
+        A = P - 1/2.
     logits, powers : ndarray, shape (blocks, slots + 1, actions, lanes)
         Logits to base 2, and two to their power. The last slot is for mixtures.
     inverses : ndarray, shape (blocks, slots + 1, lanes)
@@ -71,14 +75,13 @@ def advance_games(
     program : Program
     t0, t1, first, last : int
     """
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     size = len(actions) * width
     slots = inverses.shape[1]
-    triangle = entries.shape[1] * width
     stages = program.into.size
     most = program.base_slot.shape[1]
-    entry_at, log_at, power_at, inverse_at, mean_at = (
-        pointer(entries),
+    matrix_at, log_at, power_at, inverse_at, mean_at = (
+        pointer(matrices),
         pointer(logits),
         pointer(powers),
         pointer(inverses),
@@ -120,7 +123,7 @@ def advance_games(
                             x = mix(shape, log_at, at, size, count[stage], slot, weight, names, weights, j)
                             store(log_at, spare + j, x)
                             store(power_at, spare + j, exp2(x))
-                        inverse = _settle(shape, actions, padded, log_at, power_at, spare)
+                        inverse = _settle(shape, actions, panel, log_at, power_at, spare)
                     else:
                         for j in range(0, size, width):
                             x = broadcast(shape, 0.0)
@@ -136,13 +139,8 @@ def advance_games(
                     store(inverse_at, one + asked * width, inverse)
                 target = at + into[stage] * size
                 if what >= 1:
-                    skew_columns(
-                        shape,
-                        actions,
-                        beyond(entry_at, block * triangle),
-                        beyond(power_at, at + asked * size),
-                        margin,
-                    )
+                    matrix = beyond(matrix_at, block * matrices.shape[1] * matrices.shape[2] * width)
+                    multiply_games(shape, actions, matrix, beyond(power_at, at + asked * size), margin)
                     inverse = load(shape, inverse_at, one + asked * width)
                     step = broadcast(shape, eta[row + stage])
                     for j in range(0, size, width):
@@ -177,7 +175,7 @@ def advance_games(
                         )
                         store(log_at, target + j, x)
                         store(power_at, target + j, exp2(x))
-                inverse = _settle(shape, actions, padded, log_at, power_at, target)
+                inverse = _settle(shape, actions, panel, log_at, power_at, target)
                 store(inverse_at, one + into[stage] * width, inverse)
             if (t + 1) % 1024 == 0:
                 for s in range(slots):
@@ -188,5 +186,5 @@ def advance_games(
                         x = add(load(shape, log_at, j), shift)
                         store(log_at, j, x)
                         store(power_at, j, exp2(x))
-                    inverse = _settle(shape, actions, padded, log_at, power_at, at + s * size)
+                    inverse = _settle(shape, actions, panel, log_at, power_at, at + s * size)
                     store(inverse_at, one + s * width, inverse)

@@ -22,6 +22,14 @@ def lanes() -> int:
     return 8 if get_host_cpu_features().get("avx512f") else 4
 
 
+@cache
+def small_lanes() -> int:
+    """Return how many doubles a register should hold where a step waits on one: 4 where wide ones are run by halves."""
+    from llvmlite.binding import get_host_cpu_name
+
+    return 4 if get_host_cpu_name() == "znver4" else lanes()
+
+
 def aligned(shape: tuple[int, ...], fill: float) -> np.ndarray:
     """Return an array that begins at a cache line: a vector across two of them costs twice.
 
@@ -76,10 +84,11 @@ class Rows:
 
 
 class Panels(Rows):
-    """A policy is one vector of 4, 8 or 16 lanes; A is its columns."""
+    """A policy is one vector of at most 16 lanes; A is its columns."""
 
     def _width(self, actions: int) -> int:
-        return panel_width(actions)
+        self._panel = panel_of(actions)
+        return self._panel[0] * self._panel[1]
 
     def _store(self, skew: np.ndarray) -> np.ndarray:
         columns = aligned((len(skew), self.actions, self.width), 0.0)
@@ -92,7 +101,7 @@ class Panels(Rows):
         from .vectors import shape_of
 
         state = (logits, powers, inverses, total)
-        advance_panels(shape_of(self.width), self.matrix, *state, program, t0, t1, first, last)
+        advance_panels(shape_of(*self._panel), self.matrix, *state, program, t0, t1, first, last)
 
 
 class Tiles(Rows):
@@ -123,7 +132,7 @@ class Tiles(Rows):
         from .vectors import shape_of
 
         state = (logits, powers, inverses, total, self._product)
-        advance_tiles(shape_of(self._side), self.matrix, *state, program, t0, t1, first, last)
+        advance_tiles(shape_of(1, self._side), self.matrix, *state, program, t0, t1, first, last)
 
 
 class Games:
@@ -134,12 +143,13 @@ class Games:
 
     def __init__(self, skew: np.ndarray, problems: int):
         self.problems, self.actions = problems, skew.shape[1]
-        self.width = 2 * lanes()  # two registers take turns: one computes while the other waits
+        self._vector = (2, small_lanes())  # two registers take turns: one computes while the other waits
+        self.width = 2 * small_lanes()
         self.units = -(-problems // self.width)
         self._order = np.arange(self.units * self.width) % problems
-        upper = skew[:, *np.triu_indices(self.actions, 1)][self._order % len(skew)]
-        self._entries = aligned((self.units, upper.shape[1], self.width), 0.0)
-        self._entries[:] = upper.reshape(self.units, self.width, -1).transpose(0, 2, 1)
+        self._matrices = aligned((self.units, self.actions, self.actions, self.width), 0.0)
+        blocks = skew[self._order % len(skew)].reshape(self.units, self.width, self.actions, self.actions)
+        self._matrices[:] = blocks.transpose(0, 2, 3, 1)
         self._product = self.room(None, 0.0)
 
     def room(self, slots: int | None, fill: float) -> np.ndarray:
@@ -164,14 +174,15 @@ class Games:
         from .batch_kernel import advance_games
         from .vectors import shape_of
 
-        shapes = (shape_of(self.width), shape_of(self.actions), shape_of(panel_width(self.actions)))
+        shapes = (shape_of(*self._vector), (0,) * self.actions, shape_of(*panel_of(self.actions)))
         state = (logits, powers, inverses, total, self._product)
-        advance_games(*shapes, self._entries, *state, program, t0, t1, first, last)
+        advance_games(*shapes, self._matrices, *state, program, t0, t1, first, last)
 
 
-def panel_width(actions: int) -> int:
-    """Return the lanes of the narrowest vector that holds the actions."""
-    return next(width for width in (4, 8, 16) if actions <= width)
+def panel_of(actions: int) -> tuple[int, int]:
+    """Return registers and lanes of the smallest vector that holds the actions."""
+    size = 4 if actions <= 4 else small_lanes()
+    return -(-actions // size), size
 
 
 def choose_layout(skew: np.ndarray, problems: int) -> Panels | Tiles | Games:

@@ -17,7 +17,7 @@ from .vectors import add, broadcast, exp2, fma, lane_max, lane_sum, load, multip
 @nb.njit(cache=True, nogil=True, forceinline=True)
 def _mix_policies(shape, powers, inverses, at, one, count, slot, weight, first, weights):
     """Return the arithmetic mixture of the policies of slots."""
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     mixture = broadcast(shape, 0.0)
     for k in range(count):
         s = slot[first + k]
@@ -29,7 +29,7 @@ def _mix_policies(shape, powers, inverses, at, one, count, slot, weight, first, 
 @nb.njit(cache=True, nogil=True, forceinline=True)
 def _product(shape, columns, first, actions, values, at):
     """Return the sum over j of column j times ``values[at + j]``, in two chains."""
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     even = multiply(load(shape, columns, first), broadcast(shape, values[at]))
     odd = broadcast(shape, 0.0)
     for j in range(1, actions - 1, 2):
@@ -60,7 +60,7 @@ def advance_panels(shape, columns, logits, powers, inverses, total, program, t0,
     Parameters
     ----------
     shape : tuple
-        As many zeros as lanes.
+        Of a vector that holds a policy.
     columns : ndarray, shape (contexts, actions, lanes)
         The columns of A = P - 1/2, padded with zeros.
     logits, powers : ndarray, shape (problems, slots + 1, lanes)
@@ -73,7 +73,7 @@ def advance_panels(shape, columns, logits, powers, inverses, total, program, t0,
     t0, t1, first, last : int
         Problem i has context i modulo contexts.
     """
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     contexts, actions = columns.shape[:2]
     slots = logits.shape[1]
     stages = program.into.size

@@ -55,7 +55,7 @@ def program(table: Table) -> Program:
     table : Table
         Of mirror steps only.
     """
-    still = all(array.strides[0] == 0 for array in (table.base, table.opponent, table.eta))
+    still = all(len(array) == 1 or array.strides[0] == 0 for array in (table.base, table.opponent, table.eta))
     rows = slice(0, 1) if still else slice(None)
     base = _sparse(table.base[rows])
     opponent = _sparse(table.opponent[rows])

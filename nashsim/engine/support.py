@@ -25,6 +25,6 @@ def vectors_work() -> bool:
         from .probe_kernel import probe
         from .vectors import shape_of
 
-        return probe(shape_of(4), np.arange(1.0, 5.0)) == 2.0 + 4.0 + 8.0 + 16.0
+        return probe(shape_of(1, 4), np.arange(1.0, 5.0)) == 2.0 + 4.0 + 8.0 + 16.0
     except Exception:  # whatever keeps them from compiling
         return False

@@ -95,7 +95,7 @@ def _four_rows(shape, tiles, at, blocks, block, values, first, product):
 @nb.njit(cache=True, nogil=True, forceinline=True)
 def _product(shape, tiles, at, blocks, values, first, product):
     """Write A times ``values[first:]`` into ``product``."""
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     for block in range(blocks):
         store(product, block * width, broadcast(shape, 0.0))
     for block in range(blocks):
@@ -108,7 +108,7 @@ def _product(shape, tiles, at, blocks, values, first, product):
 @nb.njit(cache=True, nogil=True, forceinline=True)
 def _settle(shape, logits, powers, at, size, mass):
     """Return the inverse of the mass of a slot; bring its largest logit to 0 where the mass leaves its range."""
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     if not 1e-30 < mass < 1e30:
         top = load(shape, logits, at)
         for j in range(width, size, width):
@@ -132,7 +132,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
     Parameters
     ----------
     shape : tuple
-        As many zeros as lanes: 8, or 4.
+        Of a vector of one register: 8 lanes, or 4.
     tiles : ndarray, shape (contexts, entries)
         Square tiles of the upper triangle of A = P - 1/2, rows of tiles one after the other; the tiles on the
         diagonal are zero below it.
@@ -148,7 +148,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
     t0, t1, first, last : int
         Problem i has context i modulo contexts.
     """
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     contexts, entries = tiles.shape
     slots, size = logits.shape[1:]
     stages = program.into.size

@@ -6,71 +6,90 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .vectors import Vector, fused, vector_at, vector_type
+from . import registers as reg
+from .vectors import join, places, vector_of
+
+
+def _read_all(builder, pointer, count: int, vector) -> list[list]:
+    """Return ``count`` vectors that lie one after the other, as lists of registers."""
+    size = vector.registers * vector.lanes
+    starts = [ir.Constant(ir.IntType(64), i * size) for i in range(count)]
+    return [
+        [reg.read(builder, place, vector.lanes) for place in places(builder, pointer, start, vector)]
+        for start in starts
+    ]
 
 
 @intrinsic
-def skew_columns(typing_context, shape, actions, entries, values, product):
+def multiply_games(typing_context, shape, actions, matrices, values, product):
     """Write A v for as many games as the shape has lanes.
 
     The sums run over even and over odd columns, as those of ``panel_kernel`` do, so that both give the same bits.
 
     Parameters
     ----------
-    shape, actions : tuple
-        As many zeros as lanes and as actions.
-    entries : pointer, shape (actions (actions - 1)/2, lanes)
-        The strict upper triangles, row after row.
+    shape : tuple
+        Of a vector with one game a lane.
+    actions : tuple
+        As many zeros as actions.
+    matrices : pointer, shape (actions, actions, lanes)
+        A, whose diagonal is not read.
     values, product : pointer, shape (actions, lanes)
     """
-    size, lanes = len(actions), len(shape)
+    size, vector = len(actions), vector_of(shape)
 
     def generate(context, builder, signature, arguments):
-        zero = ir.Constant(vector_type(lanes), [0.0] * lanes)
-        sums = [[None, None] for _ in range(size)]
-        sums[0][0] = zero
-        vectors = [vector_at(builder, arguments[3], lanes, i) for i in range(size)]
-        at = 0
+        columns = _read_all(builder, arguments[3], size, vector)
+        zero = [reg.constant(vector.lanes, 0.0)] * vector.registers
         for i in range(size):
-            for j in range(i + 1, size):
-                entry = vector_at(builder, arguments[2], lanes, at)
-                at += 1
-                _accumulate(builder, sums[i], j % 2, entry, vectors[j])
-                _accumulate(builder, sums[j], i % 2, builder.fneg(entry), vectors[i])
-        for i, (even, odd) in enumerate(sums):
-            total = builder.fadd(even if even is not None else zero, odd if odd is not None else zero)
-            place = builder.gep(arguments[4], [ir.Constant(ir.IntType(64), i * lanes)])
-            builder.store(total, builder.bitcast(place, total.type.as_pointer()), align=8)
+            sums = [zero, zero]
+            for j in range(size):
+                if i != j:
+                    start = ir.Constant(ir.IntType(64), (i * size + j) * vector.registers * vector.lanes)
+                    at = places(builder, arguments[2], start, vector)
+                    entries = [reg.read(builder, place, vector.lanes) for place in at]
+                    terms = zip(entries, columns[j], sums[j % 2], strict=True)
+                    sums[j % 2] = [reg.fused(builder, *term) for term in terms]
+            start = ir.Constant(ir.IntType(64), i * vector.registers * vector.lanes)
+            targets = places(builder, arguments[4], start, vector)
+            for even, odd, target in zip(*sums, targets, strict=True):
+                reg.write(builder, builder.fadd(even, odd), target)
         return context.get_dummy_value()
 
-    return types.void(shape, actions, entries, values, product), generate
-
-
-def _accumulate(builder, sums: list, parity: int, a, b) -> None:
-    sums[parity] = builder.fmul(a, b) if sums[parity] is None else fused(builder, a, b, sums[parity])
+    return types.void(shape, actions, matrices, values, product), generate
 
 
 @intrinsic
-def fold_actions(typing_context, shape, actions, width, values):
-    """Return the sum over actions, by halves of ``width`` as ``lane_sum`` forms it: a vector of the games' sums.
+def sum_actions(typing_context, shape, actions, panel, values):
+    """Return the sum over actions, in the order in which ``lane_sum`` forms it: a vector of the games' sums.
 
     Parameters
     ----------
-    shape, actions, width : tuple
-        As many zeros as lanes, as actions, and as the lanes of a vector that holds the actions.
+    shape : tuple
+        Of a vector with one game a lane.
+    actions : tuple
+        As many zeros as actions.
+    panel : tuple
+        Shape of the vector that holds the actions of one game.
     values : pointer, shape (actions, lanes)
     """
-    size, lanes, half = len(actions), len(shape), len(width) // 2
+    size, vector, across = len(actions), vector_of(shape), vector_of(panel)
 
     def generate(context, builder, signature, arguments):
-        parts = [vector_at(builder, arguments[3], lanes, i) for i in range(size)]
-        step = half
-        while step:
-            parts = [
-                builder.fadd(part, parts[i + step]) if i + step < len(parts) else part
-                for i, part in enumerate(parts[:step])
-            ]
-            step //= 2
-        return parts[0]
+        parts = _read_all(builder, arguments[3], size, vector)
+        lanes = across.lanes
+        sums = parts[:lanes]
+        for i in range(lanes, size):
+            sums[i % lanes] = _add(builder, sums[i % lanes], parts[i])
+        while lanes > 1:
+            lanes //= 2
+            for i in range(lanes, len(sums)):
+                sums[i - lanes] = _add(builder, sums[i - lanes], sums[i])
+            sums = sums[:lanes]
+        return join(builder, sums[0])
 
-    return Vector(lanes)(shape, actions, width, values), generate
+    return vector(shape, actions, panel, values), generate
+
+
+def _add(builder, one: list, other: list) -> list:
+    return [builder.fadd(a, b) for a, b in zip(one, other, strict=True)]

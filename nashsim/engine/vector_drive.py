@@ -47,14 +47,13 @@ class VectorDrive:
             self._layout.write(self._logits, slot, np.maximum(first * np.log2(np.e), ABSENT))
             self._layout.write(self._powers, slot, np.exp(first))
         self._t = 0
+        self._stationary = program(tabulate(rule, game.tau, 0, 1)) if rule.stationary else None
 
     def advance(self, t0: int, t1: int) -> None:
         """Do the iterations ``t0 <= t < t1``."""
         units = self._layout.units
         edges = np.linspace(0, units, min(self.jobs, units) + 1).astype(int).tolist()
-        for a in range(t0, t1, SEGMENT):
-            b = min(a + SEGMENT, t1)
-            numbers = program(tabulate(self.rule, self.game.tau, a, b))
+        for a, b, numbers in self._programs(t0, t1):
             work = (self._logits, self._powers, self._inverses, self._total, numbers, a, b)
             if len(edges) == 2:
                 self._layout.advance(*work, 0, units)
@@ -63,6 +62,15 @@ class VectorDrive:
                 for future in [pool.submit(self._layout.advance, *work, *span) for span in pairwise(edges)]:
                     future.result()
         self._t = t1
+
+    def _programs(self, t0: int, t1: int):
+        """Yield stretches of iterations and their programs; a stationary rule has one for all."""
+        if self._stationary is not None:
+            yield t0, t1, self._stationary
+            return
+        for a in range(t0, t1, SEGMENT):
+            b = min(a + SEGMENT, t1)
+            yield a, b, program(tabulate(self.rule, self.game.tau, a, b))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return everything that the next iteration depends on, for a checkpoint."""

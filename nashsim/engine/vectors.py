@@ -1,68 +1,72 @@
-"""Vectors of float64 inside numba: LLVM's own vector type, and the handful of operations the kernels need.
+"""Vectors of float64 inside numba: registers in LLVM's own vector type, and the handful of operations kernels need.
 
-A *shape* is a tuple of as many zeros as a vector has lanes. Its type tells numba
-the width, so that one source serves every width and compiled code can be cached.
-What the machine lacks LLVM splits: a vector of 16 lanes is two registers on
-AVX-512 and four on AVX2.
+The *shape* of a vector is a tuple with one entry a register, each a tuple with
+one zero a lane. Its type tells numba both numbers, so that one source serves
+every size and compiled code can be cached.
 """
 
 from __future__ import annotations
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
+from . import registers as reg
+
 
 class Vector(types.Type):
-    """``lanes`` doubles in registers.
+    """Doubles in registers.
 
     Parameters
     ----------
-    lanes : int
+    registers, lanes : int
+        How many, and how many doubles each holds.
     """
 
-    def __init__(self, lanes: int):
-        self.lanes = lanes
-        super().__init__(name=f"Vector({lanes})")
+    def __init__(self, registers: int, lanes: int):
+        self.registers, self.lanes = registers, lanes
+        super().__init__(name=f"Vector({registers}, {lanes})")
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, numba_type):
-        super().__init__(manager, numba_type, ir.VectorType(ir.DoubleType(), numba_type.lanes))
+        array = ir.ArrayType(reg.register(numba_type.lanes), numba_type.registers)
+        super().__init__(manager, numba_type, array)
 
 
-def shape_of(lanes: int) -> tuple[int, ...]:
-    """Return the shape of a vector, which kernels take as an argument."""
-    return (0,) * lanes
+def shape_of(registers: int, lanes: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of a vector, which kernels take as an argument.
+
+    Parameters
+    ----------
+    registers, lanes : int
+    """
+    return ((0,) * lanes,) * registers
 
 
-def vector_type(lanes: int) -> ir.VectorType:
-    """Return LLVM's type of a vector."""
-    return ir.VectorType(ir.DoubleType(), lanes)
+def vector_of(shape) -> Vector:
+    """Return the type of the vectors of a shape's type."""
+    return Vector(len(shape), len(shape[0]))
 
 
-def vector_at(builder, place, lanes: int, index: int):
-    """Return the vector ``index`` of those that lie from a pointer on."""
-    place = builder.gep(place, [ir.Constant(ir.IntType(64), index * lanes)])
-    return builder.load(
-        builder.bitcast(place, vector_type(lanes).as_pointer()), align=8, typ=vector_type(lanes)
-    )
+def split(builder, vector) -> list:
+    """Return the registers of a vector."""
+    return [builder.extract_value(vector, i) for i in range(vector.type.count)]
 
 
-def _splat(builder, scalar, lanes: int):
-    """Return the scalar in every lane."""
-    vector_type = ir.VectorType(scalar.type, lanes)
-    index = ir.Constant(ir.IntType(32), 0)
-    single = builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, index)
-    order = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    return builder.shuffle_vector(single, single, order)
+def join(builder, parts: list):
+    """Return the vector of registers."""
+    return cgutils.pack_array(builder, parts, parts[0].type)
 
 
-def _constant(lanes: int, value: float):
-    return ir.Constant(ir.VectorType(ir.DoubleType(), lanes), [value] * lanes)
+def places(builder, pointer, start, vector: Vector) -> list:
+    """Return where the registers of the vector at ``pointer[start]`` lie."""
+    first = builder.gep(pointer, [start])
+    return [
+        builder.gep(first, [ir.Constant(ir.IntType(64), i * vector.lanes)]) for i in range(vector.registers)
+    ]
 
 
 def _is_pointer(candidate) -> bool:
@@ -99,13 +103,13 @@ def load(typing_context, shape, source, start):
     """Return the vector at ``source[start]``."""
     if not (_is_pointer(source) and isinstance(start, types.Integer)):
         return None
-    vector = ir.VectorType(ir.DoubleType(), len(shape))
+    vector = vector_of(shape)
 
     def generate(context, builder, signature, arguments):
-        place = builder.bitcast(builder.gep(arguments[1], [arguments[2]]), vector.as_pointer())
-        return builder.load(place, align=8, typ=vector)
+        at = places(builder, arguments[1], arguments[2], vector)
+        return join(builder, [reg.read(builder, place, vector.lanes) for place in at])
 
-    return Vector(len(shape))(shape, source, types.intp), generate
+    return vector(shape, source, types.intp), generate
 
 
 @intrinsic
@@ -115,8 +119,9 @@ def store(typing_context, target, start, vector):
         return None
 
     def generate(context, builder, signature, arguments):
-        place = builder.gep(arguments[0], [arguments[1]])
-        builder.store(arguments[2], builder.bitcast(place, arguments[2].type.as_pointer()), align=8)
+        at = places(builder, arguments[0], arguments[1], vector)
+        for part, place in zip(split(builder, arguments[2]), at, strict=True):
+            reg.write(builder, part, place)
         return context.get_dummy_value()
 
     return types.void(target, types.intp, vector), generate
@@ -125,121 +130,91 @@ def store(typing_context, target, start, vector):
 @intrinsic
 def broadcast(typing_context, shape, scalar):
     """Return a vector with the scalar in every lane."""
-    lanes = len(shape)
+    vector = vector_of(shape)
 
     def generate(context, builder, signature, arguments):
-        return _splat(builder, arguments[1], lanes)
+        return join(builder, [reg.splat(builder, arguments[1], vector.lanes)] * vector.registers)
 
-    return Vector(lanes)(shape, types.float64), generate
-
-
-def _lanewise(name: str, operands: int, build, doc: str):
-    """Return an intrinsic over vectors of one width, whose result is a vector of that width."""
-    if operands == 2:
-
-        def typer(typing_context, a, b):
-            if not (isinstance(a, Vector) and a == b):
-                return None
-            return a(a, b), lambda context, builder, signature, arguments: build(builder, *arguments)
-    else:
-
-        def typer(typing_context, a, b, c):
-            if not (isinstance(a, Vector) and a == b == c):
-                return None
-            return a(a, b, c), lambda context, builder, signature, arguments: build(builder, *arguments)
-
-    typer.__name__, typer.__doc__ = name, doc
-    return intrinsic(typer)
+    return vector(shape, types.float64), generate
 
 
-def fused(builder, a, b, c):
-    """Return a b + c of LLVM values, rounded once."""
-    function = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(a.type, [a.type] * 3),
-        f"llvm.fma.v{a.type.count}f64",
-    )
-    return builder.call(function, [a, b, c])
-
-
-def _minus_fused(builder, a, b, c):
-    return fused(builder, builder.fneg(a), b, c)
-
-
-def _larger(builder, a, b):
-    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-
-
-add = _lanewise("add", 2, lambda builder, a, b: builder.fadd(a, b), "Return a + b.")
-subtract = _lanewise("subtract", 2, lambda builder, a, b: builder.fsub(a, b), "Return a - b.")
-multiply = _lanewise("multiply", 2, lambda builder, a, b: builder.fmul(a, b), "Return a b.")
-divide = _lanewise("divide", 2, lambda builder, a, b: builder.fdiv(a, b), "Return a / b.")
-larger = _lanewise("larger", 2, _larger, "Return the larger of a and b, b where one is NaN.")
-fma = _lanewise("fma", 3, fused, "Return a b + c, rounded once.")
-minus_fma = _lanewise("minus_fma", 3, _minus_fused, "Return c - a b, rounded once.")
-
-
-def _fold(builder, vector, combine):
-    """Return the lanes combined by halves, an order that every machine shares."""
-    lanes = vector.type.count
-    while lanes > 1:
-        half = lanes // 2
-        index = ir.VectorType(ir.IntType(32), half)
-        low = builder.shuffle_vector(vector, vector, ir.Constant(index, list(range(half))))
-        high = builder.shuffle_vector(vector, vector, ir.Constant(index, list(range(half, lanes))))
-        vector, lanes = combine(builder, low, high), half
-    return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-
-
-@intrinsic
-def lane_sum(typing_context, vector):
-    """Return the sum of the lanes."""
-    if not isinstance(vector, Vector):
-        return None
+def _generate_lanewise(build):
+    """Return the code generator that builds every register by itself."""
 
     def generate(context, builder, signature, arguments):
-        return _fold(builder, arguments[0], lambda builder, a, b: builder.fadd(a, b))
+        parts = zip(*(split(builder, argument) for argument in arguments), strict=True)
+        return join(builder, [build(builder, *part) for part in parts])
 
-    return types.float64(vector), generate
+    return generate
 
 
-def _pairing(distance: int):
-    """Return the intrinsic that adds neighbours at a distance, of ``a`` and of ``b`` in turn."""
+def _unary(build, doc: str):
+    """Return an intrinsic over a vector whose result is a vector of that type."""
 
-    def pairs(typing_context, a, b):
-        if not (isinstance(a, Vector) and a == b):
+    def operation(typing_context, a):
+        return (a(a), _generate_lanewise(build)) if isinstance(a, Vector) else None
+
+    operation.__doc__ = doc
+    return intrinsic(operation)
+
+
+def _binary(build, doc: str):
+    """Return an intrinsic over two vectors of one type whose result is a vector of that type."""
+
+    def operation(typing_context, a, b):
+        return (a(a, b), _generate_lanewise(build)) if isinstance(a, Vector) and a == b else None
+
+    operation.__doc__ = doc
+    return intrinsic(operation)
+
+
+def _ternary(build, doc: str):
+    """Return an intrinsic over three vectors of one type whose result is a vector of that type."""
+
+    def operation(typing_context, a, b, c):
+        return (a(a, b, c), _generate_lanewise(build)) if isinstance(a, Vector) and a == b == c else None
+
+    operation.__doc__ = doc
+    return intrinsic(operation)
+
+
+exp2 = _unary(reg.exp2, reg.exp2.__doc__)
+add = _binary(lambda builder, a, b: builder.fadd(a, b), "Return a + b.")
+subtract = _binary(lambda builder, a, b: builder.fsub(a, b), "Return a - b.")
+multiply = _binary(lambda builder, a, b: builder.fmul(a, b), "Return a b.")
+divide = _binary(lambda builder, a, b: builder.fdiv(a, b), "Return a / b.")
+larger = _binary(reg.larger, reg.larger.__doc__)
+fma = _ternary(reg.fused, reg.fused.__doc__)
+minus_fma = _ternary(
+    lambda builder, a, b, c: reg.fused(builder, builder.fneg(a), b, c), "Return c - a b, rounded once."
+)
+#: Three of them in turn add up the lanes of eight vectors, and leave sum k in lane k.
+pairs1 = _binary(lambda builder, a, b: reg.add_pairs(builder, a, b, 1), reg.add_pairs.__doc__)
+pairs2 = _binary(lambda builder, a, b: reg.add_pairs(builder, a, b, 2), reg.add_pairs.__doc__)
+pairs4 = _binary(lambda builder, a, b: reg.add_pairs(builder, a, b, 4), reg.add_pairs.__doc__)
+
+
+def _reduction(combine, doc: str):
+    """Return an intrinsic from a vector to the scalar that combines all lanes: registers in turn, then halves."""
+
+    def reduce(typing_context, vector):
+        if not isinstance(vector, Vector):
             return None
 
         def generate(context, builder, signature, arguments):
-            lanes = signature.args[0].lanes
-            index = ir.VectorType(ir.IntType(32), lanes)
-            low = [i + (lanes - distance if i & distance else 0) for i in range(lanes)]
-            one = builder.shuffle_vector(*arguments, ir.Constant(index, low))
-            other = builder.shuffle_vector(*arguments, ir.Constant(index, [i + distance for i in low]))
-            return builder.fadd(one, other)
+            first, *others = split(builder, arguments[0])
+            for part in others:
+                first = combine(builder, first, part)
+            return reg.fold(builder, first, combine)
 
-        return a(a, b), generate
+        return types.float64(vector), generate
 
-    pairs.__doc__ = (
-        f"Return the sums of lanes {distance} apart: those of a where lane & {distance} is 0, else of b."
-    )
-    return intrinsic(pairs)
+    reduce.__doc__ = doc
+    return intrinsic(reduce)
 
 
-#: Three of them in turn add up the lanes of eight vectors, and leave sum k in lane k.
-pairs1, pairs2, pairs4 = _pairing(1), _pairing(2), _pairing(4)
-
-
-@intrinsic
-def lane_max(typing_context, vector):
-    """Return the largest lane."""
-    if not isinstance(vector, Vector):
-        return None
-
-    def generate(context, builder, signature, arguments):
-        return _fold(builder, arguments[0], _larger)
-
-    return types.float64(vector), generate
+lane_sum = _reduction(lambda builder, a, b: builder.fadd(a, b), "Return the sum of the lanes.")
+lane_max = _reduction(reg.larger, "Return the largest lane.")
 
 
 @intrinsic
@@ -249,17 +224,12 @@ def all_between(typing_context, vector, low, high):
         return None
 
     def generate(context, builder, signature, arguments):
-        lanes = ir.IntType(signature.args[0].lanes)
-        inside = builder.bitcast(_inside(builder, *arguments, lanes.width), lanes)
-        return builder.icmp_unsigned("==", inside, ir.Constant(lanes, -1))
+        answer = ir.Constant(ir.IntType(1), 1)
+        for part in split(builder, arguments[0]):
+            answer = builder.and_(answer, reg.all_true(builder, reg.inside(builder, part, *arguments[1:])))
+        return answer
 
     return types.boolean(vector, types.float64, types.float64), generate
-
-
-def _inside(builder, vector, low, high, lanes: int):
-    above = builder.fcmp_ordered(">", vector, _splat(builder, low, lanes))
-    below = builder.fcmp_ordered("<", vector, _splat(builder, high, lanes))
-    return builder.and_(above, below)
 
 
 @intrinsic
@@ -269,67 +239,11 @@ def where_between(typing_context, vector, low, high, inside, outside):
         return None
 
     def generate(context, builder, signature, arguments):
-        mask = _inside(builder, *arguments[:3], signature.args[0].lanes)
-        return builder.select(mask, arguments[3], arguments[4])
+        value, low, high, *choices = arguments
+        parts = zip(split(builder, value), *(split(builder, choice) for choice in choices), strict=True)
+        return join(
+            builder,
+            [builder.select(reg.inside(builder, part, low, high), yes, no) for part, yes, no in parts],
+        )
 
     return vector(vector, types.float64, types.float64, inside, outside), generate
-
-
-# sum_k c_k r^k = 2^r on [-1/2, 1/2] to 2.1e-16 of it, the least there is at this degree (Remez).
-_POWERS = (
-    1.0,
-    0.6931471805599497,
-    0.24022650695908768,
-    0.05550410866445883,
-    0.009618129108034596,
-    0.0013333558228561767,
-    0.00015403529961127076,
-    1.5252658136409854e-05,
-    1.3215662835959238e-06,
-    1.0208537929657404e-07,
-    7.037278846726901e-09,
-)
-#: Adding it rounds a double to a whole number, which then stands in its low bits.
-_ROUNDER = 1.5 * 2.0**52
-#: Beyond this the power of two leaves the range of a float, or nearly so.
-_LIMIT = 1000.0
-
-
-def _estrin(builder, coefficients: list, x):
-    """Return sum_k c_k x^k, pairwise: a short chain of dependent operations."""
-    while len(coefficients) > 1:
-        pairs = [
-            fused(builder, coefficients[i + 1], x, coefficients[i])
-            for i in range(0, len(coefficients) - 1, 2)
-        ]
-        coefficients = pairs + coefficients[len(pairs) * 2 :]
-        x = builder.fmul(x, x)
-    return coefficients[0]
-
-
-@intrinsic
-def exp2(typing_context, vector):
-    """Return 2^x to 7.6e-16 of it: exactly 0 for x <= -1000, infinity for x >= 1000 and NaN."""
-    if not isinstance(vector, Vector):
-        return None
-
-    def generate(context, builder, signature, arguments):
-        x, lanes = arguments[0], signature.args[0].lanes
-        rounder = _constant(lanes, _ROUNDER)
-        shifted = builder.fadd(x, rounder)
-        rest = builder.fsub(x, builder.fsub(shifted, rounder))
-        power = _estrin(builder, [_constant(lanes, c) for c in _POWERS], rest)
-        whole = ir.VectorType(ir.IntType(64), lanes)
-        exponent = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [52] * lanes))
-        result = builder.bitcast(builder.add(builder.bitcast(power, whole), exponent), x.type)
-        extreme = builder.select(
-            builder.fcmp_ordered("<", x, _constant(lanes, 0.0)),
-            _constant(lanes, 0.0),
-            _constant(lanes, np.inf),
-        )
-        inside = _inside(
-            builder, x, ir.Constant(ir.DoubleType(), -_LIMIT), ir.Constant(ir.DoubleType(), _LIMIT), lanes
-        )
-        return builder.select(inside, result, extreme)
-
-    return vector(vector), generate

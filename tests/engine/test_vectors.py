@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from nashsim.engine import vectors as v
-from nashsim.engine.unrolled import fold_actions, skew_columns
+from nashsim.engine.unrolled import multiply_games, sum_actions
 
-WIDTHS = (4, 8, 16)
+#: Registers and lanes.
+SHAPES = ((1, 4), (1, 8), (2, 4), (3, 4), (2, 8))
 ONE, TWO, THREE = np.random.default_rng(0).normal(size=(3, 16))
 
 
@@ -17,7 +18,7 @@ ONE, TWO, THREE = np.random.default_rng(0).normal(size=(3, 16))
 def _lanewise(shape, a, b, c, out):
     a, b, c, out = v.pointer(a), v.pointer(b), v.pointer(c), v.pointer(out)
     x, y, z = v.load(shape, a, 0), v.load(shape, b, 0), v.load(shape, c, 0)
-    width = len(shape)
+    width = len(shape) * len(shape[0])
     v.store(out, 0, v.add(x, y))
     v.store(out, width, v.subtract(x, y))
     v.store(out, 2 * width, v.multiply(x, y))
@@ -30,11 +31,12 @@ def _lanewise(shape, a, b, c, out):
     return v.lane_sum(x), v.lane_max(x), v.all_between(x, -9.0, 9.0), v.all_between(x, -9.0, 0.0)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_operations_are_those_of_numpy(width):
+@pytest.mark.parametrize("shape", SHAPES)
+def test_operations_are_those_of_numpy(shape):
+    width = shape[0] * shape[1]
     x, y, z = ONE[:width], TWO[:width], THREE[:width]
     out = np.empty((9, width))
-    total, top, inside, below = _lanewise(v.shape_of(width), x.copy(), y.copy(), z.copy(), out)
+    total, top, inside, below = _lanewise(v.shape_of(*shape), x.copy(), y.copy(), z.copy(), out)
     exact = [x + y, x - y, x * y, x / y, np.maximum(x, y)]
     np.testing.assert_array_equal(out[:5], exact)
     np.testing.assert_array_equal(out[7:], [np.full(width, 0.3), np.where(np.abs(x) < 0.5, y, z)])
@@ -63,49 +65,50 @@ def _sums_of_eight(shape, numbers, out):
 def test_eight_vectors_are_added_up_into_their_lanes():
     numbers = np.arange(64.0).reshape(8, 8) ** 2
     out = np.empty(8)
-    _sums_of_eight(v.shape_of(8), numbers, out)
+    _sums_of_eight(v.shape_of(1, 8), numbers, out)
     np.testing.assert_array_equal(out, numbers.sum(axis=1))
 
 
 @nb.njit
 def _powers(shape, numbers, out):
-    for i in range(0, numbers.size, len(shape)):
+    for i in range(0, numbers.size, len(shape) * len(shape[0])):
         v.store(v.pointer(out), i, v.exp2(v.load(shape, v.pointer(numbers), i)))
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_powers_of_two(width):
+@pytest.mark.parametrize("shape", SHAPES)
+def test_powers_of_two(shape):
     """Off by the polynomial's 2.1e-16 and by five roundings of half a unit, 1.1e-16, on the way: 7.6e-16 relative."""
     x = np.concatenate(
-        [np.linspace(-999.9, 999.9, 160_000), np.linspace(-1, 1, 16_000), np.arange(-512.0, 512.0)]
+        [np.linspace(-999.9, 999.9, 192_000), np.linspace(-1, 1, 19_200), np.arange(-480.0, 480.0)]
     )
     found = np.empty_like(x)
-    _powers(v.shape_of(width), x, found)
+    _powers(v.shape_of(*shape), x, found)
     exact = np.exp2(x.astype(np.longdouble))
     assert np.abs(found / exact - 1).max() < 7.6e-16
     whole = x == np.round(x)
     np.testing.assert_array_equal(found[whole], exact[whole])
-    edges = np.array([-1000.0, -1e6, -1e300, -np.inf, 1000.0, 1e300, np.inf, np.nan] * 2)
+    edges = np.array([-1000.0, -1e6, -1e300, -np.inf, 1000.0, 1e300, np.inf, np.nan] * 6)
     found = np.empty_like(edges)
-    _powers(v.shape_of(width), edges, found)
-    np.testing.assert_array_equal(found, np.array([0.0] * 4 + [np.inf] * 4 + [0.0] * 4 + [np.inf] * 4))
+    _powers(v.shape_of(*shape), edges, found)
+    np.testing.assert_array_equal(found, np.array(([0.0] * 4 + [np.inf] * 4) * 6))
 
 
 @nb.njit
-def _unrolled(shape, actions, width, entries, values, product, sums):
-    skew_columns(shape, actions, v.pointer(entries), v.pointer(values), v.pointer(product))
-    v.store(v.pointer(sums), 0, fold_actions(shape, actions, width, v.pointer(values)))
+def _unrolled(shape, actions, panel, matrices, values, product, sums):
+    multiply_games(shape, actions, v.pointer(matrices), v.pointer(values), v.pointer(product))
+    v.store(v.pointer(sums), 0, sum_actions(shape, actions, panel, v.pointer(values)))
 
 
+@pytest.mark.parametrize("panel", [(4, 4), (2, 8)])
 @pytest.mark.parametrize("actions", [2, 3, 7, 10, 16])
-def test_products_and_sums_over_actions(actions):
+def test_products_and_sums_over_actions(actions, panel):
     rng = np.random.default_rng(actions)
     upper = np.triu(rng.normal(size=(8, actions, actions)), 1)
     skew, values = upper - upper.transpose(0, 2, 1), rng.random((8, actions))
-    entries = np.ascontiguousarray(skew[:, *np.triu_indices(actions, 1)].T)
+    matrices = np.ascontiguousarray(skew.transpose(1, 2, 0))
     product, sums = np.empty((actions, 8)), np.empty(8)
-    shapes = v.shape_of(8), v.shape_of(actions), v.shape_of(16)
-    _unrolled(*shapes, entries, np.ascontiguousarray(values.T), product, sums)
+    shapes = v.shape_of(2, 4), (0,) * actions, v.shape_of(*panel)
+    _unrolled(*shapes, matrices, np.ascontiguousarray(values.T), product, sums)
     bound = actions * np.finfo(float).eps
     assert np.abs(product.T - np.einsum("gij,gj->gi", skew, values)).max() <= bound * np.abs(skew).sum()
     np.testing.assert_allclose(sums, values.sum(axis=1), rtol=bound)
