@@ -10,8 +10,8 @@ import math
 
 import numba as nb
 
-from .mixture_kernel import mix
-from .unrolled import multiply_games, sum_actions
+from .mixture_kernel import mix_all
+from .unrolled import step_games, sum_actions
 from .vectors import (
     add,
     all_between,
@@ -31,10 +31,9 @@ from .vectors import (
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _settle(shape, actions, panel, logits, powers, at):
+def _settle(shape, actions, panel, logits, powers, at, mass):
     """Return the inverse masses of a slot; bring largest logits to 0 in the lanes whose mass leaves its range."""
     width = len(shape) * len(shape[0])
-    mass = sum_actions(shape, actions, panel, beyond(powers, at))
     if not all_between(mass, 1e-30, 1e30):
         top = load(shape, logits, at)
         for j in range(1, len(actions)):
@@ -50,7 +49,7 @@ def _settle(shape, actions, panel, logits, powers, at):
 
 @nb.njit(cache=True, nogil=True)
 def advance_games(
-    shape, actions, panel, matrices, logits, powers, inverses, total, product, program, t0, t1, first, last
+    shape, actions, panel, entries, logits, powers, inverses, total, program, t0, t1, first, last
 ):
     """Run iterations ``t0 <= t < t1`` of a program on blocks ``first <= i < last`` of games, in place.
 
@@ -62,16 +61,14 @@ def advance_games(
         As many zeros as actions.
     panel : tuple
         Of the vector that ``panel_kernel`` takes for a policy.
-    matrices : ndarray, shape (blocks, actions, actions, lanes)
-        A = P - 1/2.
+    entries : ndarray, shape (blocks, actions (actions - 1)/2, lanes)
+        A = P - 1/2 above its diagonal, row after row.
     logits, powers : ndarray, shape (blocks, slots + 1, actions, lanes)
         Logits to base 2, and two to their power. The last slot is for mixtures.
     inverses : ndarray, shape (blocks, slots + 1, lanes)
         Of the sum of the powers.
     total : ndarray, shape (blocks, actions, lanes)
         Running sum of the played policies.
-    product : ndarray, shape (blocks, actions, lanes)
-        Room for A pi.
     program : Program
     t0, t1, first, last : int
     """
@@ -80,8 +77,8 @@ def advance_games(
     slots = inverses.shape[1]
     stages = program.into.size
     most = program.base_slot.shape[1]
-    matrix_at, log_at, power_at, inverse_at, mean_at = (
-        pointer(matrices),
+    entry_at, log_at, power_at, inverse_at, mean_at = (
+        pointer(entries),
         pointer(logits),
         pointer(powers),
         pointer(inverses),
@@ -102,28 +99,23 @@ def advance_games(
         at = block * slots * size
         one = block * slots * width
         room = block * size
-        margin = beyond(pointer(product), room)
+        spare = at + (slots - 1) * size
+        mixture = beyond(log_at, spare)
         for t in range(t0, t1):
             row = (t - t0) * program.stride * stages
             for stage in range(stages):
-                if stage == program.counted:
-                    inverse = load(shape, inverse_at, one + program.played * width)
-                    for j in range(0, size, width):
-                        part = load(shape, power_at, at + program.played * size + j)
-                        store(mean_at, room + j, fma(part, inverse, load(shape, mean_at, room + j)))
                 weights = (row + stage) * most
                 names = stage * most
                 what = kind[stage]
                 asked = slot[names]
                 if what >= 2:
                     asked = slots - 1
-                    spare = at + asked * size
                     if what == 2:
+                        mix_all(shape, log_at, at, size, count[stage], slot, weight, names, weights, mixture)
                         for j in range(0, size, width):
-                            x = mix(shape, log_at, at, size, count[stage], slot, weight, names, weights, j)
-                            store(log_at, spare + j, x)
-                            store(power_at, spare + j, exp2(x))
-                        inverse = _settle(shape, actions, panel, log_at, power_at, spare)
+                            store(power_at, spare + j, exp2(load(shape, mixture, j)))
+                        mass = sum_actions(shape, actions, panel, beyond(power_at, spare))
+                        inverse = _settle(shape, actions, panel, log_at, power_at, spare, mass)
                     else:
                         for j in range(0, size, width):
                             x = broadcast(shape, 0.0)
@@ -138,53 +130,80 @@ def advance_games(
                         inverse = broadcast(shape, 1.0)
                     store(inverse_at, one + asked * width, inverse)
                 target = at + into[stage] * size
+                count_here = stage == program.counted
+                if count_here and asked != program.played:
+                    inverse = load(shape, inverse_at, one + program.played * width)
+                    for j in range(0, size, width):
+                        part = load(shape, power_at, at + program.played * size + j)
+                        store(mean_at, room + j, fma(part, inverse, load(shape, mean_at, room + j)))
+                    count_here = False
                 if what >= 1:
-                    matrix = beyond(matrix_at, block * matrices.shape[1] * matrices.shape[2] * width)
-                    multiply_games(shape, actions, matrix, beyond(power_at, at + asked * size), margin)
+                    # A mixture of two is formed within the step, of others beforehand.
+                    if base_count[stage] == 2:
+                        first_at = beyond(log_at, at + base_slot[names] * size)
+                        other_at = beyond(log_at, at + base_slot[names + 1] * size)
+                        share, rest = base_weight[weights], base_weight[weights + 1]
+                    else:
+                        mix_all(
+                            shape,
+                            log_at,
+                            at,
+                            size,
+                            base_count[stage],
+                            base_slot,
+                            base_weight,
+                            names,
+                            weights,
+                            mixture,
+                        )
+                        first_at, other_at, share, rest = mixture, mixture, 1.0, 0.0
                     inverse = load(shape, inverse_at, one + asked * width)
-                    step = broadcast(shape, eta[row + stage])
-                    for j in range(0, size, width):
-                        x = mix(
-                            shape,
-                            log_at,
-                            at,
-                            size,
-                            base_count[stage],
-                            base_slot,
-                            base_weight,
-                            names,
-                            weights,
-                            j,
-                        )
-                        x = fma(multiply(load(shape, margin, j), step), inverse, x)
-                        store(log_at, target + j, x)
-                        store(power_at, target + j, exp2(x))
+                    mass = step_games(
+                        shape,
+                        actions,
+                        panel,
+                        beyond(entry_at, block * entries.shape[1] * width),
+                        beyond(power_at, at + asked * size),
+                        inverse,
+                        broadcast(shape, eta[row + stage]),
+                        first_at,
+                        broadcast(shape, share),
+                        other_at,
+                        broadcast(shape, rest),
+                        beyond(mean_at, room),
+                        inverse if count_here else broadcast(shape, 0.0),
+                        beyond(log_at, target),
+                        beyond(power_at, target),
+                    )
                 else:
+                    mix_all(
+                        shape,
+                        log_at,
+                        at,
+                        size,
+                        base_count[stage],
+                        base_slot,
+                        base_weight,
+                        names,
+                        weights,
+                        mixture,
+                    )
                     for j in range(0, size, width):
-                        x = mix(
-                            shape,
-                            log_at,
-                            at,
-                            size,
-                            base_count[stage],
-                            base_slot,
-                            base_weight,
-                            names,
-                            weights,
-                            j,
-                        )
+                        x = load(shape, mixture, j)
                         store(log_at, target + j, x)
                         store(power_at, target + j, exp2(x))
-                inverse = _settle(shape, actions, panel, log_at, power_at, target)
+                    mass = sum_actions(shape, actions, panel, beyond(power_at, target))
+                inverse = _settle(shape, actions, panel, log_at, power_at, target, mass)
                 store(inverse_at, one + into[stage] * width, inverse)
             if (t + 1) % 1024 == 0:
-                for s in range(slots):
+                for s in range(slots - 1):
                     for lane in range(width):
-                        margin[lane] = math.log2(inverse_at[one + s * width + lane])
-                    shift = load(shape, margin, 0)
+                        mixture[lane] = math.log2(inverse_at[one + s * width + lane])
+                    shift = load(shape, mixture, 0)
                     for j in range(at + s * size, at + (s + 1) * size, width):
                         x = add(load(shape, log_at, j), shift)
                         store(log_at, j, x)
                         store(power_at, j, exp2(x))
-                    inverse = _settle(shape, actions, panel, log_at, power_at, at + s * size)
+                    mass = sum_actions(shape, actions, panel, beyond(power_at, at + s * size))
+                    inverse = _settle(shape, actions, panel, log_at, power_at, at + s * size, mass)
                     store(inverse_at, one + s * width, inverse)

@@ -17,9 +17,9 @@ MANY = 8
 @cache
 def lanes() -> int:
     """Return how many doubles the machine's widest register holds, 8 or 4: what tiles are cut for."""
-    from llvmlite.binding import get_host_cpu_features
+    from .registers import has
 
-    return 8 if get_host_cpu_features().get("avx512f") else 4
+    return 8 if has("avx512f") else 4
 
 
 @cache
@@ -143,14 +143,12 @@ class Games:
 
     def __init__(self, skew: np.ndarray, problems: int):
         self.problems, self.actions = problems, skew.shape[1]
-        self._vector = (2, small_lanes())  # two registers take turns: one computes while the other waits
-        self.width = 2 * small_lanes()
+        self.width = lanes()
         self.units = -(-problems // self.width)
         self._order = np.arange(self.units * self.width) % problems
-        self._matrices = aligned((self.units, self.actions, self.actions, self.width), 0.0)
-        blocks = skew[self._order % len(skew)].reshape(self.units, self.width, self.actions, self.actions)
-        self._matrices[:] = blocks.transpose(0, 2, 3, 1)
-        self._product = self.room(None, 0.0)
+        upper = skew[:, *np.triu_indices(self.actions, 1)][self._order % len(skew)]
+        self._entries = aligned((self.units, upper.shape[1], self.width), 0.0)
+        self._entries[:] = upper.reshape(self.units, self.width, -1).transpose(0, 2, 1)
 
     def room(self, slots: int | None, fill: float) -> np.ndarray:
         """Return an array for one policy a problem, or for ``slots`` of them."""
@@ -174,9 +172,9 @@ class Games:
         from .batch_kernel import advance_games
         from .vectors import shape_of
 
-        shapes = (shape_of(*self._vector), (0,) * self.actions, shape_of(*panel_of(self.actions)))
-        state = (logits, powers, inverses, total, self._product)
-        advance_games(*shapes, self._matrices, *state, program, t0, t1, first, last)
+        shapes = (shape_of(1, self.width), (0,) * self.actions, shape_of(*panel_of(self.actions)))
+        state = (logits, powers, inverses, total)
+        advance_games(*shapes, self._entries, *state, program, t0, t1, first, last)
 
 
 def panel_of(actions: int) -> tuple[int, int]:

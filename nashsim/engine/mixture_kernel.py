@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba as nb
 
-from .vectors import broadcast, fma, load, multiply
+from .vectors import beyond, broadcast, fma, load, multiply, store
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -30,3 +30,27 @@ def mix(shape, values, at, size, count, slot, weight, first, weights, j):
         part = load(shape, values, at + slot[first + k] * size + j)
         mixture = fma(part, broadcast(shape, weight[weights + k]), mixture)
     return mixture
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def mix_all(shape, values, at, size, count, slot, weight, first, weights, target):
+    """Write the whole mixture that ``mix`` forms a vector of, in the same order, to ``target``.
+
+    The slots are the outer loop, so that a vector costs no look-up.
+    """
+    width = len(shape) * len(shape[0])
+    one = beyond(values, at + slot[first] * size)
+    share = broadcast(shape, weight[weights])
+    if count == 1:
+        for j in range(0, size, width):
+            store(target, j, multiply(load(shape, one, j), share))
+        return
+    other = beyond(values, at + slot[first + 1] * size)
+    rest = broadcast(shape, weight[weights + 1])
+    for j in range(0, size, width):
+        store(target, j, fma(load(shape, other, j), rest, multiply(load(shape, one, j), share)))
+    for k in range(2, count):
+        other = beyond(values, at + slot[first + k] * size)
+        rest = broadcast(shape, weight[weights + k])
+        for j in range(0, size, width):
+            store(target, j, fma(load(shape, other, j), rest, load(shape, target, j)))

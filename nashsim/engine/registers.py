@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
@@ -24,6 +26,14 @@ _POWERS = (
 _ROUNDER = 1.5 * 2.0**52
 #: Beyond this the power of two leaves the range of a float, or nearly so.
 _LIMIT = 1000.0
+
+
+@cache
+def has(feature: str) -> bool:
+    """Whether numba compiles for a processor with a feature, by LLVM's name of it."""
+    from numba.core.registry import cpu_target
+
+    return f"+{feature}" in cpu_target.target_context.codegen().magic_tuple()[2].split(",")
 
 
 def register(lanes: int) -> ir.VectorType:
@@ -58,11 +68,17 @@ def write(builder, value, pointer) -> None:
     builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=8)
 
 
+def _call(builder, name: str, *operands):
+    """Return one of LLVM's functions of registers."""
+    kind = operands[0].type
+    function = ir.FunctionType(kind, [kind] * len(operands))
+    name = f"{name}.v{kind.count}f64"
+    return builder.call(cgutils.get_or_insert_function(builder.module, function, name), operands)
+
+
 def fused(builder, a, b, c):
     """Return a b + c, rounded once."""
-    kind = ir.FunctionType(a.type, [a.type] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{a.type.count}f64")
-    return builder.call(function, [a, b, c])
+    return _call(builder, "llvm.fma", a, b, c)
 
 
 def larger(builder, a, b):
@@ -103,12 +119,15 @@ def all_true(builder, mask):
 
 
 def exp2(builder, x):
-    """Return 2^x to 7.6e-16 of it: exactly 0 for x <= -1000, infinity for x >= 1000 and NaN."""
+    """Return 2^x to 7.6e-16 of it: 0 far below the smallest float, not finite where x is beyond the largest or NaN."""
+    if has("avx512vl"):
+        whole = _call(builder, "llvm.roundeven", x)
+        power = _estrin(builder, _coefficients(x), builder.fsub(x, whole))
+        return _scale(builder, power, whole)
     lanes = x.type.count
     rounder = constant(lanes, _ROUNDER)
     shifted = builder.fadd(x, rounder)
-    rest = builder.fsub(x, builder.fsub(shifted, rounder))
-    power = _estrin(builder, [constant(lanes, c) for c in _POWERS], rest)
+    power = _estrin(builder, _coefficients(x), builder.fsub(x, builder.fsub(shifted, rounder)))
     whole = ir.VectorType(ir.IntType(64), lanes)
     exponent = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [52] * lanes))
     result = builder.bitcast(builder.add(builder.bitcast(power, whole), exponent), x.type)
@@ -117,6 +136,22 @@ def exp2(builder, x):
     limit = ir.DoubleType()
     fits = inside(builder, x, ir.Constant(limit, -_LIMIT), ir.Constant(limit, _LIMIT))
     return builder.select(fits, result, extreme)
+
+
+def _scale(builder, power, whole):
+    """Return ``power`` times 2^whole by the instruction that exists for it, which knows every edge."""
+    lanes = power.type.count
+    mask = ir.IntType(8)
+    kinds, more = [power.type] * 3 + [mask], []
+    if lanes == 8:  # the widest form names its rounding; 4 is the current one
+        kinds, more = kinds + [ir.IntType(32)], [ir.Constant(ir.IntType(32), 4)]
+    name = f"llvm.x86.avx512.mask.scalef.pd.{64 * lanes}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(power.type, kinds), name)
+    return builder.call(function, [power, whole, power, ir.Constant(mask, -1), *more])
+
+
+def _coefficients(x) -> list:
+    return [constant(x.type.count, c) for c in _POWERS]
 
 
 def _estrin(builder, coefficients: list, x):

@@ -18,12 +18,12 @@ def vectors_work() -> bool:
     if os.environ.get("NASHSIM_PORTABLE", "0") != "0":
         return False
     try:
-        from llvmlite.binding import get_host_cpu_features
-
-        if platform.machine() in ("x86_64", "AMD64") and not get_host_cpu_features().get("fma"):
-            return False  # a fused product would be a call to a library there
         from .probe_kernel import probe
+        from .registers import has
         from .vectors import shape_of
+
+        if platform.machine() in ("x86_64", "AMD64") and not has("fma"):
+            return False  # a fused product would be a call to a library there
 
         return probe(shape_of(1, 4), np.arange(1.0, 5.0)) == 2.0 + 4.0 + 8.0 + 16.0
     except Exception:  # whatever keeps them from compiling

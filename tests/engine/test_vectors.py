@@ -6,8 +6,9 @@ import numba as nb
 import numpy as np
 import pytest
 
+from nashsim.engine import registers
 from nashsim.engine import vectors as v
-from nashsim.engine.unrolled import multiply_games, sum_actions
+from nashsim.engine.unrolled import step_games, sum_actions
 
 #: Registers and lanes.
 SHAPES = ((1, 4), (1, 8), (2, 4), (3, 4), (2, 8))
@@ -69,46 +70,82 @@ def test_eight_vectors_are_added_up_into_their_lanes():
     np.testing.assert_array_equal(out, numbers.sum(axis=1))
 
 
-@nb.njit
-def _powers(shape, numbers, out):
-    for i in range(0, numbers.size, len(shape) * len(shape[0])):
-        v.store(v.pointer(out), i, v.exp2(v.load(shape, v.pointer(numbers), i)))
+def _powers_kernel():
+    """Compiled anew for every test: the code depends on what the processor is said to have."""
+
+    @nb.njit
+    def powers(shape, numbers, out):
+        for i in range(0, numbers.size, len(shape) * len(shape[0])):
+            v.store(v.pointer(out), i, v.exp2(v.load(shape, v.pointer(numbers), i)))
+
+    return powers
 
 
+@pytest.mark.parametrize("scaled", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_powers_of_two(shape):
+def test_powers_of_two(shape, scaled, monkeypatch):
     """Off by the polynomial's 2.1e-16 and by five roundings of half a unit, 1.1e-16, on the way: 7.6e-16 relative."""
+    if not scaled:
+        monkeypatch.setattr(registers, "has", lambda feature: False)
+    powers = _powers_kernel()
     x = np.concatenate(
         [np.linspace(-999.9, 999.9, 192_000), np.linspace(-1, 1, 19_200), np.arange(-480.0, 480.0)]
     )
     found = np.empty_like(x)
-    _powers(v.shape_of(*shape), x, found)
+    powers(v.shape_of(*shape), x, found)
     exact = np.exp2(x.astype(np.longdouble))
     assert np.abs(found / exact - 1).max() < 7.6e-16
     whole = x == np.round(x)
     np.testing.assert_array_equal(found[whole], exact[whole])
-    edges = np.array([-1000.0, -1e6, -1e300, -np.inf, 1000.0, 1e300, np.inf, np.nan] * 6)
+    edges = np.array([-1100.0, -1e6, -1e300, 1100.0, 1e6, 1e300, np.inf, np.nan] * 6)
     found = np.empty_like(edges)
-    _powers(v.shape_of(*shape), edges, found)
-    np.testing.assert_array_equal(found, np.array(([0.0] * 4 + [np.inf] * 4) * 6))
+    powers(v.shape_of(*shape), edges, found)
+    np.testing.assert_array_equal(found[edges < 0], 0.0)
+    assert not np.isfinite(found[~(edges < 0)]).any()
 
 
 @nb.njit
-def _unrolled(shape, actions, panel, matrices, values, product, sums):
-    multiply_games(shape, actions, v.pointer(matrices), v.pointer(values), v.pointer(product))
-    v.store(v.pointer(sums), 0, sum_actions(shape, actions, panel, v.pointer(values)))
+def _unrolled(shape, actions, panel, entries, values, base, weights, rows, numbers):
+    """Rows of ``rows``: the mean, the logits and the powers; of ``numbers``: the powers' sum, and the values'."""
+    at, v_at, base_at, out = v.pointer(entries), v.pointer(values), v.pointer(base), v.pointer(rows)
+    size = len(actions) * len(shape) * len(shape[0])
+    mass = step_games(
+        shape,
+        actions,
+        panel,
+        at,
+        v_at,
+        v.broadcast(shape, weights[0]),
+        v.broadcast(shape, weights[1]),
+        base_at,
+        v.broadcast(shape, weights[2]),
+        v.beyond(base_at, size),
+        v.broadcast(shape, weights[3]),
+        out,
+        v.broadcast(shape, weights[4]),
+        v.beyond(out, size),
+        v.beyond(out, 2 * size),
+    )
+    v.store(v.pointer(numbers), 0, mass)
+    v.store(v.pointer(numbers), 8, sum_actions(shape, actions, panel, v_at))
 
 
 @pytest.mark.parametrize("panel", [(4, 4), (2, 8)])
 @pytest.mark.parametrize("actions", [2, 3, 7, 10, 16])
-def test_products_and_sums_over_actions(actions, panel):
+def test_a_step_of_eight_games(actions, panel):
     rng = np.random.default_rng(actions)
-    upper = np.triu(rng.normal(size=(8, actions, actions)), 1)
-    skew, values = upper - upper.transpose(0, 2, 1), rng.random((8, actions))
-    matrices = np.ascontiguousarray(skew.transpose(1, 2, 0))
-    product, sums = np.empty((actions, 8)), np.empty(8)
-    shapes = v.shape_of(2, 4), (0,) * actions, v.shape_of(*panel)
-    _unrolled(*shapes, matrices, np.ascontiguousarray(values.T), product, sums)
-    bound = actions * np.finfo(float).eps
-    assert np.abs(product.T - np.einsum("gij,gj->gi", skew, values)).max() <= bound * np.abs(skew).sum()
-    np.testing.assert_allclose(sums, values.sum(axis=1), rtol=bound)
+    upper = np.triu(rng.uniform(-0.5, 0.5, (8, actions, actions)), 1)
+    skew, values = upper - upper.transpose(0, 2, 1), rng.dirichlet(np.ones(actions), 8)
+    entries = np.ascontiguousarray(upper[:, *np.triu_indices(actions, 1)].T)
+    base = rng.normal(size=(2, actions, 8))
+    inverse, eta, share, rest, counted = weights = (0.7, 0.3, 0.9, 0.1, 0.4)
+    rows, numbers = np.ones((3, actions, 8)), np.empty((2, 8))
+    shapes = v.shape_of(1, 8), (0,) * actions, v.shape_of(*panel)
+    _unrolled(*shapes, entries, np.ascontiguousarray(values.T), base, weights, rows, numbers)
+    logits = share * base[0] + rest * base[1] + eta * inverse * np.einsum("gij,gj->ig", skew, values)
+    # Sums of at most ``actions`` terms below 5, each with a rounding or two.
+    bound = 2 * actions * 5 * np.finfo(float).eps
+    assert np.abs(rows[0] - (1 + counted * values.T)).max() <= bound
+    assert np.abs(rows[1] - logits).max() <= bound
+    assert np.abs(rows[2] / np.exp2(logits) - 1).max() <= bound
+    np.testing.assert_allclose(numbers, [np.exp2(logits).sum(axis=0), values.sum(axis=1)], rtol=bound)
