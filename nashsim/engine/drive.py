@@ -65,6 +65,9 @@ class CompiledDrive:
                 table.into,
                 table.query,
                 table.played,
+                table.word,
+                table.at,
+                table.score,
                 *self._code,
             )
             if len(edges) == 2:

@@ -120,6 +120,8 @@ def run_many(
     if checkpoint is not None and path != "compiled":
         raise NashsimError("checkpoint: only the compiled path keeps its state on disk")
     feedback = feedback or Feedback()
+    for rule in rules:
+        feedback.require_usable(rule)
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
     lengths = [_iterations(rule, queries) for rule in rules]
     total = sum(lengths) * len(stacks)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..rules import POLICY, REFERENCE, Rule
+from ..rules import POLICY, REFERENCE, GradientStep, Rule
 
 
 @dataclass(frozen=True)
 class Table:
-    """The mirror steps of iterations t0..t1 as arrays over (iterations, stages, slots).
+    """The steps of iterations t0..t1 as arrays over (iterations, stages, slots).
 
     Attributes
     ----------
@@ -25,6 +25,12 @@ class Table:
         What each stage asks: 0 nothing, 1 the geometric, 2 the arithmetic mixture.
     played : int
         The slot whose mean over iterations, taken before the last query, is the average iterate.
+    word : ndarray of int, shape (stages,)
+        What each stage is: 0 a mirror step, 1 a gradient step, 2 a gradient step on pairs.
+    at : ndarray of int, shape (stages,)
+        The slot whose logits a gradient step moves; 0 elsewhere.
+    score : ndarray, shape (iterations, stages, slots)
+        Weights of the log-policies in what a gradient step climbs; 0 elsewhere.
     """
 
     base: np.ndarray
@@ -33,6 +39,14 @@ class Table:
     into: np.ndarray
     query: np.ndarray
     played: int
+    word: np.ndarray
+    at: np.ndarray
+    score: np.ndarray
+
+    @property
+    def mirror_steps_only(self) -> bool:
+        """Whether every stage is a mirror step."""
+        return not self.word.any()
 
 
 def slot_names(rule: Rule) -> tuple[str, ...]:
@@ -72,4 +86,7 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
         into=np.array([names.index(step.into) for step in steps]),
         query=np.array([(1 + step.arithmetic) if step.opponent else 0 for step in steps]),
         played=names.index(rule.played),
+        word=np.array([1 + s.pairwise if isinstance(s, GradientStep) else 0 for s in steps]),
+        at=np.array([names.index(s.at) if isinstance(s, GradientStep) else 0 for s in steps]),
+        score=weights([getattr(step, "score", {}) for step in steps]),
     )
