@@ -228,9 +228,7 @@ def advance(
                     if word[stage] > 0:
                         _mix(score[t, stage], log_pi, scored)
                         learner = pi[at[stage]]
-                        _climb(
-                            a, asked, learner, word[stage], margin, scored, kind, samples, ridge, stream
-                        )
+                        _climb(a, asked, learner, word[stage], margin, scored, kind, samples, ridge, stream)
                     else:
                         _ask(a, asked, margin, kind, samples, ridge, stream)
                 _mix(base[t, stage], log_pi, mixture)

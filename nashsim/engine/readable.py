@@ -83,9 +83,7 @@ class ReadableEngine:
         logs = [np.where(source > 0, self.policies[name], 0.0) for name in step.score]
         score = sum(weight * log for weight, log in zip(step.score.values(), logs, strict=True))
         if self._feedback.kind == "responses":
-            problems = zip(
-                self.game.preference.dense(), source, opponent, score, self._streams, strict=True
-            )
+            problems = zip(self.game.preference.dense(), source, opponent, score, self._streams, strict=True)
             return np.array(
                 [
                     sampled_gradient(*problem, samples=self._feedback.samples, pairwise=step.pairwise)

@@ -180,15 +180,19 @@ class Rule(abc.ABC):
     target: ClassVar[str] = "duality_gap"
     #: The policy whose mean over steps is the average iterate.
     played: ClassVar[str] = POLICY
+    #: Parameters that may be 0.
+    may_vanish: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None:
+            vanishing = field.name in self.may_vanish
+            if value is None or (vanishing and value == 0):
                 continue
             if not _is_positive(value):
                 raise NashsimError(
-                    f"{field.name}: the rule {self.name!r} needs a finite number > 0, found {value!r}"
+                    f"{field.name}: the rule {self.name!r} needs a finite number"
+                    f" {'>= 0' if vanishing else '> 0'}, found {value!r}"
                 )
             if "int" in str(field.type) and value != int(value):
                 raise NashsimError(

@@ -49,6 +49,7 @@ class _Climbing(Rule):
 
     _MIXTURE: ClassVar[float] = 0.0
     _PAIRWISE: ClassVar[bool] = False
+    may_vanish = ("mixture",)
     theorems = ()
     condition = "eta <= 16 tau/(1 + 4 tau^2), for local stability; no rate is proved"
 
@@ -114,7 +115,7 @@ class NashMDPG(_Climbing):
     step : float or None
         Learning rate eta on the logits; ``None`` is 8 tau/(1 + 4 tau^2).
     mixture : float or None
-        b in (0, 1]; ``None`` is 0.125, of the paper's experiments.
+        b in [0, 1]; ``None`` is 0.125, of the paper's experiments.
 
     References
     ----------
@@ -183,7 +184,9 @@ class OnlineIPO(_Pairs):
     learning_rate: float | None = None
 
     name = "online-ipo"
-    update = "theta+ = theta - lr grad E (D(pi) - D(mu) - 1/(2 tau))^2 on winner-first pairs ~ pi,  eta = 4 lr/tau"
+    update = (
+        "theta+ = theta - lr grad E (D(pi) - D(mu) - 1/(2 tau))^2 on winner-first pairs ~ pi,  eta = 4 lr/tau"
+    )
     source = "Calandriello et al., Human Alignment through Online Preference Optimisation, arXiv 2403.08635"
 
 
@@ -199,7 +202,7 @@ class IPOMD(_Pairs):
         Of descent on the loss; the forward step is 4/tau times it.
         ``None`` makes that 8 tau/(4 tau^2 + (1-b)^2).
     mixture : float or None
-        b in (0, 1]; ``None`` is 0.125.
+        b in [0, 1]; ``None`` is 0.125.
 
     References
     ----------

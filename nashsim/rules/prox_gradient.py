@@ -81,7 +81,9 @@ class NashMPSGD(_Proximal):
         "  target, half <- pi every `inner` iterations"
     )
     condition = "eta <= 4/(tau (1 + 1/s)), for local stability of the inner climbs; no rate is proved"
-    source = "Tiapkin et al., Accelerating Nash Learning from Human Feedback via Mirror Prox, arXiv 2505.19731v1"
+    source = (
+        "Tiapkin et al., Accelerating Nash Learning from Human Feedback via Mirror Prox, arXiv 2505.19731v1"
+    )
     played = HALF
     _INNER = 20
 
@@ -140,7 +142,9 @@ class NashProxSGD(_Proximal):
         "pi climbs P(. ≻ pi) - tau log(pi/mu) - (tau/s) log(pi/target);"
         "  log target+ = decay log target + (1-decay) log pi+"
     )
-    condition = "eta <= 16 t/(1 + 4 t^2), t = tau (1 + 1/s): local stability at a fixed target; no rate is proved"
+    condition = (
+        "eta <= 16 t/(1 + 4 t^2), t = tau (1 + 1/s): local stability at a fixed target; no rate is proved"
+    )
     source = (
         "Tiapkin et al., Proximal Point Nash Learning from Human Feedback, arXiv 2505.19731v2 (COLT 2026)"
     )
