@@ -68,6 +68,7 @@ class CompiledDrive:
                 table.word,
                 table.at,
                 table.score,
+                table.ranking,
                 *self._code,
             )
             if len(edges) == 2:

@@ -25,7 +25,8 @@ class Feedback:
     z ~ opponent; one query then is ``actions x samples`` duels. Both are unbiased.
     ``pairs``: least squares on ``samples`` pairs y, y' ~ opponent, min_u sum (u_y - u_y' - (I_y - I_y'))^2 with
     I the outcomes against a fresh z ~ opponent: the regression by which DNO, INPO and ENPO fit a step from
-    finitely many label differences. The squared error falls as 1/samples [paper: DNO, arXiv 2404.03715].
+    finitely many label differences. The squared error falls as 1/samples [paper: DNO, arXiv 2404.03715]. A ranking
+    step takes ``samples`` batches of responses instead, in each of which all duel all.
     ``responses``: for gradient steps alone, ``samples`` responses y ~ policy, each in one duel against a fresh
     z ~ opponent: the stochastic policy gradient, unbiased. One query then is ``samples`` duels. Under the other
     kinds a gradient step takes the expectation over its own responses exactly and only its payoff is estimated.

@@ -14,6 +14,7 @@ import numpy as np
 
 from .gradient_kernel import policy_gradient, sampled_gradient
 from .random_kernel import draw, uniform
+from .ranking_kernel import fit_ranking, kept_pairs, sampled_pairs
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
@@ -152,6 +153,18 @@ def _climb(a, opponent, pi, word, margin, score, kind, samples, ridge, stream):
 
 
 @nb.njit(cache=True, nogil=True)
+def _rank(a, opponent, margin, ranking, kind, samples, ridge, stream):
+    """Write the scores that a ranking step moves along into ``margin``."""
+    weights = np.empty(a.shape)
+    if kind == 3:
+        sampled_pairs(a, opponent, samples, int(ranking[2]), ranking[0], stream, weights)
+    else:
+        _ask(a, opponent, margin, kind, samples, ridge, stream)
+        kept_pairs(opponent, margin, ranking[0], weights)
+    fit_ranking(weights, ranking[1], margin)
+
+
+@nb.njit(cache=True, nogil=True)
 def advance(
     skew,
     logits,
@@ -167,6 +180,7 @@ def advance(
     word,
     at,
     score,
+    ranking,
     kind,
     samples,
     ridge,
@@ -192,6 +206,7 @@ def advance(
     played : int
     word, at : ndarray of int, shape (stages,)
     score : ndarray, shape (iterations, stages, slots)
+    ranking : ndarray, shape (stages, 3)
     kind, samples : int
         Feedback: 0 exact, 1 sampled opponents, 2 duels, 3 pairs, 4 responses; and how many.
     ridge : float
@@ -225,7 +240,9 @@ def advance(
                         mean[i] += pi[played, i]
                 if query[stage] > 0:
                     asked = _opponent(opponent[t, stage], query[stage], log_pi, pi, mixture, mixed)
-                    if word[stage] > 0:
+                    if word[stage] == 3:
+                        _rank(a, asked, margin, ranking[stage], kind, samples, ridge, stream)
+                    elif word[stage] > 0:
                         _mix(score[t, stage], log_pi, scored)
                         learner = pi[at[stage]]
                         _climb(a, asked, learner, word[stage], margin, scored, kind, samples, ridge, stream)

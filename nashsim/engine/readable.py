@@ -6,8 +6,9 @@ import numpy as np
 
 from ..game import PreferenceGame
 from ..logspace import geometric_mixture, log_normalise
-from ..rules import POLICY, REFERENCE, GradientStep, Rule
+from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule
 from .feedback import Feedback, Stream, estimated_margin, sampled_gradient
+from .ranking import fit_ranking, kept_pairs, sampled_pairs
 from .table import slot_names
 
 EXACT = Feedback()
@@ -58,6 +59,8 @@ class ReadableEngine:
         logits = self.mixture(step.base)
         if isinstance(step, GradientStep):
             logits = logits + step.eta * self.gradient(step)
+        elif isinstance(step, RankingStep):
+            logits = logits + step.eta * self.scores(step)
         elif step.opponent:
             logits = logits + step.eta * self.payoff(step)
         self.policies[step.into] = log_normalise(logits)
@@ -75,6 +78,20 @@ class ReadableEngine:
             return self.game.preference.margin(opponent)
         problems = zip(self.game.preference.dense(), opponent, self._streams, strict=True)
         return np.array([estimated_margin(self._feedback, *problem) for problem in problems])
+
+    def scores(self, step) -> np.ndarray:
+        """Return the scores fitted to the ranked pairs of a ranking step, shape (contexts, actions)."""
+        opponent, kept = self.opponent(step), (step.responses, step.margin)
+        if self._feedback.kind == "pairs":
+            problems = zip(self.game.preference.dense(), opponent, self._streams, strict=True)
+            pairs = [
+                sampled_pairs(skew, policy, self._feedback.samples, *kept, stream)
+                for skew, policy, stream in problems
+            ]
+        else:
+            problems = zip(opponent, self.payoff(step), strict=True)
+            pairs = [kept_pairs(policy, payoff, step.margin) for policy, payoff in problems]
+        return np.array([fit_ranking(weights, step.ridge) for weights in pairs])
 
     def gradient(self, step) -> np.ndarray:
         """Return the gradient of a gradient step in the logits, or its estimate, shape (contexts, actions)."""

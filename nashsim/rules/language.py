@@ -62,6 +62,32 @@ class MirrorStep:
 
 
 @dataclass(frozen=True)
+class RankingStep(MirrorStep):
+    """A mirror step along the scores that a logistic fit reads off ranked pairs, in place of the payoffs themselves.
+
+    log into = sum_k base[k] log k + eta w + const with w = argmax sum_yz W(y,z) log sigma(w_y - w_z) - (ridge/2) |w|^2,
+    where W(y,z) is the share of pairs y, z ~ opponent kept with y as the better one: those whose win rates P(. ≻
+    opponent) differ by ``margin`` or more. Under feedback of kind ``pairs`` they are kept from batches of sampled
+    ``responses``, ranked by their win rates within the batch.
+
+    Attributes
+    ----------
+    base, opponent, eta, into, arithmetic
+        As for a mirror step; eta is 1/b in log sigma(b D(pi/pi_t)).
+    margin : float
+        Difference in win rate, > 0.
+    ridge : float
+        > 0.
+    responses : int
+        Responses in a batch, >= 2.
+    """
+
+    margin: float = 0.1
+    ridge: float = 0.01
+    responses: int = 5
+
+
+@dataclass(frozen=True)
 class GradientStep:
     """One step of policy gradient on the logits of a softmax policy: log into = log at + eta g + const.
 

@@ -212,3 +212,23 @@ def nash_prox_sgd(P, mu, tau, pi, eta, s, decay):
         pi = _moved(pi, _climbed(P, mu, tau, pi, pi, t=tau / s, centre=target), eta)
         target = _normalised(target**decay * pi ** (1 - decay))
         yield pi
+
+
+def dno_prct(P, pi, b, margin, ridge):
+    """argmax E log sigma(b D(pi+/pi)) - ridge |b log pi+/pi|^2/2 over pairs whose better one leads by the margin.
+
+    Stationary where ridge times a score is its sum of sigma(-lead); a contraction for a large ridge.
+    """
+    rates = _payoff(P, pi)
+    n = len(pi)
+    score = np.zeros(n)
+    for _ in range(500):
+        pulled = np.zeros(n)
+        for y in range(n):
+            for z in range(n):
+                if rates[y] - rates[z] >= margin:
+                    # (y, z) and (z, y) are both drawn, and either way y is the better one
+                    pulled[y] += 2 * pi[y] * pi[z] / (1 + np.exp(score[y] - score[z]))
+                    pulled[z] -= 2 * pi[y] * pi[z] / (1 + np.exp(score[y] - score[z]))
+        score = pulled / ridge
+    return _normalised(pi * np.exp(score / b))

@@ -19,6 +19,7 @@ from nashsim.rules import (
     ONPO,
     RULES,
     SPO,
+    DNOPrct,
     NashEMA,
     NashMD,
     NashMDPG,
@@ -67,7 +68,7 @@ def test_step_conventions_of_each_paper():
     tau = 0.2
     assert INPO(eta_inverse=4.0).eta(tau) == 0.25  # the inverse of the forward step
     assert MMD(prox_weight=3.0).eta(tau) == pytest.approx(3 / (1 + 3 * tau))
-    assert DNO(eta_inverse=4.0).eta(tau) == 0.25  # the inverse again
+    assert DNO(eta_inverse=4.0).eta(tau) == DNOPrct(eta_inverse=4.0).eta(tau) == 0.25  # the inverse again
     assert MPO(prox_weight=3.0).eta(tau) == MMD(prox_weight=3.0).eta(tau)
     assert NashMP(prox_step=0.4).eta(tau) == pytest.approx(0.4 / (tau * 1.4))
     assert OMD().eta(tau) == MMD().eta(tau) == pytest.approx(4 * tau / (1 + 4 * tau**2))
@@ -171,6 +172,8 @@ def test_get_rule():
         (lambda: COMAL(inner=2.5), "inner: the rule 'comal' needs a whole number, found 2.5"),
         (lambda: MNPO(players=1), "players: a game of at least 2 players"),
         (lambda: NashEMA(decay=1.0), "decay: a weight below 1"),
+        (lambda: DNOPrct(margin=1.5), "margin: win rates differ by at most 1, found 1.5"),
+        (lambda: DNOPrct(responses=1), "responses: at least 2 make a pair, found 1"),
         (lambda: NashProxSGD(decay=1.0), "decay: a weight below 1"),
         (lambda: NashMDPG(mixture=1.5), "mixture: the weight of the reference is at most 1, found 1.5"),
     ):

@@ -23,7 +23,9 @@ from nashsim.rules import (
     SPO,
     SPPO,
     BestResponse,
+    DNOPrct,
     GradientStep,
+    MirrorStep,
     NashEMA,
     NashMD,
     NashMDPG,
@@ -32,6 +34,7 @@ from nashsim.rules import (
     NashProx,
     NashProxSGD,
     OnlineIPO,
+    RankingStep,
     SelfPlay,
     SelfPlayPG,
 )
@@ -73,6 +76,10 @@ PAIRS = {
     "spo": (SPO(step=0.7), one_step(lambda P, mu, tau, pi: paper.weights_update(P, pi, 0.7))),
     "sppo": (SPPO(step=0.7), one_step(lambda P, mu, tau, pi: paper.weights_update(P, pi, 0.7))),
     "dno": (DNO(eta_inverse=1.7), one_step(lambda P, mu, tau, pi: paper.weights_update(P, pi, 1 / 1.7))),
+    "dno-prct": (
+        DNOPrct(eta_inverse=1.7, margin=0.15, ridge=0.5),
+        one_step(lambda P, mu, tau, pi: paper.dno_prct(P, pi, 1.7, 0.15, 0.5)),
+    ),
     "onpo": (ONPO(step=0.4), lambda P, mu, tau, pi: paper.onpo(P, pi, 0.4)),
     "omwu": (OMWU(step=0.4), lambda P, mu, tau, pi: paper.omwu(P, pi, 0.4)),
     "mnpo": (MNPO(step=0.7, players=4), lambda P, mu, tau, pi: paper.mnpo(P, pi, 0.7, 4)),
@@ -180,6 +187,14 @@ def mutations(rule):
         yield f"step {i}: inverse of eta", lambda s, i=i: _with(s, i, eta=1 / s[i].eta)
         if step.arithmetic:
             yield f"step {i}: geometric opponent", lambda s, i=i: _with(s, i, arithmetic=False)
+        if isinstance(step, RankingStep):
+            yield f"step {i}: every pair kept", lambda s, i=i: _with(s, i, margin=-1.0)
+            yield f"step {i}: the worse one kept", lambda s, i=i: _with(s, i, margin=-s[i].margin)
+            yield f"step {i}: inverse of the ridge", lambda s, i=i: _with(s, i, ridge=1 / s[i].ridge)
+            yield (
+                f"step {i}: payoffs, no ranking",
+                lambda s, i=i: (*s[:i], MirrorStep(s[i].base, s[i].opponent, s[i].eta), *s[i + 1 :]),
+            )
         if climbs and step.opponent != {step.at: 1.0}:  # against oneself both draw from the same policy
             yield f"step {i}: who learns", lambda s, i=i: _with(s, i, pairwise=not s[i].pairwise)
         if step.opponent != {"reference": 1.0}:

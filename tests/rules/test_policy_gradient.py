@@ -15,6 +15,7 @@ from nashsim.rules import (
     OMD,
     POLICY,
     RULES,
+    DNOPrct,
     GradientStep,
     NashMDPG,
     NashMP,
@@ -33,7 +34,7 @@ TAU = 0.3
 
 def test_the_table_tells_which_rules_climb():
     for rule in RULES:
-        assert tabulate(rule(), TAU, 0, 3).mirror_steps_only == (rule not in GRADIENT)
+        assert tabulate(rule(), TAU, 0, 3).mirror_steps_only == (rule not in (*GRADIENT, DNOPrct))
     assert len(GRADIENT) == 6
     table = tabulate(NashMPSGD(), TAU, 0, 3)
     assert table.word.tolist() == [1, 1, 0, 0] and tabulate(IPOMD(), TAU, 0, 3).word.tolist() == [2]
