@@ -11,7 +11,7 @@ from .language import POLICY, RankingStep, Rule
 
 @dataclass(frozen=True)
 class DNOPrct(Rule):
-    """DNO-Prct: responses of pi ranked by their win rates, pairs with a large margin kept, log sigma(b D(pi+/pi)) fitted.
+    """DNO-Prct: own responses ranked by win rate, pairs with a large margin kept, log sigma(b D(pi+/pi)) fitted.
 
     pi+ = argmax E[log sigma(b (log pi+/pi(y) - log pi+/pi(y')))] over kept pairs, y the better one; D as in DPO with
     reference pi. Hard labels that one side always wins have no finite maximiser, which the ridge supplies. The policy

@@ -47,7 +47,7 @@ def test_the_fit_is_the_maximum(ridge):
 
 
 def test_many_responses_rank_like_the_population():
-    """In batches of 600 a difference of win rates deviates by sqrt(2/4/600) = 0.029, 3.9 times less than the room left."""
+    """In batches of 600 a difference of win rates deviates by sqrt(2/4/600) = 0.029, 3.9 times less than the room."""
     skew = np.array([[0, 0.35, 0.35, 0.35], [0, 0, 0.02, 0.35], [0, 0, 0, 0.35], [0, 0, 0, 0]])
     skew, pi, margin = skew - skew.T, np.array([0.3, 0.3, 0.2, 0.2]), 0.125
     gaps = np.abs(np.subtract.outer(skew @ pi, skew @ pi))[np.triu_indices(4, 1)]
