@@ -11,9 +11,9 @@ from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below
 from nashsim.rules import OMD, NashMDPG, NashMP, NashMPSGD, NashProxSGD, OnlineIPO, SelfPlayPG
 
 TAU, ETA = 0.2, 0.1
-QUERIES = 100_000
-STEPS = (0.01, 0.03, 0.1, 0.3)
-BATCHES = (1, 4, 16, 64)
+QUERIES = 30_000
+STEPS = (0.02, 0.05, 0.1, 0.2, 0.4)
+BATCHES = (1, 2, 4, 8, 16)
 #: Colour, dashes and label of every rule.
 LINES = {
     "omd": ("green", "solid", "OMD"),
@@ -60,7 +60,7 @@ def sampled_curves(game, rules, kind: str, seeds) -> pd.DataFrame:
     """Return each seed's gap, averaged over bins of a quarter decade, under feedback of one sample."""
     edges = np.geomspace(1, QUERIES // DUELS[kind], 21)
     records = np.concatenate([np.linspace(a, b, 8) for a, b in pairwise(edges)])
-    runs = run_many([game], rules, queries=QUERIES // DUELS[kind], seeds=seeds, jobs=2, record=records,
+    runs = run_many([game], rules, queries=QUERIES // DUELS[kind], seeds=seeds, record=records,
                     metrics=["duality_gap"], feedback=Feedback(kind))  # fmt: skip
     frame = runs_frame(runs)
     frame = frame[frame.queries > 0]
@@ -73,7 +73,7 @@ def sampled_curves(game, rules, kind: str, seeds) -> pd.DataFrame:
 def floors(game, rule, eta: float, batch: int, seeds) -> list[float]:
     """Return each seed's KL to pi*, averaged over the second half of a run of many relaxation times."""
     steps = int(120 / (eta * TAU))
-    runs = run_many([game], rule, queries=2 * steps, seeds=seeds, jobs=2, record=max(1, steps // 40),
+    runs = run_many([game], rule, queries=2 * steps, seeds=seeds, record=max(1, steps // 40),
                     metrics=["kl_to_equilibrium"], feedback=Feedback("responses", batch))  # fmt: skip
     return [run.metrics["kl_to_equilibrium"][run.step > steps].mean() for run in runs]
 
@@ -107,8 +107,8 @@ def draw(frame: pd.DataFrame):
     handles.append(plt.Line2D([], [], color="black", linestyle=":", label="slopes 1 and −1"))
     seeds = int(frame.seed.nunique())
     note = (
-        f"RPS, τ = {TAU:g}, μ = (.6, .3, .1). Median over {seeds} seeds, bands: range. Exact: from random starts. "
-        "Sampled: means over bins; OMD asks a duel an action."
+        f"RPS, τ = {TAU:g}, μ = (.6, .3, .1). Median over {seeds} seeds, bands: range. Left: random starts. "
+        "Right: means over bins; OMD asks a duel an action."
     )
     legend_below(figure, handles, note, columns=4)
     return figure
@@ -128,8 +128,10 @@ def draw_floors(axes, floors: pd.DataFrame) -> None:
     right.set(
         xlabel=f"responses m a step  (η = {ETA:g})", ylabel="KL(π* ‖ π)  [nats]", title="floor against batch"
     )
-    for ax in axes:
+    for ax, grid in ((left, STEPS), (right, BATCHES)):
         ax.set(xscale="log", yscale="log")
+        ax.set_xticks(grid, [f"{x:g}" for x in grid])
+        ax.minorticks_off()
 
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
