@@ -65,8 +65,8 @@ def fit_ranking(weights: np.ndarray, ridge: float) -> np.ndarray:
     """Return argmax_w sum_yz W(y,z) log sigma(w_y - w_z) - (ridge/2) |w|^2, shape (actions,).
 
     Newton steps d from 0, each times log(1 + span d)/span d: the third derivative along d is at most span(d) times
-    the second, for which that damping converges from anywhere, quadratically at the end [paper: Sun and
-    Tran-Dinh, Generalized self-concordant functions, Mathematical Programming 178 (2019), damped step for nu = 2].
+    the second, for which that damping converges from anywhere, quadratically at the end [recalled: Sun and
+    Tran-Dinh, Generalized self-concordant functions, Mathematical Programming 178 (2019), for nu = 2].
 
     Parameters
     ----------

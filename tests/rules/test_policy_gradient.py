@@ -11,6 +11,7 @@ from nashsim.engine.table import tabulate
 from nashsim.equilibrium import solve_newton
 from nashsim.logspace import log_normalise
 from nashsim.rules import (
+    HALF,
     IPOMD,
     OMD,
     POLICY,
@@ -103,14 +104,15 @@ def test_nash_mp_and_nash_prox_are_what_long_climbs_lead_to():
     np.testing.assert_allclose(slow.log_policy, point.log_policy, atol=1e-11)
 
 
-def spectral_radius(game, rule, log_point):
-    """Of the rule's map on the logits at a fixed point, by central differences."""
+def spectral_radius(game, rule, log_point, of=POLICY):
+    """Of the rule's map on the logits of one policy at a fixed point, by central differences, all others held there."""
     n = log_point.shape[1]
 
     def after(shift):
-        engine = ReadableEngine(game, rule, log_normalise(log_point + shift))
+        engine = ReadableEngine(game, rule, log_point)
+        engine.policies[of] = log_normalise(log_point + shift)
         engine.step()
-        return engine.policies[POLICY][0] - engine.policies[POLICY][0].mean()
+        return engine.policies[of][0] - engine.policies[of][0].mean()
 
     h = 1e-6
     basis = np.eye(n) - 1 / n
@@ -118,8 +120,13 @@ def spectral_radius(game, rule, log_point):
     return np.abs(np.linalg.eigvals(np.array(columns).T)).max()
 
 
-@pytest.mark.parametrize("rule", [SelfPlayPG, OnlineIPO, IPOMD], ids=lambda rule: rule.name)
-def test_inside_the_condition_the_resting_point_is_stable(rule):
+STABLE = [(cls, POLICY) for cls in (SelfPlayPG, OnlineIPO, IPOMD, NashProxSGD, NashMPSGD)] + [
+    (NashMPSGD, HALF)
+]
+
+
+@pytest.mark.parametrize(("rule", "of"), STABLE, ids=lambda value: getattr(value, "name", value))
+def test_inside_the_condition_the_resting_point_is_stable(rule, of):
     rng = np.random.default_rng(5)
     for seed in range(200):
         game = random_game(seed, actions=int(rng.integers(2, 7)), tau=float(rng.choice([0.03, 0.1, 0.5, 2])))
@@ -127,7 +134,7 @@ def test_inside_the_condition_the_resting_point_is_stable(rule):
         if not rule.fixed_point:
             log_point = mixed_point(game, rule()._share)
         largest = rule().largest_eta(game.tau)
-        assert spectral_radius(game, rule.with_eta(largest, game.tau), log_point) < 1 + 1e-8
+        assert spectral_radius(game, rule.with_eta(largest, game.tau), log_point, of) < 1 + 1e-8
 
 
 def mixed_point(game, b):
