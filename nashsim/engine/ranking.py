@@ -10,6 +10,9 @@ import numpy as np
 
 from .feedback import Stream
 
+#: A pair at the margin is kept, whatever the rounding of its payoffs.
+ROUNDING = 1 - 1e-9
+
 
 def kept_pairs(policy: np.ndarray, payoff: np.ndarray, margin: float) -> np.ndarray:
     """Return how often each ordered pair is kept, W(y,z) = 2 pi(y) pi(z) where payoff_y - payoff_z >= margin.
@@ -25,7 +28,7 @@ def kept_pairs(policy: np.ndarray, payoff: np.ndarray, margin: float) -> np.ndar
     -------
     ndarray, shape (actions, actions)
     """
-    return np.where(payoff[:, None] - payoff >= margin, 2 * np.outer(policy, policy), 0.0)
+    return np.where(payoff[:, None] - payoff >= margin * ROUNDING, 2 * np.outer(policy, policy), 0.0)
 
 
 def sampled_pairs(
@@ -56,7 +59,7 @@ def sampled_pairs(
         for i in range(responses):
             for j in range(i + 1, responses):
                 wins[i if stream.uniform() < 0.5 + skew[drawn[i], drawn[j]] else j] += 1
-        for i, j in np.argwhere((wins[:, None] - wins) / (responses - 1) >= margin):
+        for i, j in np.argwhere((wins[:, None] - wins) / (responses - 1) >= margin * ROUNDING):
             weights[drawn[i], drawn[j]] += i != j
     return weights / (batches * responses * (responses - 1) / 2)
 

@@ -14,9 +14,10 @@ from .random_kernel import draw, uniform
 def kept_pairs(policy, payoff, margin, weights):
     """Write how often each ordered pair is kept in the population."""
     n = policy.shape[0]
+    least = margin * (1.0 - 1e-9)
     for y in range(n):
         for z in range(n):
-            keep = payoff[y] - payoff[z] >= margin
+            keep = payoff[y] - payoff[z] >= least
             weights[y, z] = 2.0 * policy[y] * policy[z] if keep else 0.0
 
 
@@ -24,6 +25,7 @@ def kept_pairs(policy, payoff, margin, weights):
 def sampled_pairs(skew, policy, batches, responses, margin, stream, weights):
     """Write the share of each ordered pair among those of ``batches`` batches, ranked within each."""
     weights[:] = 0.0
+    least = margin * (1.0 - 1e-9)
     drawn = np.empty(responses, dtype=np.int64)
     wins = np.empty(responses, dtype=np.int64)
     for _ in range(batches):
@@ -38,7 +40,7 @@ def sampled_pairs(skew, policy, batches, responses, margin, stream, weights):
                     wins[j] += 1
         for i in range(responses):
             for j in range(responses):
-                if i != j and (wins[i] - wins[j]) / (responses - 1) >= margin:
+                if i != j and (wins[i] - wins[j]) / (responses - 1) >= least:
                     weights[drawn[i], drawn[j]] += 1.0
     weights /= batches * responses * (responses - 1) / 2
 

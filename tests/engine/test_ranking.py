@@ -1,13 +1,17 @@
 """Ranked pairs and their logistic fit: DNO's cross-entropy is the exact step, and many responses are the population."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from nashsim import PreferenceGame
 from nashsim.engine import Feedback, run, run_many
 from nashsim.engine.feedback import Stream
 from nashsim.engine.ranking import fit_ranking, kept_pairs, sampled_pairs
 from nashsim.engine.ranking_kernel import fit_ranking as compiled_fit
+from nashsim.engine.ranking_kernel import sampled_pairs as compiled_pairs
 from nashsim.rules import DNO, DNOPrct
 from tests.zoo import random_game, rock_paper_scissors
 
@@ -60,6 +64,26 @@ def test_many_responses_rank_like_the_population():
     assert (expected > 0).sum() == 5 and expected[1, 2] == 0
 
 
+def test_small_batches_keep_the_enumerated_share_of_pairs():
+    """Batches of 3 with all their duels, summed over every draw and outcome, against 100 000 compiled ones."""
+    game, rounds = random_game(2, actions=3), 100_000
+    P, pi = game.probabilities[0], np.random.default_rng(0).dirichlet(np.ones(3))
+    duels, expected = [(0, 1), (0, 2), (1, 2)], np.zeros((3, 3))
+    for batch in itertools.product(range(3), repeat=3):
+        for winners in itertools.product((0, 1), repeat=3):
+            chance, wins = np.prod(pi[list(batch)]), np.zeros(3)
+            for (i, j), second in zip(duels, winners, strict=True):
+                chance *= P[batch[j], batch[i]] if second else P[batch[i], batch[j]]
+                wins[j if second else i] += 1
+            for i, j in itertools.permutations(range(3), 2):
+                if (wins[i] - wins[j]) / 2 > 0.7:  # two wins more: one response beat all, one lost all
+                    expected[batch[i], batch[j]] += chance / 3
+    found = np.empty((3, 3))
+    compiled_pairs(P - 0.5, pi, rounds, 3, 0.7, np.array([7], dtype=np.uint64), found)
+    # a share between 0 and 1 with mean p has a variance of p (1 - p) at most; five standard errors
+    assert (np.abs(found - expected) < 5 * np.sqrt(expected * (1 - expected) / rounds)).all()
+
+
 def test_pairs_that_differ_less_than_the_margin_teach_nothing():
     game = rock_paper_scissors(tau=None, reference=[0.4, 0.3, 0.3], strength=0.5)
     assert np.abs(np.ptp(game.preference.dense()[0] @ game.reference[0])) < 0.1
@@ -67,6 +91,15 @@ def test_pairs_that_differ_less_than_the_margin_teach_nothing():
     np.testing.assert_allclose(still.policy, [0.4, 0.3, 0.3], atol=1e-15)
     moved = run(game, DNOPrct(margin=0.01), queries=5, metrics=[])
     assert np.abs(moved.policy - [0.4, 0.3, 0.3]).max() > 1e-3
+
+
+def test_a_pair_at_the_margin_is_kept_whatever_its_rounding():
+    """P = 0.6 on two actions: the win rates differ by 0.1 under every policy, give or take a rounding."""
+    game = PreferenceGame([[0.5, 0.6], [0.4, 0.5]])
+    for first in np.linspace(0.05, 0.95, 19):
+        for path in ("compiled", "numpy"):
+            found = run(game, DNOPrct(margin=0.1), queries=1, start=[first, 1 - first], metrics=[], path=path)
+            assert np.exp(found.log_policy[0, 0]) > first + 1e-3
 
 
 def test_a_winner_of_all_takes_the_mass_also_from_samples():

@@ -175,6 +175,7 @@ def test_get_rule():
         (lambda: DNOPrct(margin=1.5), "margin: win rates differ by at most 1, found 1.5"),
         (lambda: DNOPrct(responses=1), "responses: at least 2 make a pair, found 1"),
         (lambda: NashProxSGD(decay=1.0), "decay: a weight below 1"),
+        (lambda: NashMDPG(mixture=-0.5), "mixture: the rule 'nash-md-pg' needs a finite number >= 0"),
         (lambda: NashMDPG(mixture=1.5), "mixture: the weight of the reference is at most 1, found 1.5"),
     ):
         with pytest.raises(NashsimError, match=message):

@@ -41,6 +41,28 @@ def test_the_table_tells_which_rules_climb():
     assert table.word.tolist() == [1, 1, 0, 0] and tabulate(IPOMD(), TAU, 0, 3).word.tolist() == [2]
 
 
+@pytest.mark.parametrize("s", [None, 0.4])
+def test_a_gradient_step_climbs_the_regularised_objective(s):
+    """Differences of P(pi > opponent) - tau KL(pi || mu) - (tau/s) KL(pi || target) in the logits, opponent held."""
+    game = random_game(2, actions=5, tau=TAU)
+    P, mu = game.probabilities[0], game.reference[0]
+    pi, target = np.random.default_rng(2).dirichlet(np.ones(5), 2)
+    opponent = pi**0.6 * mu**0.4 / (pi**0.6 * mu**0.4).sum() if s is None else pi
+
+    def objective(logits):
+        q = np.exp(logits) / np.exp(logits).sum()
+        value = q @ P @ opponent - TAU * q @ np.log(q / mu)
+        return value if s is None else value - TAU / s * q @ np.log(q / target)
+
+    rule = NashMDPG(mixture=0.4) if s is None else NashProxSGD(prox_step=s)
+    engine = ReadableEngine(game, rule, np.log(pi)[None])
+    engine.policies["target"] = np.log(target)[None]
+    # central differences with h = 1e-5: h^2/6 times third derivatives of order one
+    basis = 1e-5 * np.eye(5)
+    slopes = [(objective(np.log(pi) + h) - objective(np.log(pi) - h)) / 2e-5 for h in basis]
+    np.testing.assert_allclose(engine.gradient(rule.steps(TAU, 0)[0])[0], slopes, atol=1e-9)
+
+
 @pytest.mark.parametrize("b", [0.0, 0.4])
 def test_the_gradient_of_the_ipo_loss_is_minus_four_over_tau_times_the_climb(b):
     """The loss summed over all pairs and outcomes, differentiated by differences, by hand, and by the engine."""
