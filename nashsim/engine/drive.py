@@ -65,10 +65,7 @@ class CompiledDrive:
                 table.into,
                 table.query,
                 table.played,
-                table.word,
-                table.at,
-                table.score,
-                table.ranking,
+                table.words,
                 *self._code,
             )
             if len(edges) == 2:

@@ -165,6 +165,20 @@ def _rank(a, opponent, margin, ranking, kind, samples, ridge, stream):
 
 
 @nb.njit(cache=True, nogil=True)
+def _answer(words, t, stage, a, opponent, log_pi, pi, margin, kind, samples, ridge, stream):
+    """Write what a stage of any word adds to its logits into ``margin``."""
+    word, at, score, ranking = words
+    if word[stage] == 3:
+        _rank(a, opponent, margin, ranking[stage], kind, samples, ridge, stream)
+    elif word[stage] > 0:
+        scored = np.empty(a.shape[0])
+        _mix(score[t, stage], log_pi, scored)
+        _climb(a, opponent, pi[at[stage]], word[stage], margin, scored, kind, samples, ridge, stream)
+    else:
+        _ask(a, opponent, margin, kind, samples, ridge, stream)
+
+
+@nb.njit(cache=True, nogil=True)
 def advance(
     skew,
     logits,
@@ -177,10 +191,7 @@ def advance(
     into,
     query,
     played,
-    word,
-    at,
-    score,
-    ranking,
+    words,
     kind,
     samples,
     ridge,
@@ -204,9 +215,8 @@ def advance(
     into, query : ndarray of int, shape (stages,)
         As in ``Table``.
     played : int
-    word, at : ndarray of int, shape (stages,)
-    score : ndarray, shape (iterations, stages, slots)
-    ranking : ndarray, shape (stages, 3)
+    words : tuple of ndarray, or None
+        ``Table.words``: what stages are that are no mirror steps. ``None`` compiles to a kernel without them.
     kind, samples : int
         Feedback: 0 exact, 1 sampled opponents, 2 duels, 3 pairs, 4 responses; and how many.
     ridge : float
@@ -224,7 +234,6 @@ def advance(
     mixture = np.empty(n)
     mixed = np.empty(n)
     margin = np.empty(n)
-    scored = np.empty(n)
     for problem in range(first, last):
         seed = problem // contexts
         context = problem % contexts
@@ -240,14 +249,10 @@ def advance(
                         mean[i] += pi[played, i]
                 if query[stage] > 0:
                     asked = _opponent(opponent[t, stage], query[stage], log_pi, pi, mixture, mixed)
-                    if word[stage] == 3:
-                        _rank(a, asked, margin, ranking[stage], kind, samples, ridge, stream)
-                    elif word[stage] > 0:
-                        _mix(score[t, stage], log_pi, scored)
-                        learner = pi[at[stage]]
-                        _climb(a, asked, learner, word[stage], margin, scored, kind, samples, ridge, stream)
-                    else:
+                    if words is None:
                         _ask(a, asked, margin, kind, samples, ridge, stream)
+                    else:
+                        _answer(words, t, stage, a, asked, log_pi, pi, margin, kind, samples, ridge, stream)
                 _mix(base[t, stage], log_pi, mixture)
                 if query[stage] > 0:
                     step = eta[t, stage]

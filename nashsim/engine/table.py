@@ -51,6 +51,11 @@ class Table:
         """Whether every stage is a plain mirror step."""
         return not self.word.any()
 
+    @property
+    def words(self) -> tuple[np.ndarray, ...] | None:
+        """Word, ``at``, score and ranking as the kernel takes them; ``None`` where there are mirror steps only."""
+        return None if self.mirror_steps_only else (self.word, self.at, self.score, self.ranking)
+
 
 def slot_names(rule: Rule) -> tuple[str, ...]:
     """Return the named policies of a rule: the trained policy, the reference, then the others it writes."""
