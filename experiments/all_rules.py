@@ -33,7 +33,9 @@ def draw(frame: pd.DataFrame):
     import matplotlib.pyplot as plt
 
     order = [rule.name for rule in RULES][::-1]
-    figure, axes = plt.subplots(1, 2, figsize=(7.6, 4.8), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(
+        1, 2, figsize=(7.6, 0.2 * len(order) + 1.0), sharey=True, layout="constrained"
+    )
     styles = {"last iterate": ("o", "blue"), "average iterate": ("D", "orange")}
     for ax, kind in zip(axes, ("regularised", "unregularised"), strict=True):
         for metric, (of, iterate) in METRICS.items():

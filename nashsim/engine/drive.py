@@ -63,6 +63,7 @@ class PortableDrive:
                 table.into,
                 table.query,
                 table.played,
+                table.words,
                 *self._code,
             )
             if len(edges) == 2:

@@ -121,6 +121,8 @@ def run_many(
     if checkpoint is not None and path == "numpy":
         raise NashsimError("checkpoint: the NumPy path keeps no state on disk")
     feedback = feedback or Feedback()
+    for rule in rules:
+        feedback.require_usable(rule)
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
     lengths = [_iterations(rule, queries) for rule in rules]
     total = sum(lengths) * len(stacks)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import NashsimError, unknown_name
+from ..rules import GradientStep, Rule
 
 #: Code of each kind of feedback in the compiled kernel.
-KINDS = {"exact": 0, "opponents": 1, "duels": 2, "pairs": 3}
+KINDS = {"exact": 0, "opponents": 1, "duels": 2, "pairs": 3, "responses": 4}
 #: Ridge of the regression on pairs: keeps actions that no pair has met at the payoff 0, and fixes the constant.
 RIDGE = 1e-6
 
@@ -24,11 +25,15 @@ class Feedback:
     z ~ opponent; one query then is ``actions x samples`` duels. Both are unbiased.
     ``pairs``: least squares on ``samples`` pairs y, y' ~ opponent, min_u sum (u_y - u_y' - (I_y - I_y'))^2 with
     I the outcomes against a fresh z ~ opponent: the regression by which DNO, INPO and ENPO fit a step from
-    finitely many label differences. The squared error falls as 1/samples [paper: DNO, arXiv 2404.03715].
+    finitely many label differences. The squared error falls as 1/samples [paper: DNO, arXiv 2404.03715]. A ranking
+    step takes ``samples`` batches of responses instead, in each of which all duel all.
+    ``responses``: for gradient steps alone, ``samples`` responses y ~ policy, each in one duel against a fresh
+    z ~ opponent: the stochastic policy gradient, unbiased. One query then is ``samples`` duels. Under the other
+    kinds a gradient step takes the expectation over its own responses exactly and only its payoff is estimated.
 
     Parameters
     ----------
-    kind : "exact", "opponents", "duels" or "pairs"
+    kind : "exact", "opponents", "duels", "pairs" or "responses"
     samples : int
         m >= 1; exact feedback has no use for it.
 
@@ -51,6 +56,26 @@ class Feedback:
             raise unknown_name("feedback", str(self.kind), KINDS)
         if self.samples != int(self.samples) or self.samples < 1:
             raise NashsimError(f"samples: a whole number >= 1 is needed, found {self.samples!r}")
+
+    def require_usable(self, rule: Rule) -> None:
+        """Raise unless the rule's queries can be answered so.
+
+        Parameters
+        ----------
+        rule : Rule
+
+        Raises
+        ------
+        NashsimError
+            For sampled responses under a rule of mirror steps.
+        """
+        if self.kind != "responses":
+            return
+        if not all(isinstance(step, GradientStep) for step in rule.steps(1.0, 0) if step.opponent):
+            raise NashsimError(
+                f"feedback: 'responses' feed policy gradients, {rule.name!r} takes mirror steps;"
+                " use 'opponents', 'duels' or 'pairs'"
+            )
 
     @property
     def code(self) -> tuple[int, int, float]:
@@ -139,6 +164,65 @@ def estimated_margin(
                 z = stream.draw(opponent)
                 total[action] += 0.5 if stream.uniform() < 0.5 + skew[action, z] else -0.5
     return total / feedback.samples
+
+
+def sampled_gradient(
+    skew: np.ndarray,
+    source: np.ndarray,
+    opponent: np.ndarray,
+    score: np.ndarray,
+    stream: Stream,
+    samples: int,
+    pairwise: bool,
+) -> np.ndarray:
+    """Return the gradient of a gradient step as estimated from responses y ~ source, each in a duel with z ~ opponent.
+
+    Parameters
+    ----------
+    skew : ndarray, shape (actions, actions)
+    source, opponent : ndarray, shape (actions,)
+        Probabilities.
+    score : ndarray, shape (actions,)
+        The log-policies' share of what is climbed.
+    stream : Stream
+    samples : int
+    pairwise : bool
+        Whether z learns as well.
+
+    Returns
+    -------
+    ndarray, shape (actions,)
+    """
+    total = np.zeros(len(skew))
+    for _ in range(samples):
+        y, z = stream.draw(source), stream.draw(opponent)
+        total += response_gradient(y, z, stream.uniform() < 0.5 + skew[y, z], source, score, pairwise)
+    return total / samples
+
+
+def response_gradient(
+    y: int, z: int, won: bool, source: np.ndarray, score: np.ndarray, pairwise: bool
+) -> np.ndarray:
+    """Return what one duel says of the gradient: (e_y - q)[I - 1/2 + s_y], or (e_y - e_z)[I - 1/2 + s_y - s_z]/2.
+
+    Parameters
+    ----------
+    y, z : int
+    won : bool
+        Whether y won, I = 1.
+    source, score : ndarray, shape (actions,)
+        q and s.
+    pairwise : bool
+
+    Returns
+    -------
+    ndarray, shape (actions,)
+    """
+    outcome = 0.5 if won else -0.5
+    if not pairwise:
+        return (np.eye(len(source))[y] - source) * (outcome + score[y])
+    direction = np.eye(len(source))[y] - np.eye(len(source))[z]
+    return direction * (outcome + score[y] - score[z]) / 2
 
 
 def _fit_pairs(samples: int, skew: np.ndarray, opponent: np.ndarray, stream: Stream) -> np.ndarray:

@@ -12,6 +12,10 @@ import math
 import numba as nb
 import numpy as np
 
+from .gradient_kernel import policy_gradient, sampled_gradient
+from .random_kernel import draw, uniform
+from .ranking_kernel import fit_ranking, kept_pairs, sampled_pairs
+
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _margin(skew, probability, out):
@@ -69,28 +73,6 @@ def _pure(weights):
 
 
 @nb.njit(cache=True, nogil=True)
-def _uniform(stream):
-    """Return the next number of [0, 1) of a SplitMix64 stream, shape (1,)."""
-    stream[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = stream[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
-
-
-@nb.njit(cache=True, nogil=True)
-def _draw(probability, stream):
-    """Return an action by inversion."""
-    rest = _uniform(stream)
-    last = probability.shape[0] - 1
-    for action in range(last):
-        rest -= probability[action]
-        if rest < 0.0:
-            return action
-    return last
-
-
-@nb.njit(cache=True, nogil=True)
 def _estimate(skew, probability, kind, samples, stream, out):
     """Write an estimate of A pi: from ``samples`` opponents (kind 1), or as many duels an action (kind 2)."""
     n = out.shape[0]
@@ -98,14 +80,14 @@ def _estimate(skew, probability, kind, samples, stream, out):
         out[i] = 0.0
     if kind == 1:
         for _ in range(samples):
-            z = _draw(probability, stream)
+            z = draw(probability, stream)
             for i in range(n):
                 out[i] += skew[i, z]
     else:
         for i in range(n):
             for _ in range(samples):
-                z = _draw(probability, stream)
-                out[i] += 0.5 if _uniform(stream) < 0.5 + skew[i, z] else -0.5
+                z = draw(probability, stream)
+                out[i] += 0.5 if uniform(stream) < 0.5 + skew[i, z] else -0.5
     for i in range(n):
         out[i] /= samples
 
@@ -119,11 +101,11 @@ def _fit_pairs(skew, probability, samples, ridge, stream, out):
         laplacian[i, i] = ridge
         out[i] = 0.0
     for _ in range(samples):
-        y = _draw(probability, stream)
-        other = _draw(probability, stream)
-        z = _draw(probability, stream)
-        label = 1.0 if _uniform(stream) < 0.5 + skew[y, z] else 0.0
-        label -= 1.0 if _uniform(stream) < 0.5 + skew[other, z] else 0.0
+        y = draw(probability, stream)
+        other = draw(probability, stream)
+        z = draw(probability, stream)
+        label = 1.0 if uniform(stream) < 0.5 + skew[y, z] else 0.0
+        label -= 1.0 if uniform(stream) < 0.5 + skew[other, z] else 0.0
         if y != other:
             laplacian[y, y] += 1.0
             laplacian[other, other] += 1.0
@@ -135,24 +117,65 @@ def _fit_pairs(skew, probability, samples, ridge, stream, out):
 
 
 @nb.njit(cache=True, nogil=True)
-def _ask(a, weights, query, log_pi, pi, mixture, mixed, margin, kind, samples, ridge, stream):
-    """Write the payoff of a stage's opponent, or an estimate of it, into ``margin``."""
+def _opponent(weights, query, log_pi, pi, mixture, mixed):
+    """Return the probabilities of a stage's opponent, formed in ``mixed`` where it is no pure policy."""
     slot = _pure(weights)
     if slot >= 0:
-        opponent = pi[slot]
+        return pi[slot]
+    if query == 2:
+        _mix(weights, pi, mixed)
     else:
-        if query == 2:
-            _mix(weights, pi, mixed)
-        else:
-            _mix(weights, log_pi, mixture)
-            _normalise(mixture, mixed)
-        opponent = mixed
+        _mix(weights, log_pi, mixture)
+        _normalise(mixture, mixed)
+    return mixed
+
+
+@nb.njit(cache=True, nogil=True)
+def _ask(a, opponent, margin, kind, samples, ridge, stream):
+    """Write the payoff of a stage's opponent, or an estimate of it, into ``margin``."""
     if kind == 0:
         _margin(a, opponent, margin)
     elif kind == 3:
         _fit_pairs(a, opponent, samples, ridge, stream, margin)
     else:
         _estimate(a, opponent, kind, samples, stream, margin)
+
+
+@nb.njit(cache=True, nogil=True)
+def _climb(a, opponent, pi, word, margin, score, kind, samples, ridge, stream):
+    """Write the gradient of a gradient step, or an estimate of it, into ``margin``."""
+    source = opponent if word == 2 else pi
+    if kind == 4:
+        sampled_gradient(a, source, opponent, score, word, samples, stream, margin)
+    else:
+        _ask(a, opponent, margin, kind, samples, ridge, stream)
+        policy_gradient(source, score, margin)
+
+
+@nb.njit(cache=True, nogil=True)
+def _rank(a, opponent, margin, ranking, kind, samples, ridge, stream):
+    """Write the scores that a ranking step moves along into ``margin``."""
+    weights = np.empty(a.shape)
+    if kind == 3:
+        sampled_pairs(a, opponent, samples, int(ranking[2]), ranking[0], stream, weights)
+    else:
+        _ask(a, opponent, margin, kind, samples, ridge, stream)
+        kept_pairs(opponent, margin, ranking[0], weights)
+    fit_ranking(weights, ranking[1], margin)
+
+
+@nb.njit(cache=True, nogil=True)
+def _answer(words, t, stage, a, opponent, log_pi, pi, margin, kind, samples, ridge, stream):
+    """Write what a stage of any word adds to its logits into ``margin``."""
+    word, at, score, ranking = words
+    if word[stage] == 3:
+        _rank(a, opponent, margin, ranking[stage], kind, samples, ridge, stream)
+    elif word[stage] > 0:
+        scored = np.empty(a.shape[0])
+        _mix(score[t, stage], log_pi, scored)
+        _climb(a, opponent, pi[at[stage]], word[stage], margin, scored, kind, samples, ridge, stream)
+    else:
+        _ask(a, opponent, margin, kind, samples, ridge, stream)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -168,6 +191,7 @@ def advance(
     into,
     query,
     played,
+    words,
     kind,
     samples,
     ridge,
@@ -191,8 +215,10 @@ def advance(
     into, query : ndarray of int, shape (stages,)
         As in ``Table``.
     played : int
+    words : tuple of ndarray, or None
+        ``Table.words``: what stages are that are no mirror steps. ``None`` compiles to a kernel without them.
     kind, samples : int
-        Feedback: 0 exact, 1 sampled opponents, 2 duels, 3 pairs; and how many.
+        Feedback: 0 exact, 1 sampled opponents, 2 duels, 3 pairs, 4 responses; and how many.
     ridge : float
         Of the regression on pairs.
     first, last : int
@@ -222,21 +248,11 @@ def advance(
                     for i in range(n):
                         mean[i] += pi[played, i]
                 if query[stage] > 0:
-                    weights = opponent[t, stage]
-                    _ask(
-                        a,
-                        weights,
-                        query[stage],
-                        log_pi,
-                        pi,
-                        mixture,
-                        mixed,
-                        margin,
-                        kind,
-                        samples,
-                        ridge,
-                        stream,
-                    )
+                    asked = _opponent(opponent[t, stage], query[stage], log_pi, pi, mixture, mixed)
+                    if words is None:
+                        _ask(a, asked, margin, kind, samples, ridge, stream)
+                    else:
+                        _answer(words, t, stage, a, asked, log_pi, pi, margin, kind, samples, ridge, stream)
                 _mix(base[t, stage], log_pi, mixture)
                 if query[stage] > 0:
                     step = eta[t, stage]

@@ -6,8 +6,9 @@ import numpy as np
 
 from ..game import PreferenceGame
 from ..logspace import geometric_mixture, log_normalise
-from ..rules import POLICY, REFERENCE, Rule
-from .feedback import Feedback, Stream, estimated_margin
+from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule
+from .feedback import Feedback, Stream, estimated_margin, sampled_gradient
+from .ranking import fit_ranking, kept_pairs, sampled_pairs
 from .table import slot_names
 
 EXACT = Feedback()
@@ -54,23 +55,60 @@ class ReadableEngine:
             self._apply(mirror_step)
         self.t += 1
 
-    def _apply(self, mirror_step) -> None:
-        logits = self.mixture(mirror_step.base)
-        if mirror_step.opponent:
-            logits = logits + mirror_step.eta * self.payoff(mirror_step)
-        self.policies[mirror_step.into] = log_normalise(logits)
+    def _apply(self, step) -> None:
+        logits = self.mixture(step.base)
+        if isinstance(step, GradientStep):
+            logits = logits + step.eta * self.gradient(step)
+        elif isinstance(step, RankingStep):
+            logits = logits + step.eta * self.scores(step)
+        elif step.opponent:
+            logits = logits + step.eta * self.payoff(step)
+        self.policies[step.into] = log_normalise(logits)
 
-    def payoff(self, mirror_step) -> np.ndarray:
-        """Return P(. ≻ opponent) - 1/2 of a mirror step, or its estimate, shape (contexts, actions)."""
-        weights = mirror_step.opponent
-        if mirror_step.arithmetic:
-            opponent = sum(weight * np.exp(self.policies[name]) for name, weight in weights.items())
-        else:
-            opponent = np.exp(self.mixture(weights))
+    def opponent(self, step) -> np.ndarray:
+        """Return the probabilities of a step's opponent, shape (contexts, actions)."""
+        if step.arithmetic:
+            return sum(weight * np.exp(self.policies[name]) for name, weight in step.opponent.items())
+        return np.exp(self.mixture(step.opponent))
+
+    def payoff(self, step) -> np.ndarray:
+        """Return P(. ≻ opponent) - 1/2 of a step, or its estimate, shape (contexts, actions)."""
+        opponent = self.opponent(step)
         if self._feedback.kind == "exact":
             return self.game.preference.margin(opponent)
         problems = zip(self.game.preference.dense(), opponent, self._streams, strict=True)
         return np.array([estimated_margin(self._feedback, *problem) for problem in problems])
+
+    def scores(self, step) -> np.ndarray:
+        """Return the scores fitted to the ranked pairs of a ranking step, shape (contexts, actions)."""
+        opponent, kept = self.opponent(step), (step.responses, step.margin)
+        if self._feedback.kind == "pairs":
+            problems = zip(self.game.preference.dense(), opponent, self._streams, strict=True)
+            pairs = [
+                sampled_pairs(skew, policy, self._feedback.samples, *kept, stream)
+                for skew, policy, stream in problems
+            ]
+        else:
+            problems = zip(opponent, self.payoff(step), strict=True)
+            pairs = [kept_pairs(policy, payoff, step.margin) for policy, payoff in problems]
+        return np.array([fit_ranking(weights, step.ridge) for weights in pairs])
+
+    def gradient(self, step) -> np.ndarray:
+        """Return the gradient of a gradient step in the logits, or its estimate, shape (contexts, actions)."""
+        opponent = self.opponent(step)
+        source = opponent if step.pairwise else np.exp(self.policies[step.at])
+        logs = [np.where(source > 0, self.policies[name], 0.0) for name in step.score]
+        score = sum(weight * log for weight, log in zip(step.score.values(), logs, strict=True))
+        if self._feedback.kind == "responses":
+            problems = zip(self.game.preference.dense(), source, opponent, score, self._streams, strict=True)
+            return np.array(
+                [
+                    sampled_gradient(*problem, samples=self._feedback.samples, pairwise=step.pairwise)
+                    for problem in problems
+                ]
+            )
+        value = self.payoff(step) + score
+        return source * (value - (source * value).sum(axis=1, keepdims=True))
 
     @property
     def average(self) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..rules import POLICY, REFERENCE, Rule
+from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule
 
 #: Longest stretch of a schedule held as a table.
 SEGMENT = 1 << 15
@@ -14,7 +14,7 @@ SEGMENT = 1 << 15
 
 @dataclass(frozen=True)
 class Table:
-    """The mirror steps of iterations t0..t1 as arrays over (iterations, stages, slots).
+    """The steps of iterations t0..t1 as arrays over (iterations, stages, slots).
 
     Attributes
     ----------
@@ -28,6 +28,14 @@ class Table:
         What each stage asks: 0 nothing, 1 the geometric, 2 the arithmetic mixture.
     played : int
         The slot whose mean over iterations, taken before the last query, is the average iterate.
+    word : ndarray of int, shape (stages,)
+        What each stage is: 0 a mirror step, 1 a gradient step, 2 a gradient step on pairs, 3 a ranking step.
+    at : ndarray of int, shape (stages,)
+        The slot whose logits a gradient step moves; 0 elsewhere.
+    score : ndarray, shape (iterations, stages, slots)
+        Weights of the log-policies in what a gradient step climbs; 0 elsewhere.
+    ranking : ndarray, shape (stages, 3)
+        Margin, ridge and responses of a ranking step; 0 elsewhere.
     """
 
     base: np.ndarray
@@ -36,6 +44,20 @@ class Table:
     into: np.ndarray
     query: np.ndarray
     played: int
+    word: np.ndarray
+    at: np.ndarray
+    score: np.ndarray
+    ranking: np.ndarray
+
+    @property
+    def mirror_steps_only(self) -> bool:
+        """Whether every stage is a plain mirror step."""
+        return not self.word.any()
+
+    @property
+    def words(self) -> tuple[np.ndarray, ...] | None:
+        """Word, ``at``, score and ranking as the kernel takes them; ``None`` where there are mirror steps only."""
+        return None if self.mirror_steps_only else (self.word, self.at, self.score, self.ranking)
 
 
 def slot_names(rule: Rule) -> tuple[str, ...]:
@@ -75,4 +97,18 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
         into=np.array([names.index(step.into) for step in steps]),
         query=np.array([(1 + step.arithmetic) if step.opponent else 0 for step in steps]),
         played=names.index(rule.played),
+        word=np.array([_word(step) for step in steps]),
+        at=np.array([names.index(s.at) if isinstance(s, GradientStep) else 0 for s in steps]),
+        score=weights([getattr(step, "score", {}) for step in steps]),
+        ranking=np.array([_ranking(step) for step in steps], dtype=float),
     )
+
+
+def _word(step) -> int:
+    if isinstance(step, GradientStep):
+        return 1 + step.pairwise
+    return 3 * isinstance(step, RankingStep)
+
+
+def _ranking(step) -> tuple[float, float, int]:
+    return (step.margin, step.ridge, step.responses) if isinstance(step, RankingStep) else (0, 0, 0)

@@ -2,18 +2,33 @@
 
 from .baselines import BestResponse, SelfPlay
 from .history import MNPO, NashEMA
-from .language import HALF, POLICY, REFERENCE, MirrorStep, Rule, Start, Theorem, mix
+from .language import (
+    HALF,
+    POLICY,
+    REFERENCE,
+    GradientStep,
+    MirrorStep,
+    RankingStep,
+    Rule,
+    Start,
+    Theorem,
+    mix,
+)
 from .multiplicative import DNO, SPO, SPPO
 from .nash_md import NashMD
 from .one_call import INPO, MMD, OMD
 from .optimistic import OMWU, ONPO
+from .policy_gradient import IPOMD, NashMDPG, OnlineIPO, SelfPlayPG
 from .prox import NashProx
+from .prox_gradient import NashMPSGD, NashProxSGD
+from .ranking import DNOPrct
 from .refresh import COMAL, MPO
 from .registry import RULES, get_rule
 from .two_call import EGPO, NashMP
 
 __all__ = [
-    "COMAL", "DNO", "EGPO", "HALF", "INPO", "MMD", "MNPO", "MPO", "OMD", "OMWU", "ONPO", "POLICY", "REFERENCE",
-    "RULES", "SPO", "SPPO", "BestResponse", "MirrorStep", "NashEMA", "NashMD", "NashMP", "NashProx", "Rule",
-    "SelfPlay", "Start", "Theorem", "get_rule", "mix",
+    "COMAL", "DNO", "EGPO", "HALF", "INPO", "IPOMD", "MMD", "MNPO", "MPO", "OMD", "OMWU", "ONPO", "POLICY",
+    "REFERENCE", "RULES", "SPO", "SPPO", "BestResponse", "DNOPrct", "GradientStep", "MirrorStep", "NashEMA", "NashMD",
+    "NashMDPG", "NashMP", "NashMPSGD", "NashProx", "NashProxSGD", "OnlineIPO", "RankingStep", "Rule", "SelfPlay",
+    "SelfPlayPG", "Start", "Theorem", "get_rule", "mix",
 ]  # fmt: skip

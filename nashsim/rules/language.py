@@ -5,8 +5,9 @@ Every algorithm here is a short list of mirror steps
     log into = sum_k base[k] log k + eta * P(. ≻ opponent) + const,
     log opponent = sum_k opponent[k] log k + const,
 
-over named policies k. A rule states those numbers once, in the notation of its
-paper; nothing else in the project repeats a coefficient.
+over named policies k; an approximate version climbs the same objective by
+gradient steps on the logits instead. A rule states those numbers once, in the
+notation of its paper; nothing else in the project repeats a coefficient.
 """
 
 from __future__ import annotations
@@ -60,6 +61,76 @@ class MirrorStep:
     arithmetic: bool = False
 
 
+@dataclass(frozen=True)
+class RankingStep(MirrorStep):
+    """A mirror step along the scores that a logistic fit reads off ranked pairs, in place of the payoffs themselves.
+
+    log into = sum_k base[k] log k + eta w + const with w = argmax sum_yz W(y,z) log sigma(w_y - w_z) - (ridge/2) |w|^2,
+    where W(y,z) is the share of pairs y, z ~ opponent kept with y as the better one: those whose win rates P(. ≻
+    opponent) differ by ``margin`` or more. Under feedback of kind ``pairs`` they are kept from batches of sampled
+    ``responses``, ranked by their win rates within the batch.
+
+    Attributes
+    ----------
+    base, opponent, eta, into, arithmetic
+        As for a mirror step; eta is 1/b in log sigma(b D(pi/pi_t)).
+    margin : float
+        Difference in win rate, > 0.
+    ridge : float
+        > 0.
+    responses : int
+        Responses in a batch, >= 2.
+    """
+
+    margin: float = 0.1
+    ridge: float = 0.01
+    responses: int = 5
+
+
+@dataclass(frozen=True)
+class GradientStep:
+    """One step of policy gradient on the logits of a softmax policy: log into = log at + eta g + const.
+
+    g = q ⊙ (v - <q, v>) with v = P(. ≻ opponent) + sum_k score[k] log k. For q = pi, the policy ``at``, this is the
+    gradient in the logits of E_{y ~ pi}[v(y)] with v held fixed, and also that of its regularised form, since
+    E_{y ~ pi}[grad log pi(y)] = 0; no gradient passes through the opponent. Under sampled responses it is estimated
+    by the mean of (e_y - pi) [I - 1/2 + s(y)], y ~ pi, I the outcome against z ~ opponent, s = sum_k score[k] log k.
+
+    Attributes
+    ----------
+    opponent : mapping of str to Number
+        Weights of the geometric mixture that is queried; they sum to one.
+    score : mapping of str to Number
+        Weights of the log-policies in v; they sum to zero: -tau and tau on the policy and mu are -tau KL(pi || mu).
+    eta : Number
+        The learning rate, in units of 1/payoff.
+    at : str
+        The policy whose logits move.
+    into : str
+        The policy that the step writes.
+    pairwise : bool
+        Whether both responses of a duel come from the opponent, q = opponent, and both learn, as under a loss on
+        pairs; the estimator then is the mean of (e_y - e_z) [I - 1/2 + s(y) - s(z)]/2.
+    """
+
+    opponent: Mapping[str, Number]
+    score: Mapping[str, Number]
+    eta: Number
+    at: str = POLICY
+    into: str = POLICY
+    pairwise: bool = False
+    arithmetic: ClassVar[bool] = False
+
+    @property
+    def base(self) -> dict[str, float]:
+        """The mixture that the step starts from, as for a mirror step: the policy ``at`` alone."""
+        return {self.at: 1.0}
+
+
+#: What a rule is a list of.
+Step = MirrorStep | GradientStep
+
+
 def mix(base: Mapping[str, Number], into: str) -> MirrorStep:
     """Return the step that only mixes, log into = sum_k base[k] log k + const, and asks nothing."""
     return MirrorStep(base, {}, 0.0, into=into)
@@ -111,7 +182,7 @@ class Theorem:
 
 @dataclass(frozen=True)
 class Rule(abc.ABC):
-    """An algorithm as a list of mirror steps; subclasses are small frozen dataclasses of step sizes.
+    """An algorithm as a list of steps; subclasses are small frozen dataclasses of step sizes.
 
     A subclass gives its parameters as dataclass fields (``None`` means the
     default its theorem recommends), its texts as class attributes, the methods
@@ -135,15 +206,19 @@ class Rule(abc.ABC):
     target: ClassVar[str] = "duality_gap"
     #: The policy whose mean over steps is the average iterate.
     played: ClassVar[str] = POLICY
+    #: Parameters that may be 0.
+    may_vanish: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None:
+            vanishing = field.name in self.may_vanish
+            if value is None or (vanishing and value == 0):
                 continue
             if not _is_positive(value):
                 raise NashsimError(
-                    f"{field.name}: the rule {self.name!r} needs a finite number > 0, found {value!r}"
+                    f"{field.name}: the rule {self.name!r} needs a finite number"
+                    f" {'>= 0' if vanishing else '> 0'}, found {value!r}"
                 )
             if "int" in str(field.type) and value != int(value):
                 raise NashsimError(
@@ -151,8 +226,8 @@ class Rule(abc.ABC):
                 )
 
     @abc.abstractmethod
-    def steps(self, tau: float, t: int | np.ndarray) -> tuple[MirrorStep, ...]:
-        """Return the mirror steps of iteration ``t`` = 0, 1, ... (an int, or an array of them)."""
+    def steps(self, tau: float, t: int | np.ndarray) -> tuple[Step, ...]:
+        """Return the steps of iteration ``t`` = 0, 1, ... (an int, or an array of them)."""
 
     @classmethod
     def with_eta(cls, eta: float, tau: float) -> Rule:
@@ -167,7 +242,8 @@ class Rule(abc.ABC):
     def stationary(self) -> bool:
         """Whether every number of the rule is the same at every iteration; one that is not comes as an array."""
         steps = self.steps(1.0, np.arange(2))
-        numbers = [w for step in steps for m in (step.base, step.opponent) for w in m.values()]
+        mixtures = [m for s in steps for m in (s.base, s.opponent, getattr(s, "score", {}))]
+        numbers = [weight for mixture in mixtures for weight in mixture.values()]
         return all(np.ndim(number) == 0 for number in [*numbers, *(step.eta for step in steps)])
 
     @property

@@ -10,15 +10,19 @@ from .multiplicative import DNO, SPO, SPPO
 from .nash_md import NashMD
 from .one_call import INPO, MMD, OMD
 from .optimistic import OMWU, ONPO
+from .policy_gradient import IPOMD, NashMDPG, OnlineIPO, SelfPlayPG
 from .prox import NashProx
+from .prox_gradient import NashMPSGD, NashProxSGD
+from .ranking import DNOPrct
 from .refresh import COMAL, MPO
 from .two_call import EGPO, NashMP
 
 #: Every rule class of the package.
 RULES: tuple[type[Rule], ...] = (
     *(NashMD, OMD, INPO, MMD, NashMP, EGPO, NashProx),
-    *(SPO, SPPO, DNO, ONPO, OMWU, MNPO),
+    *(SPO, SPPO, DNO, DNOPrct, ONPO, OMWU, MNPO),
     *(COMAL, MPO, NashEMA, BestResponse, SelfPlay),
+    *(SelfPlayPG, NashMDPG, OnlineIPO, IPOMD, NashMPSGD, NashProxSGD),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from nashsim import NashsimError
 from nashsim.engine import Feedback, run, run_many
-from nashsim.rules import OMD, NashMD, NashMP
+from nashsim.rules import OMD, DNOPrct, NashMD, NashMP, NashMPSGD, SelfPlayPG
 from tests.zoo import random_game
 
 SCRIPT = """
@@ -67,6 +67,34 @@ def test_a_finished_run_is_read_back(tmp_path):
     for other in (again, plain):
         assert np.array_equal(first.log_policy, other.log_policy)
         assert all(np.array_equal(first.metrics[name], other.metrics[name]) for name in first.metrics)
+
+
+@pytest.mark.parametrize(
+    ("rule", "feedback"),
+    [
+        (SelfPlayPG(), Feedback("responses", 2)),
+        (NashMPSGD(inner=7), Feedback("responses", 2)),
+        (DNOPrct(), Feedback("pairs", 3)),
+    ],
+    ids=lambda value: getattr(value, "name", value.kind if isinstance(value, Feedback) else value),
+)
+def test_an_interrupted_run_of_sampled_steps_goes_on(tmp_path, rule, feedback):
+    game = random_game(0, actions=4, tau=0.3, contexts=2)
+    options = {"queries": 400, "record": 20, "feedback": feedback, "metrics": ["kl_to_reference"]}
+
+    def interrupt(done, total):
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(game, rule, checkpoint=tmp_path, interval=0.0, progress=interrupt, **options)
+    begun = []
+    resumed = run(game, rule, checkpoint=tmp_path, progress=lambda done, total: begun.append(done), **options)
+    plain = run(game, rule, **options)
+    assert begun[0] > plain.step[-1] // 2
+    assert np.array_equal(resumed.log_policy, plain.log_policy)
+    assert np.array_equal(resumed.average_policy, plain.average_policy)
+    assert np.array_equal(resumed.metrics["kl_to_reference"], plain.metrics["kl_to_reference"])
 
 
 def test_foreign_and_broken_checkpoints_are_refused(tmp_path):

@@ -5,23 +5,27 @@ import pytest
 
 from nashsim import NashsimError
 from nashsim.engine import Feedback, run, run_many
-from nashsim.engine.feedback import Stream, estimated_margin, streams
-from nashsim.rules import OMD, RULES
+from nashsim.engine.feedback import Stream, estimated_margin, response_gradient, streams
+from nashsim.engine.readable import ReadableEngine
+from nashsim.rules import IPOMD, OMD, RULES, GradientStep, NashMDPG, OnlineIPO, Rule, SelfPlayPG
 from tests.zoo import random_game, rock_paper_scissors
 
 KINDS = ("opponents", "duels")
 EVERY_KIND = (*KINDS, "pairs")
+GRADIENT = [rule for rule in RULES if isinstance(rule().steps(1.0, 0)[0], GradientStep)]
+PLAYABLE = [(rule, kind) for rule in RULES for kind in EVERY_KIND] + [
+    (rule, "responses") for rule in GRADIENT
+]
 
 
-@pytest.mark.parametrize("kind", EVERY_KIND)
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize(("rule", "kind"), PLAYABLE, ids=lambda value: getattr(value, "name", value))
 def test_compiled_equals_numpy_draw_for_draw(rule, kind):
     game = random_game(5, actions=4, tau=0.3, contexts=2)
     options = {
         "queries": 60,
         "start": "random",
         "seed": 3,
-        "feedback": Feedback(kind, 2 if kind in KINDS else 40),
+        "feedback": Feedback(kind, 40 if kind == "pairs" else 2),
         "metrics": ["kl_to_reference"],
     }
     compiled, readable = (
@@ -111,3 +115,68 @@ def test_actions_that_no_pair_meets_stay_where_they_are():
     fit = estimated_margin(Feedback("pairs", 50), skew, np.array([0.5, 0.5, 0.0]), Stream(3))
     # the constant is fixed by the ridge alone: rounding times the condition, 1e-16 x 100/1e-6
     assert fit[2] == 0 and fit[0] == pytest.approx(-fit[1], abs=1e-7)
+
+
+class OneClimb(Rule):
+    """A rule that is the first step of another one, with eta = 1, so that a run of one query is one gradient."""
+
+    name, update, condition, theorems, source = "one-climb", "", "", (), ""
+
+    def __init__(self, rule, tau):
+        [step] = rule.steps(tau, 0)
+        self.__dict__["step"] = GradientStep(step.opponent, step.score, 1.0, pairwise=step.pairwise)
+
+    def steps(self, tau, t):
+        return (self.step,)
+
+    def largest_eta(self, tau):
+        return np.inf
+
+
+CLIMBS = [SelfPlayPG(), NashMDPG(mixture=0.4), OnlineIPO(), IPOMD(mixture=0.4)]
+
+
+def exact_gradient(game, rule, log_pi):
+    engine = ReadableEngine(game, rule, log_pi)
+    [step] = rule.steps(game.tau, 0)
+    opponent = engine.opponent(step)[0]
+    source = opponent if step.pairwise else np.exp(log_pi[0])
+    score = sum(w * engine.policies[name][0] for name, w in step.score.items())
+    return step, engine.gradient(step)[0], source, opponent, score
+
+
+def enumerated(game, rule, log_pi):
+    """The probability of every duel and outcome, and what it says of the gradient; and the exact gradient."""
+    step, exact, source, opponent, score = exact_gradient(game, rule, log_pi)
+    P, actions = game.probabilities[0], range(game.actions)
+    duels = [(y, z, won) for y in actions for z in actions for won in (True, False)]
+    chances = [source[y] * opponent[z] * (P[y, z] if won else 1 - P[y, z]) for y, z, won in duels]
+    said = [response_gradient(y, z, won, source, score, step.pairwise) for y, z, won in duels]
+    return np.array(chances), np.array(said), exact
+
+
+@pytest.mark.parametrize("rule", CLIMBS, ids=lambda rule: rule.name)
+def test_the_expectation_over_responses_and_outcomes_is_the_gradient(rule):
+    """Summed over every y, z and outcome with their probabilities, nothing sampled."""
+    game = random_game(1, actions=5, tau=0.3)
+    log_pi = np.log(np.random.default_rng(0).dirichlet(np.ones(5)))[None]
+    chances, said, exact = enumerated(game, rule, log_pi)
+    np.testing.assert_allclose(chances @ said, exact, atol=1e-14)
+
+
+@pytest.mark.parametrize("rule", CLIMBS, ids=lambda rule: rule.name)
+def test_compiled_sampled_gradients_are_unbiased_with_their_variance(rule):
+    """One compiled step from 4000 seeds against the enumerated mean and variance."""
+    game, m, rounds = random_game(1, actions=4, tau=0.3), 3, 4000
+    log_pi = np.log(np.random.default_rng(0).dirichlet(np.ones(4)))[None]
+    chances, said, exact = enumerated(game, rule, log_pi)
+    runs = run_many([game], OneClimb(rule, game.tau), queries=1, seeds=range(rounds), start=np.exp(log_pi),
+                    metrics=[], feedback=Feedback("responses", m))  # fmt: skip
+    moved = np.array([found.log_policy[0] - log_pi[0] for found in runs])
+    moved -= moved.mean(axis=1, keepdims=True)  # the gradient sums to zero, the normalised logits do not
+    second, fourth = (chances @ (said - exact) ** k for k in (2, 4))
+    variance = second / m
+    fourth = (fourth + 3 * (m - 1) * second**2) / m**3  # of a mean of m
+    # five standard errors of a mean and of a variance
+    assert (np.abs(moved.mean(axis=0) - exact) < 5 * np.sqrt(variance / rounds)).all()
+    assert (np.abs(moved.var(axis=0) - variance) < 5 * np.sqrt((fourth - variance**2) / rounds)).all()

@@ -17,6 +17,7 @@ NAMES = (
     "dno-pairs",
     "noise",
     "original",
+    "policy-gradient",
     "rate-tau",
     "reward",
     "simplex",

@@ -138,3 +138,97 @@ def nash_ema(P, mu, tau, pi, eta, decay):
 
 def best_response(P, mu, tau, opponent):
     return _normalised(mu * np.exp(_payoff(P, opponent) / tau))
+
+
+def _climbed(P, mu, tau, pi, opponent, t=None, centre=None):
+    """grad_theta E_{y ~ pi}[P(y > opponent) - tau log pi/mu - t log pi/centre] with the bracket held fixed."""
+    bracket = _payoff(P, opponent) - 0.5 - tau * np.log(pi / mu)
+    if centre is not None:
+        bracket = bracket - t * np.log(pi / centre)
+    gradient = np.zeros(len(pi))
+    for y in range(len(pi)):
+        score = -pi.copy()  # grad log pi(y) = e_y - pi
+        score[y] += 1
+        gradient += pi[y] * bracket[y] * score
+    return gradient
+
+
+def _moved(pi, direction, rate):
+    return _normalised(np.exp(np.log(pi) + rate * direction))
+
+
+def nash_md_pg(P, mu, tau, pi, eta, b):
+    # y ~ pi, y' ~ pi^(1-b) mu^b, no gradient through y'
+    opponent = _normalised(pi ** (1 - b) * mu**b)
+    return _moved(pi, _climbed(P, mu, tau, pi, opponent), eta)
+
+
+def ipo_loss(P, mu, tau, logits, sampling):
+    """E (D(pi) - D(mu) - 1/(2 tau))^2 over y, y' ~ sampling, the winner of each duel first."""
+    pi = _normalised(np.exp(logits))
+    ratio = np.log(pi / mu)
+    return sum(
+        sampling[y] * sampling[z] * P[y, z] * (ratio[y] - ratio[z] - 1 / (2 * tau)) ** 2
+        + sampling[y] * sampling[z] * P[z, y] * (ratio[z] - ratio[y] - 1 / (2 * tau)) ** 2
+        for y in range(len(pi))
+        for z in range(len(pi))
+    )
+
+
+def ipo_gradient(P, mu, tau, logits, sampling):
+    """Its derivative in the logits, term by term: d/dtheta D(pi) = e_winner - e_loser."""
+    ratio = np.log(_normalised(np.exp(logits)) / mu)
+    gradient = np.zeros(len(logits))
+    for y in range(len(logits)):
+        for z in range(len(logits)):
+            for winner, loser, chance in ((y, z, P[y, z]), (z, y, P[z, y])):
+                slope = (
+                    2 * sampling[y] * sampling[z] * chance * (ratio[winner] - ratio[loser] - 1 / (2 * tau))
+                )
+                gradient[winner] += slope
+                gradient[loser] -= slope
+    return gradient
+
+
+def ipo_md(P, mu, tau, pi, learning_rate, b):
+    sampling = _normalised(pi ** (1 - b) * mu**b)
+    return _moved(pi, -ipo_gradient(P, mu, tau, np.log(pi), sampling), learning_rate)
+
+
+def nash_mp_sgd(P, mu, tau, pi, eta, s, inner):
+    target, half, t = pi, pi, 0
+    while True:
+        half = _moved(half, _climbed(P, mu, tau, half, target, t=tau / s, centre=target), eta)
+        pi = _moved(pi, _climbed(P, mu, tau, pi, half, t=tau / s, centre=target), eta)
+        t += 1
+        if t % inner == 0:
+            target = half = pi
+        yield pi
+
+
+def nash_prox_sgd(P, mu, tau, pi, eta, s, decay):
+    target = pi
+    while True:
+        pi = _moved(pi, _climbed(P, mu, tau, pi, pi, t=tau / s, centre=target), eta)
+        target = _normalised(target**decay * pi ** (1 - decay))
+        yield pi
+
+
+def dno_prct(P, pi, b, margin, ridge):
+    """argmax E log sigma(b D(pi+/pi)) - ridge |b log pi+/pi|^2/2 over pairs whose better one leads by the margin.
+
+    Stationary where ridge times a score is its sum of sigma(-lead); a contraction for a large ridge.
+    """
+    rates = _payoff(P, pi)
+    n = len(pi)
+    score = np.zeros(n)
+    for _ in range(500):
+        pulled = np.zeros(n)
+        for y in range(n):
+            for z in range(n):
+                if rates[y] - rates[z] >= margin:
+                    # (y, z) and (z, y) are both drawn, and either way y is the better one
+                    pulled[y] += 2 * pi[y] * pi[z] / (1 + np.exp(score[y] - score[z]))
+                    pulled[z] -= 2 * pi[y] * pi[z] / (1 + np.exp(score[y] - score[z]))
+        score = pulled / ridge
+    return _normalised(pi * np.exp(score / b))

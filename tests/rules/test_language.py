@@ -11,6 +11,7 @@ from nashsim.rules import (
     DNO,
     EGPO,
     INPO,
+    IPOMD,
     MMD,
     MNPO,
     MPO,
@@ -18,9 +19,13 @@ from nashsim.rules import (
     ONPO,
     RULES,
     SPO,
+    DNOPrct,
     NashEMA,
     NashMD,
+    NashMDPG,
     NashMP,
+    NashProxSGD,
+    OnlineIPO,
     Start,
     get_rule,
 )
@@ -36,6 +41,7 @@ def test_mixtures_sum_to_one(rule, tau):
         for step in instance.steps(tau, np.arange(5)):
             for mixture in filter(None, (step.base, step.opponent)):
                 np.testing.assert_allclose(sum(mixture.values()), 1, atol=4e-16)
+            np.testing.assert_allclose(sum(getattr(step, "score", {}).values()), 0, atol=4e-16 * (1 + tau))
 
 
 @every_rule
@@ -52,7 +58,8 @@ def test_an_array_of_t_gives_the_same_numbers(rule):
     for t in range(6):
         for one, many in zip(rule().steps(0.2, t), together, strict=True):
             assert np.broadcast_to(many.eta, 6)[t] == one.eta
-            for mixture_one, mixture_many in ((one.base, many.base), (one.opponent, many.opponent)):
+            parts = [part for part in ("base", "opponent", "score") if hasattr(one, part)]
+            for mixture_one, mixture_many in ((getattr(one, part), getattr(many, part)) for part in parts):
                 for name, weight in mixture_one.items():
                     assert np.broadcast_to(mixture_many[name], 6)[t] == weight
 
@@ -61,10 +68,12 @@ def test_step_conventions_of_each_paper():
     tau = 0.2
     assert INPO(eta_inverse=4.0).eta(tau) == 0.25  # the inverse of the forward step
     assert MMD(prox_weight=3.0).eta(tau) == pytest.approx(3 / (1 + 3 * tau))
-    assert DNO(eta_inverse=4.0).eta(tau) == 0.25  # the inverse again
+    assert DNO(eta_inverse=4.0).eta(tau) == DNOPrct(eta_inverse=4.0).eta(tau) == 0.25  # the inverse again
     assert MPO(prox_weight=3.0).eta(tau) == MMD(prox_weight=3.0).eta(tau)
     assert NashMP(prox_step=0.4).eta(tau) == pytest.approx(0.4 / (tau * 1.4))
     assert OMD().eta(tau) == MMD().eta(tau) == pytest.approx(4 * tau / (1 + 4 * tau**2))
+    # descent on online IPO's loss at rate lr climbs self-play's gradient at 4 lr/tau
+    assert OnlineIPO(learning_rate=0.3).eta(tau) == IPOMD(learning_rate=0.3).eta(tau) == pytest.approx(6.0)
     assert EGPO().eta(tau) ** 2 == pytest.approx(4 * (1 - EGPO().eta(tau) * tau))
     # the schedules: eta_t = 2/(tau (t+2)) and eta_I,t = tau (t+2)/2 are the same step
     for t in range(4):
@@ -163,6 +172,11 @@ def test_get_rule():
         (lambda: COMAL(inner=2.5), "inner: the rule 'comal' needs a whole number, found 2.5"),
         (lambda: MNPO(players=1), "players: a game of at least 2 players"),
         (lambda: NashEMA(decay=1.0), "decay: a weight below 1"),
+        (lambda: DNOPrct(margin=1.5), "margin: win rates differ by at most 1, found 1.5"),
+        (lambda: DNOPrct(responses=1), "responses: at least 2 make a pair, found 1"),
+        (lambda: NashProxSGD(decay=1.0), "decay: a weight below 1"),
+        (lambda: NashMDPG(mixture=-0.5), "mixture: the rule 'nash-md-pg' needs a finite number >= 0"),
+        (lambda: NashMDPG(mixture=1.5), "mixture: the weight of the reference is at most 1, found 1.5"),
     ):
         with pytest.raises(NashsimError, match=message):
             bad()

@@ -11,6 +11,7 @@ from nashsim.rules import (
     DNO,
     EGPO,
     INPO,
+    IPOMD,
     MMD,
     MNPO,
     MPO,
@@ -22,11 +23,20 @@ from nashsim.rules import (
     SPO,
     SPPO,
     BestResponse,
+    DNOPrct,
+    GradientStep,
+    MirrorStep,
     NashEMA,
     NashMD,
+    NashMDPG,
     NashMP,
+    NashMPSGD,
     NashProx,
+    NashProxSGD,
+    OnlineIPO,
+    RankingStep,
     SelfPlay,
+    SelfPlayPG,
 )
 from tests.rules import paper_updates as paper
 from tests.zoo import random_game
@@ -66,6 +76,10 @@ PAIRS = {
     "spo": (SPO(step=0.7), one_step(lambda P, mu, tau, pi: paper.weights_update(P, pi, 0.7))),
     "sppo": (SPPO(step=0.7), one_step(lambda P, mu, tau, pi: paper.weights_update(P, pi, 0.7))),
     "dno": (DNO(eta_inverse=1.7), one_step(lambda P, mu, tau, pi: paper.weights_update(P, pi, 1 / 1.7))),
+    "dno-prct": (
+        DNOPrct(eta_inverse=1.7, margin=0.15, ridge=0.5),
+        one_step(lambda P, mu, tau, pi: paper.dno_prct(P, pi, 1.7, 0.15, 0.5)),
+    ),
     "onpo": (ONPO(step=0.4), lambda P, mu, tau, pi: paper.onpo(P, pi, 0.4)),
     "omwu": (OMWU(step=0.4), lambda P, mu, tau, pi: paper.omwu(P, pi, 0.4)),
     "mnpo": (MNPO(step=0.7, players=4), lambda P, mu, tau, pi: paper.mnpo(P, pi, 0.7, 4)),
@@ -87,6 +101,38 @@ PAIRS = {
     ),
     "best-response": (BestResponse(), one_step(lambda P, mu, tau, pi: paper.best_response(P, mu, tau, mu))),
     "self-play": (SelfPlay(), one_step(lambda P, mu, tau, pi: paper.best_response(P, mu, tau, pi))),
+    "self-play-pg": (
+        SelfPlayPG(),
+        one_step(lambda P, mu, tau, pi: paper.nash_md_pg(P, mu, tau, pi, 8 * tau / (1 + 4 * tau**2), 0)),
+    ),
+    "nash-md-pg": (
+        NashMDPG(step=0.7),
+        one_step(lambda P, mu, tau, pi: paper.nash_md_pg(P, mu, tau, pi, 0.7, 0.125)),
+    ),
+    "nash-md-pg, b": (
+        NashMDPG(step=0.7, mixture=0.4),
+        one_step(lambda P, mu, tau, pi: paper.nash_md_pg(P, mu, tau, pi, 0.7, 0.4)),
+    ),
+    "online-ipo": (
+        OnlineIPO(learning_rate=0.05),
+        one_step(lambda P, mu, tau, pi: paper.ipo_md(P, mu, tau, pi, 0.05, 0)),
+    ),
+    "ipo-md": (
+        IPOMD(learning_rate=0.05, mixture=0.4),
+        one_step(lambda P, mu, tau, pi: paper.ipo_md(P, mu, tau, pi, 0.05, 0.4)),
+    ),
+    "nash-mp-sgd": (
+        NashMPSGD(step=0.7, inner=2),
+        lambda P, mu, tau, pi: paper.nash_mp_sgd(P, mu, tau, pi, 0.7, 2 * tau, 2),
+    ),
+    "nash-mp-sgd, s": (
+        NashMPSGD(inner=3, prox_step=0.4),
+        lambda P, mu, tau, pi: paper.nash_mp_sgd(P, mu, tau, pi, 2 / (tau + tau / 0.4), 0.4, 3),
+    ),
+    "nash-prox-sgd": (
+        NashProxSGD(step=0.7, prox_step=0.4, decay=0.6),
+        lambda P, mu, tau, pi: paper.nash_prox_sgd(P, mu, tau, pi, 0.7, 0.4, 0.6),
+    ),
 }
 
 
@@ -132,7 +178,8 @@ def _with(steps, i, **changes):
 def mutations(rule):
     """Yield (what, change) for every coefficient: sign, inverse; for every mixture and the steps: order."""
     for i, step in enumerate(rule.steps(TAU, 1)):
-        for part in ("base", "opponent"):
+        climbs = isinstance(step, GradientStep)
+        for part in ("score", "opponent") if climbs else ("base", "opponent"):
             yield from mixture_mutations(i, part, getattr(step, part))
         if not step.opponent:
             continue
@@ -140,20 +187,34 @@ def mutations(rule):
         yield f"step {i}: inverse of eta", lambda s, i=i: _with(s, i, eta=1 / s[i].eta)
         if step.arithmetic:
             yield f"step {i}: geometric opponent", lambda s, i=i: _with(s, i, arithmetic=False)
+        if isinstance(step, RankingStep):
+            yield f"step {i}: every pair kept", lambda s, i=i: _with(s, i, margin=-1.0)
+            yield f"step {i}: the worse one kept", lambda s, i=i: _with(s, i, margin=-s[i].margin)
+            yield f"step {i}: inverse of the ridge", lambda s, i=i: _with(s, i, ridge=1 / s[i].ridge)
+            yield (
+                f"step {i}: payoffs, no ranking",
+                lambda s, i=i: (*s[:i], MirrorStep(s[i].base, s[i].opponent, s[i].eta), *s[i + 1 :]),
+            )
+        if climbs and step.opponent != {step.at: 1.0}:  # against oneself both draw from the same policy
+            yield f"step {i}: who learns", lambda s, i=i: _with(s, i, pairwise=not s[i].pairwise)
         if step.opponent != {"reference": 1.0}:
             yield (
                 f"step {i}: opponent is the reference",
                 lambda s, i=i: _with(s, i, opponent={"reference": 1.0}),
             )
     # An average that starts at the policy may be updated before or after it: one rotation, the same path.
-    if len(rule.steps(TAU, 1)) > 1 and not isinstance(rule, NashEMA):
+    if len(rule.steps(TAU, 1)) > 1 and not isinstance(rule, NashEMA | NashProxSGD):
         yield "steps in reverse order", lambda s: s[::-1]
     if rule.queries_per_step > 1:
         yield "full step against the first policy", lambda s: _with(s, 1, opponent={POLICY: 1.0})
-        yield (
-            "full step from the half step",
-            lambda s: _with(s, 1, base={"half" if k == POLICY else k: w for k, w in s[1].base.items()}),
-        )
+        yield "full step from the half step", from_half
+
+
+def from_half(steps):
+    """The second step as if it started where the first one ended."""
+    if isinstance(steps[1], GradientStep):
+        return _with(steps, 1, at="half")
+    return _with(steps, 1, base={"half" if k == POLICY else k: w for k, w in steps[1].base.items()})
 
 
 def mixture_mutations(i, part, mixture):
