@@ -119,7 +119,8 @@ class ReadableDrive:
 
 def _compiled(game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
     """Return the fastest drive that can do what is asked."""
-    if feedback.kind == "exact" and vectors_work():
+    plain = tabulate(rule, game.tau, 0, 1).mirror_steps_only
+    if feedback.kind == "exact" and plain and vectors_work():
         return VectorDrive(game, rule, starts, jobs)
     return PortableDrive(game, rule, starts, feedback, streams, jobs)
 
