@@ -220,18 +220,22 @@ def run(
         typer.Option(help="Folder for the records, the policy and the configuration.", metavar="DIR"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the killed run in --out DIR.")] = False,
+    jobs: Annotated[
+        int, typer.Option(help="Threads over contexts; the result is the same.", metavar="N")
+    ] = 1,
     json: Json = False,
 ) -> None:
     """Run a rule and hold it against the exact equilibrium.
 
     Examples: nashsim run rps --rule nash-md --tau 0.1;  nashsim run tldr --rule egpo --tau 0.05 --check
     """
-    from .running import checkpoint_folder, run_rule, save_run
+    from .running import checkpoint_folder, records_file, run_rule, save_run
 
     game = open_game(source, options, tau=tau, reference=reference, seed=seed)
     checkpoint = checkpoint_folder(out, resume)
     with progress_bar(f"{rule} on {game.name}", not json) as tell:
-        how = {"queries": queries, "seed": seed, "start": start, "checkpoint": checkpoint, "progress": tell}
+        how = {"queries": queries, "seed": seed, "start": start, "jobs": jobs, "progress": tell}
+        how |= {"checkpoint": checkpoint, "records": records_file(out)}
         finished, result = run_rule(game, rule, eta, check, **how)
     if out is not None:
         save_run(finished, result, out, source)
