@@ -127,7 +127,7 @@ def run_many(
         raise NashsimError("checkpoint: only the compiled path keeps its state on disk")
     feedback = feedback or Feedback()
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
-    lengths = [_iterations(rule, queries) for rule in rules]
+    lengths = [iterations(rule, queries) for rule in rules]
     total = sum(lengths) * len(stacks)
     done, found = 0, {}
     lines = None if records is None else RecordFile(records)
@@ -182,7 +182,19 @@ def _play(
             tell(b)
 
 
-def _iterations(rule: Rule, queries: int) -> int:
+def iterations(rule: Rule, queries: int) -> int:
+    """Return how many whole iterations a rule does with a budget of queries.
+
+    Parameters
+    ----------
+    rule : Rule
+    queries : int
+
+    Raises
+    ------
+    NashsimError
+        For a budget below one iteration.
+    """
     if queries < rule.queries_per_step:
         raise NashsimError(
             f"queries: one iteration of {rule.name!r} asks {rule.queries_per_step}, found a budget of {queries}"

@@ -1,0 +1,160 @@
+"""The units of a sweep: what is run at one place in one go, cut by the amount of work alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import NashsimError
+from ..game import PreferenceGame
+from ..rules import Rule, get_rule
+from .backends import calm
+from .execute import run_many
+from .feedback import Feedback
+from .work import STRETCH, step_cost
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Games of one size and tau under one rule, from some seeds.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the sweep.
+    games : list of PreferenceGame
+    rule : Rule
+    label : str
+        What the frame calls the rule.
+    seeds : tuple of int
+    """
+
+    number: int
+    games: list[PreferenceGame]
+    rule: Rule
+    label: str
+    seeds: tuple[int, ...]
+
+    @property
+    def runs(self) -> int:
+        """How many runs the unit makes."""
+        return len(self.games) * len(self.seeds)
+
+    @property
+    def tau(self) -> float | None:
+        """The tau of all its games."""
+        return self.games[0].tau
+
+    @property
+    def eta(self) -> float:
+        """The constant forward step, or NaN where a schedule moves it."""
+        return self.rule.eta(self.tau) if self.rule.constant else np.nan
+
+
+def cut_units(
+    games: Sequence[PreferenceGame],
+    rules: Sequence[str | Rule],
+    taus: Sequence[float] | None,
+    etas: Sequence[float] | None,
+    seeds: Sequence[int],
+    queries: int,
+    feedback: Feedback | None,
+) -> list[Unit]:
+    """Return the units of a sweep: about half a second of compiled work each, less where there is less.
+
+    They depend on these arguments alone, not on who will run them, so that neither do the bits.
+
+    Parameters
+    ----------
+    games : sequence of PreferenceGame
+    rules : sequence of str or Rule
+    taus, etas : sequence of float or None
+        ``None`` leaves the games' own tau and the rules' own steps.
+    seeds : sequence of int
+    queries : int
+        Budget of each run.
+    feedback : Feedback or None
+
+    Raises
+    ------
+    NashsimError
+        For games without a name of their own, rules without a step of their own, or nothing to run.
+    """
+    for name, values in (
+        ("games", games),
+        ("rules", rules),
+        ("taus", taus),
+        ("etas", etas),
+        ("seeds", seeds),
+    ):
+        if values is not None and len(values) == 0:
+            raise NashsimError(f"{name}: at least one is needed, found none")
+    _require_distinct("games", [game.name for game in games], "name them by game.replace(name=...)")
+    _require_distinct("seeds", list(seeds), "give each once")
+    units: list[Unit] = []
+    for tau in [None] if taus is None else taus:
+        regularised = list(games) if tau is None else [game.replace(tau=tau) for game in games]
+        for chosen, label in _labelled(rules, etas, regularised[0].tau):
+            for _, alike in groupby(regularised, key=lambda game: (game.actions, game.tau)):
+                for some, from_seeds in _cut(list(alike), chosen, seeds, queries, feedback):
+                    units.append(Unit(len(units), some, chosen, label, from_seeds))
+    keys = [(g.name, u.tau, u.label, u.eta, s) for u in units for g in u.games for s in u.seeds]
+    _require_distinct("taus and rules", keys, "give each combination once")
+    return units
+
+
+def run_unit(unit: Unit, options: dict, folder: Path | None = None):
+    """Run a unit and return it with its records: game, tau, rule, eta, seed, step, queries, metric, value.
+
+    Parameters
+    ----------
+    unit : Unit
+    options : dict
+        Of ``run_many``.
+    folder : Path or None
+        Where its state is kept while it runs.
+
+    Returns
+    -------
+    tuple of int and pandas.DataFrame
+        The number of the unit and its records.
+    """
+    import pandas as pd
+
+    with calm:
+        runs = run_many(unit.games, unit.rule, seeds=unit.seeds, checkpoint=folder, **options)
+        frame = pd.concat([run.frame() for run in runs], ignore_index=True)
+    frame["rule"] = unit.label
+    frame.insert(1, "tau", np.nan if unit.tau is None else float(unit.tau))
+    frame.insert(3, "eta", float(unit.eta))
+    return unit.number, frame
+
+
+def _labelled(rules, etas, tau: float | None) -> Iterator[tuple[Rule, str]]:
+    """Yield every rule at every step with its name, or its full text where several rules share a name."""
+    plain = [get_rule(rule) for rule in rules]
+    names = [rule.name for rule in plain]
+    for rule, given in zip(plain, rules, strict=True):
+        label = rule.name if names.count(rule.name) == 1 else repr(rule)
+        for eta in [None] if etas is None else etas:
+            yield (rule if eta is None else get_rule(given, eta=eta, tau=tau)), label
+
+
+def _cut(games, rule: Rule, seeds, queries: int, feedback) -> Iterator[tuple[list, tuple[int, ...]]]:
+    """Yield (games, seeds): whole games of all seeds while they are light, single games of some seeds else."""
+    cost = max(step_cost(game, rule, feedback) for game in games)
+    most = max(1, STRETCH // max(1, cost * queries // rule.queries_per_step))
+    per_game, per_unit = min(most, len(seeds)), max(1, most // len(seeds))
+    for g in range(0, len(games), per_unit):
+        for s in range(0, len(seeds), per_game):
+            yield games[g : g + per_unit], tuple(int(seed) for seed in seeds[s : s + per_game])
+
+
+def _require_distinct(argument: str, values: list, remedy: str) -> None:
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise NashsimError(f"{argument}: {twice!r} is there more than once; {remedy}")
