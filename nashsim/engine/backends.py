@@ -13,6 +13,8 @@ from ..errors import NashsimError, StepSizeWarning, unknown_name
 
 #: The places, each with the package it needs beside joblib.
 BACKENDS = {"threads": None, "loky": None, "dask": "distributed", "ray": "ray"}
+#: Units of each worker between two returns of results, where a backend cannot return them one by one.
+_WAVE = 8
 
 
 def check_backend(backend: str, jobs: int | None, scheduler: str | None) -> None:
@@ -39,7 +41,7 @@ def check_backend(backend: str, jobs: int | None, scheduler: str | None) -> None
 
 @contextmanager
 def parallel(backend: str, jobs: int | None = None, scheduler: str | None = None) -> Iterator:
-    """Yield a ``joblib.Parallel`` that gives results as they come.
+    """Yield a function that runs a list of ``joblib.delayed`` calls and gives their results as they come.
 
     Parameters
     ----------
@@ -70,7 +72,20 @@ def parallel(backend: str, jobs: int | None = None, scheduler: str | None = None
         if count is None:
             count = 1 if BACKENDS[backend] is None else -1
         stack.enter_context(joblib.parallel_config(**settings))
-        yield joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)
+        if backend == "ray":
+            pool = stack.enter_context(joblib.Parallel(n_jobs=count, batch_size=1))
+            yield lambda work: _in_waves(pool, work)
+        else:
+            yield joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)
+
+
+def _in_waves(pool, work: list) -> Iterator:
+    """Yield results wave by wave: ray's backend for joblib has none before the last of a call."""
+    import joblib
+
+    size = _WAVE * joblib.effective_n_jobs(pool.n_jobs)
+    for first in range(0, len(work), size):
+        yield from pool(work[first : first + size])
 
 
 @contextmanager

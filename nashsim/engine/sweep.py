@@ -49,7 +49,7 @@ def sweep(
     Parameters
     ----------
     games : PreferenceGame or sequence of PreferenceGame
-        Each with a name of its own.
+        Each with a name of its own, at least among those of its tau.
     rules : str, Rule or a sequence of them
     taus : sequence of float or None
         Each game is run at each; ``None`` takes every game at its own.
@@ -173,7 +173,6 @@ def _check_units(units: list[Unit], queries: int, start, record, metrics) -> Non
         for game in unit.games:
             first_policy(game, start, unit.seeds[0])
         if unit.rule.regularised:
-            tau = unit.games[0].require_tau()
-            if (unit.rule, tau) not in seen:
-                seen.add((unit.rule, tau))
-                unit.rule.warn_outside(tau)
+            if (unit.rule, unit.tau) not in seen:
+                unit.rule.warn_outside(unit.tau)
+            seen.add((unit.rule, unit.tau))

@@ -30,6 +30,8 @@ class Unit:
     rule : Rule
     label : str
         What the frame calls the rule.
+    eta : float
+        The constant forward step, as it was given; NaN where a schedule moves it.
     seeds : tuple of int
     """
 
@@ -37,6 +39,7 @@ class Unit:
     games: list[PreferenceGame]
     rule: Rule
     label: str
+    eta: float
     seeds: tuple[int, ...]
 
     @property
@@ -48,11 +51,6 @@ class Unit:
     def tau(self) -> float | None:
         """The tau of all its games."""
         return self.games[0].tau
-
-    @property
-    def eta(self) -> float:
-        """The constant forward step, or NaN where a schedule moves it."""
-        return self.rule.eta(self.tau) if self.rule.constant else np.nan
 
 
 def cut_units(
@@ -93,17 +91,16 @@ def cut_units(
     ):
         if values is not None and len(values) == 0:
             raise NashsimError(f"{name}: at least one is needed, found none")
-    _require_distinct("games", [game.name for game in games], "name them by game.replace(name=...)")
     _require_distinct("seeds", list(seeds), "give each once")
     units: list[Unit] = []
-    for tau in [None] if taus is None else taus:
-        regularised = list(games) if tau is None else [game.replace(tau=tau) for game in games]
-        for chosen, label in _labelled(rules, etas, regularised[0].tau):
-            for _, alike in groupby(regularised, key=lambda game: (game.actions, game.tau)):
+    for together in _of_one_tau(games, taus):
+        _require_distinct("games", [game.name for game in together], "name them by game.replace(name=...)")
+        for chosen, label, eta in _labelled(rules, etas, together[0]):
+            for _, alike in groupby(together, key=lambda game: game.actions):
                 for some, from_seeds in _cut(list(alike), chosen, seeds, queries, feedback):
-                    units.append(Unit(len(units), some, chosen, label, from_seeds))
-    keys = [(g.name, u.tau, u.label, u.eta, s) for u in units for g in u.games for s in u.seeds]
-    _require_distinct("taus and rules", keys, "give each combination once")
+                    units.append(Unit(len(units), some, chosen, label, eta, from_seeds))
+    keys = [(game.name, u.tau, u.label, u.eta) for u in units for game in u.games if u.seeds[0] == seeds[0]]
+    _require_distinct("games, rules and steps", keys, "give each combination once")
     return units
 
 
@@ -130,18 +127,28 @@ def run_unit(unit: Unit, options: dict, folder: Path | None = None):
         frame = pd.concat([run.frame() for run in runs], ignore_index=True)
     frame["rule"] = unit.label
     frame.insert(1, "tau", np.nan if unit.tau is None else float(unit.tau))
-    frame.insert(3, "eta", float(unit.eta))
+    frame.insert(3, "eta", unit.eta)
     return unit.number, frame
 
 
-def _labelled(rules, etas, tau: float | None) -> Iterator[tuple[Rule, str]]:
-    """Yield every rule at every step with its name, or its full text where several rules share a name."""
+def _of_one_tau(games: Sequence[PreferenceGame], taus: Sequence[float] | None) -> list[list[PreferenceGame]]:
+    if taus is not None:
+        return [[game.replace(tau=tau) for game in games] for tau in taus]
+    return [list(some) for _, some in groupby(games, key=lambda game: game.tau)]
+
+
+def _labelled(rules, etas, game: PreferenceGame) -> Iterator[tuple[Rule, str, float]]:
+    """Yield every rule at every step, with its name (its full text where several share a name) and the step."""
     plain = [get_rule(rule) for rule in rules]
     names = [rule.name for rule in plain]
     for rule, given in zip(plain, rules, strict=True):
         label = rule.name if names.count(rule.name) == 1 else repr(rule)
+        tau = game.require_tau() if rule.regularised else game.tau
         for eta in [None] if etas is None else etas:
-            yield (rule if eta is None else get_rule(given, eta=eta, tau=tau)), label
+            if eta is not None:
+                yield get_rule(given, eta=eta, tau=tau), label, float(eta)
+            else:
+                yield rule, label, float(rule.eta(tau)) if rule.constant else np.nan
 
 
 def _cut(games, rule: Rule, seeds, queries: int, feedback) -> Iterator[tuple[list, tuple[int, ...]]]:
