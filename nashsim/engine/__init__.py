@@ -6,7 +6,7 @@ from .feedback import Feedback
 from .metrics import METRICS, Metric
 from .record import Run, record_steps
 from .stack import first_policy, start_facts
-from .sweep import sweep
+from .sweeping import sweep
 
 __all__ = [
     "METRICS", "Check", "Feedback", "Metric", "Run", "check_runs", "first_policy", "record_steps", "run", "run_many",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -104,7 +105,7 @@ def cut_units(
     return units
 
 
-def run_unit(unit: Unit, options: dict, folder: Path | None = None):
+def run_unit(unit: Unit, options: dict, folder: Path | None = None, parent: int | None = None):
     """Run a unit and return it with its records: game, tau, rule, eta, seed, step, queries, metric, value.
 
     Parameters
@@ -114,6 +115,9 @@ def run_unit(unit: Unit, options: dict, folder: Path | None = None):
         Of ``run_many``.
     folder : Path or None
         Where its state is kept while it runs.
+    parent : int or None
+        The process without which a worker ends, its state being on disk: it would outlive a sweep that was killed
+        and then work beside the resumed one.
 
     Returns
     -------
@@ -122,8 +126,13 @@ def run_unit(unit: Unit, options: dict, folder: Path | None = None):
     """
     import pandas as pd
 
+    def follow(done: int, total: int) -> None:
+        if parent is not None and parent not in (os.getpid(), os.getppid()):
+            os._exit(1)
+
     with calm:
-        runs = run_many(unit.games, unit.rule, seeds=unit.seeds, checkpoint=folder, **options)
+        how = {"seeds": unit.seeds, "checkpoint": folder, "progress": follow}
+        runs = run_many(unit.games, unit.rule, **how, **options)
         frame = pd.concat([run.frame() for run in runs], ignore_index=True)
     frame["rule"] = unit.label
     frame.insert(1, "tau", np.nan if unit.tau is None else float(unit.tau))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -155,8 +156,9 @@ def _finished(units: list[Unit], done, options: dict, folder: SweepFolder | None
     """Yield (number of the unit, records) in the order in which they finish."""
     from joblib import delayed
 
+    parent = os.getpid() if where[0] == "loky" else None
     work = [
-        delayed(run_unit)(unit, options, None if folder is None else folder.state(unit).resolve())
+        delayed(run_unit)(unit, options, None if folder is None else folder.state(unit).resolve(), parent)
         for unit in units
         if unit.number not in done
     ]
