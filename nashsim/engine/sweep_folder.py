@@ -47,6 +47,7 @@ class SweepFolder:
                 raise NashsimError(
                     f"resume: {str(self.path)!r} belongs to a sweep with other settings; choose another folder"
                 )
+            self._tidy()
             return
         for name in ("units", "checkpoints"):
             shutil.rmtree(self.path / name, ignore_errors=True)
@@ -90,6 +91,12 @@ class SweepFolder:
                     shutil.copyfileobj(file, joined)
         write_frame(self.path / "final.csv", final)
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+
+    def _tidy(self) -> None:
+        """Remove what a killed process was just writing: ``atomic_path`` could not."""
+        for pattern in (".sweep-*.json", ".records-*.csv", ".final-*.csv", "units/.??????-*.csv"):
+            for stray in self.path.glob(pattern):
+                stray.unlink()
 
     def _file(self, unit: Unit) -> Path:
         return self.path / "units" / f"{unit.number:06d}.csv"

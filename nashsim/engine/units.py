@@ -16,7 +16,10 @@ from ..rules import Rule, get_rule
 from .backends import calm
 from .execute import run_many
 from .feedback import Feedback
-from .work import STRETCH, step_cost
+from .work import step_cost
+
+#: Multiply-adds of a unit: about an eighth of a second of compiled work, beside its records and its equilibria.
+UNIT = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,7 @@ def cut_units(
     queries: int,
     feedback: Feedback | None,
 ) -> list[Unit]:
-    """Return the units of a sweep: about half a second of compiled work each, less where there is less.
+    """Return the units of a sweep: about an eighth of a second of compiled work each, less where there is less.
 
     They depend on these arguments alone, not on who will run them, so that neither do the bits.
 
@@ -163,7 +166,7 @@ def _labelled(rules, etas, game: PreferenceGame) -> Iterator[tuple[Rule, str, fl
 def _cut(games, rule: Rule, seeds, queries: int, feedback) -> Iterator[tuple[list, tuple[int, ...]]]:
     """Yield (games, seeds): whole games of all seeds while they are light, single games of some seeds else."""
     cost = max(step_cost(game, rule, feedback) for game in games)
-    most = max(1, STRETCH // max(1, cost * queries // rule.queries_per_step))
+    most = max(1, UNIT // max(1, cost * queries // rule.queries_per_step))
     per_game, per_unit = min(most, len(seeds)), max(1, most // len(seeds))
     for g in range(0, len(games), per_unit):
         for s in range(0, len(seeds), per_game):

@@ -27,7 +27,7 @@ games = [random_game(k, actions=6, tau=0.2, contexts=1 + k) for k in range(2)]
 print("begun", flush=True)
 runs = run_many(games, [NashMD(), NashMP()], queries=int(sys.argv[2]), seeds=[1, 2], record=2000, jobs=2,
                 start="random", feedback=Feedback("duels", 2), checkpoint=sys.argv[1], interval=0.0,
-                keep_policies=True)
+                keep_policies=True, records=sys.argv[3] + ".csv")
 flat = [[r.log_policy, r.average_policy, r.log_policies, *r.metrics.values()] for r in runs]
 np.savez(sys.argv[3], *[np.concatenate([part.ravel() for part in parts]) for parts in flat])
 """
@@ -59,6 +59,7 @@ def test_killed_runs_resume_to_the_same_bits(tmp_path):
     with np.load(whole / "out.npz") as one, np.load(broken / "out.npz") as other:
         assert one.files == other.files
         assert all(np.array_equal(one[name], other[name]) for name in one.files)
+    assert (whole / "out.npz.csv").read_bytes() == (broken / "out.npz.csv").read_bytes()
 
 
 def test_a_finished_run_is_read_back(tmp_path):

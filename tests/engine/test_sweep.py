@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -76,10 +77,17 @@ def test_work_is_cut_by_its_amount_alone(monkeypatch):
     cheap = {**ARGUMENTS, "games": [GAMES[0], GAMES[3]], "feedback": None}
     whole = sweep(**cheap)
     counts = []
-    monkeypatch.setattr("nashsim.engine.units.STRETCH", 1)
+    monkeypatch.setattr("nashsim.engine.units.UNIT", 1)
     apart = sweep(**cheap, progress=lambda done, total: counts.append((done, total)))
     assert same_bits(whole, apart)
     assert counts == [(done, 16) for done in range(1, 17)]
+
+
+def test_games_stay_immutable_on_their_way_to_a_worker():
+    """A writeable matrix is another type to the compiled kernel, which each worker would then compile anew."""
+    game = pickle.loads(pickle.dumps(GAMES[0]))
+    for array in (game.preference.dense(), game.log_reference, game.weights):
+        assert not array.flags.writeable
 
 
 def test_rows_are_those_of_single_runs():
@@ -105,7 +113,6 @@ from nashsim.engine import Feedback
 from tests.zoo import random_game
 
 if __name__ == "__main__":
-    print("begun", flush=True)
     sweep([random_game(k, 6) for k in range(3)], ["omd", "nash-mp"], taus=[0.2, 0.3], seeds=[1, 2], queries=400_000,
           start="random", record=80_000, feedback=Feedback("duels", 2), backend=sys.argv[2], jobs=2,
           out=sys.argv[1], resume=True, interval=0.0)
@@ -117,34 +124,35 @@ def files(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def finish(script, out, backend, kill_after=None):
-    """Run the script in a process, killing it after some seconds if asked; return whether it finished."""
+def finish(script, out, backend, kill_at=None):
+    """Run the script in a process; kill it once it has left so many units, and some state, if asked."""
     command = [sys.executable, str(script), str(out), backend]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment)
-    process.stdout.readline()
-    began = time.perf_counter()
-    if kill_after is not None:
-        time.sleep(kill_after)
-        process.send_signal(signal.SIGKILL)
-    return process.wait() == 0, time.perf_counter() - began
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    while kill_at is not None and process.poll() is None:
+        units, states = (len(list(out.glob(p))) for p in ("units/[0-9]*.csv", "checkpoints/*/[0-9]*.npz"))
+        if units >= kill_at and states:
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.003)
+    return process.wait()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The files of a sweep that was left alone."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "script.py").write_text(SCRIPT)
+    assert finish(folder / "script.py", folder / "out", "threads") == 0
+    return folder
 
 
 @pytest.mark.parametrize("backend", ["threads", "loky"])
-def test_killed_sweeps_end_with_the_same_bytes(tmp_path, backend):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    finished, seconds = finish(script, tmp_path / "whole", backend)
-    assert finished
-    moments = np.array([0.3, 0.5, 0.65]) * seconds
-    outcomes, units, states = [], [], []
-    for moment in moments:
-        outcomes.append(finish(script, tmp_path / "broken", backend, kill_after=moment)[0])
-        units.append(len(list((tmp_path / "broken").glob("units/*.csv"))))
-        states.append(len(list((tmp_path / "broken").glob("checkpoints/*/*.npz"))))
-    assert not all(outcomes) and max(units) > 0 and max(states) > 0
-    assert finish(script, tmp_path / "broken", backend)[0]
-    assert files(tmp_path / "broken") == files(tmp_path / "whole")
+def test_killed_sweeps_end_with_the_same_bytes(whole, tmp_path, backend):
+    for units in (0, 2, 7):
+        assert finish(whole / "script.py", tmp_path, backend, kill_at=units) == -signal.SIGKILL
+    assert finish(whole / "script.py", tmp_path, backend) == 0
+    assert files(tmp_path) == files(whole / "out")
 
 
 def test_a_finished_sweep_is_read_back(tmp_path):
