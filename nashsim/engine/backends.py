@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.util import find_spec
 
 from ..errors import NashsimError, StepSizeWarning, unknown_name
@@ -133,6 +135,24 @@ def _ray_cluster(address: str | None) -> Iterator:
         yield
     finally:
         ray.shutdown()
+
+
+@cache
+def end_with(parent: int) -> None:
+    """Let this worker process end, idle or not, as soon as its parent has.
+
+    Parameters
+    ----------
+    parent : int
+        Id of the process that started this one.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Calm:

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..rules import Rule, get_rule
-from .backends import calm
+from .backends import calm, end_with
 from .execute import run_many
 from .feedback import Feedback
 from .work import step_cost
@@ -129,13 +129,10 @@ def run_unit(unit: Unit, options: dict, folder: Path | None = None, parent: int 
     """
     import pandas as pd
 
-    def follow(done: int, total: int) -> None:
-        if parent is not None and parent not in (os.getpid(), os.getppid()):
-            os._exit(1)
-
+    if parent not in (None, os.getpid()):
+        end_with(parent)
     with calm:
-        how = {"seeds": unit.seeds, "checkpoint": folder, "progress": follow}
-        runs = run_many(unit.games, unit.rule, **how, **options)
+        runs = run_many(unit.games, unit.rule, seeds=unit.seeds, checkpoint=folder, **options)
         frame = pd.concat([run.frame() for run in runs], ignore_index=True)
     frame["rule"] = unit.label
     frame.insert(1, "tau", np.nan if unit.tau is None else float(unit.tau))
