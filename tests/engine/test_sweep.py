@@ -15,6 +15,7 @@ import pytest
 
 from nashsim import NashsimError, StepSizeWarning, run, sweep
 from nashsim.engine import Feedback
+from nashsim.engine.backends import calm
 from nashsim.rules import OMD, NashMP
 from tests.zoo import random_game
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Games of two sizes, one of them large enough for BLAS to use several threads, one with contexts.
 GAMES = [random_game(0, 5), random_game(1, 150), random_game(2, 5, contexts=3), random_game(3, 5)]
 ARGUMENTS = {
-    **{"games": GAMES, "rules": ["nash-md", "egpo"], "taus": [0.2, 0.4], "seeds": [0, 1]},
+    **{"games": GAMES, "rules": ["nash-md", "egpo"], "taus": [0.05, 0.4], "seeds": [0, 1]},
     **{"queries": 300, "start": "random", "feedback": Feedback("opponents", 2), "records": True},
 }
 
@@ -70,6 +71,21 @@ def test_a_ray_cluster_gives_the_bits_of_one(alone, monkeypatch):
         assert same_bits(alone, sweep(**ARGUMENTS, backend="ray"))
     finally:
         ray.shutdown()
+
+
+def test_blas_keeps_to_one_thread_while_any_unit_runs():
+    """On more threads it adds in another order: equilibria of 150 actions change in their last bits."""
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(2):
+        with calm:
+            with calm:
+                assert threads() == {1}
+            assert threads() == {1}
+        assert threads() == {2}
 
 
 def test_work_is_cut_by_its_amount_alone(monkeypatch):
@@ -161,13 +177,13 @@ def test_a_finished_sweep_is_read_back(tmp_path):
     again = sweep(**ARGUMENTS, out=tmp_path, resume=True, progress=lambda *counts: done.append(counts))
     assert same_bits(first, again) and files(tmp_path) == before and done[-1] == (32, 32)
     manifest = json.loads((tmp_path / "sweep.json").read_text())
-    assert manifest["taus"] == [0.2, 0.4] and manifest["seeds"] == [0, 1] and "numpy" in manifest["versions"]
+    assert manifest["taus"] == [0.05, 0.4] and manifest["seeds"] == [0, 1] and "numpy" in manifest["versions"]
     assert manifest["options"]["feedback"] == "Feedback(kind='opponents', samples=2)"
     joined, last = pd.read_csv(tmp_path / "records.csv"), pd.read_csv(tmp_path / "final.csv")
     assert len(joined) == len(first) and list(joined.columns) == list(first.columns)
     ends = first["step"] == first.groupby("rule")["step"].transform("max")
     assert last["metric"].tolist() == first["metric"][ends].tolist()
-    for changed in ({"queries": 301}, {"seeds": [0, 2]}, {"games": GAMES[:3]}, {"taus": [0.2]}):
+    for changed in ({"queries": 301}, {"seeds": [0, 2]}, {"games": GAMES[:3]}, {"taus": [0.05]}):
         with pytest.raises(NashsimError, match="belongs to a sweep with other settings"):
             sweep(**{**ARGUMENTS, **changed}, out=tmp_path, resume=True)
     small = sweep(GAMES[0], "omd", queries=10, out=tmp_path)  # starts anew
