@@ -75,6 +75,7 @@ def test_a_ray_cluster_gives_the_bits_of_one(alone, monkeypatch):
 
 def test_blas_keeps_to_one_thread_while_any_unit_runs():
     """On more threads it adds in another order: equilibria of 150 actions change in their last bits."""
+    import scipy.linalg  # noqa: F401  brings a BLAS of its own
     from threadpoolctl import threadpool_info, threadpool_limits
 
     def threads():
