@@ -11,6 +11,7 @@ from .data import load as load
 from .engine import Run as Run
 from .engine import run as run
 from .engine import run_many as run_many
+from .engine import sweep as sweep
 from .equilibrium import certify as certify
 from .equilibrium import duality_gap as duality_gap
 from .equilibrium import exploitability as exploitability

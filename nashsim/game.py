@@ -97,8 +97,16 @@ class PreferenceGame:
         }
         for field, value in fields.items():
             object.__setattr__(self, field, value)
+        self._seal()
+
+    def _seal(self) -> None:
         self.log_reference.flags.writeable = False
         self.weights.flags.writeable = False
+
+    def __setstate__(self, state: dict) -> None:
+        # arrays come out of a pickle writeable
+        self.__dict__.update(state)
+        self._seal()
 
     @property
     def contexts(self) -> int:

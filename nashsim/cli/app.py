@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import NashsimError
-from .options import LoaderOptions, with_loader_options
+from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
 from .output import (
     as_text,
     print_facts,
@@ -19,6 +19,7 @@ from .output import (
     with_interval,
 )
 from .source import is_catalogue_name, open_data, open_game
+from .sweeping import sweep
 
 app = typer.Typer(
     name="nashsim",
@@ -28,14 +29,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A game of `nashsim games`, or a file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
-Tau = Annotated[float | None, typer.Option(help="Regularisation > 0.", metavar="T")]
-Reference = Annotated[
-    str | None,
-    typer.Option(help="Reference policy: 'uniform' or a file; default: the game's own.", metavar="REF"),
-]
 
 
 def _version(asked: bool) -> None:
@@ -53,17 +46,6 @@ def common(
     ] = False,
 ) -> None:
     """Exact preference games, and algorithms that are held against them."""
-
-
-def whole_number(text: str) -> int:
-    """Return an int from text such as 10000, 1e4 or 1_000."""
-    try:
-        number = float(text.replace("_", ""))
-    except ValueError:
-        number = float("nan")
-    if not number.is_integer():
-        raise typer.BadParameter(f"a whole number such as 10000 or 1e4 is needed, found {text!r}")
-    return int(number)
 
 
 @app.command()
@@ -220,18 +202,22 @@ def run(
         typer.Option(help="Folder for the records, the policy and the configuration.", metavar="DIR"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the killed run in --out DIR.")] = False,
+    jobs: Annotated[
+        int, typer.Option(help="Threads over contexts; the result is the same.", metavar="N")
+    ] = 1,
     json: Json = False,
 ) -> None:
     """Run a rule and hold it against the exact equilibrium.
 
     Examples: nashsim run rps --rule nash-md --tau 0.1;  nashsim run tldr --rule egpo --tau 0.05 --check
     """
-    from .running import checkpoint_folder, run_rule, save_run
+    from .running import checkpoint_folder, records_file, run_rule, save_run
 
     game = open_game(source, options, tau=tau, reference=reference, seed=seed)
     checkpoint = checkpoint_folder(out, resume)
     with progress_bar(f"{rule} on {game.name}", not json) as tell:
-        how = {"queries": queries, "seed": seed, "start": start, "checkpoint": checkpoint, "progress": tell}
+        how = {"queries": queries, "seed": seed, "start": start, "jobs": jobs, "progress": tell}
+        how |= {"checkpoint": checkpoint, "records": records_file(out)}
         finished, result = run_rule(game, rule, eta, check, **how)
     if out is not None:
         save_run(finished, result, out, source)
@@ -239,6 +225,9 @@ def run(
         return print_json(result)
     print_policy(result["policy"], "last iterate")
     print_facts({name: as_text(value) for name, value in result.items() if name != "policy"})
+
+
+app.command()(sweep)
 
 
 @app.command()

@@ -13,6 +13,15 @@ import typer
 Format = Literal["auto", "battles", "matrix", "counts", "pairs", "triples", "preflib", "blt"]
 
 
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A game of `nashsim games`, or a file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+Tau = Annotated[float | None, typer.Option(help="Regularisation > 0.", metavar="T")]
+Reference = Annotated[
+    str | None,
+    typer.Option(help="Reference policy: 'uniform' or a file; default: the game's own.", metavar="REF"),
+]
+
+
 @dataclass(frozen=True)
 class LoaderOptions:
     """How a file becomes a game; meaningless for a catalogue name."""
@@ -55,6 +64,17 @@ class LoaderOptions:
     def game_arguments(self) -> dict:
         """Return the keyword arguments of ``PreferenceData.game``."""
         return {"missing": self.missing, "symmetrise": self.symmetrise}
+
+
+def whole_number(text: str) -> int:
+    """Return an int from text such as 10000, 1e4 or 1_000."""
+    try:
+        number = float(text.replace("_", ""))
+    except ValueError:
+        number = float("nan")
+    if not number.is_integer():
+        raise typer.BadParameter(f"a whole number such as 10000 or 1e4 is needed, found {text!r}")
+    return int(number)
 
 
 def with_loader_options(command: Callable) -> Callable:

@@ -51,13 +51,17 @@ def run_rule(game, rule: str, eta: float | None, check: bool, **options):
     return finished, result
 
 
+def records_file(out: str | None) -> Path | None:
+    """Return the file that gets the records as they are made; None without an output folder."""
+    return None if out is None else Path(out) / "records.csv"
+
+
 def save_run(finished: Run, result: dict, out: str, source: str) -> None:
-    """Write ``records.csv``, ``policy.csv`` and ``run.json`` (result, configuration, versions) into a folder.
+    """Write ``policy.csv`` and ``run.json`` (result, configuration, versions) into a folder, beside the records.
 
     The checkpoint has served its purpose then.
     """
     folder = Path(out)
-    write_frame(folder / "records.csv", finished.frame())
     write_frame(folder / "policy.csv", finished.policy.rename_axis("action").reset_index())
     configuration = {
         "source": source,

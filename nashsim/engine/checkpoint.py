@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,12 @@ class Checkpoint:
             )
         return arrays
 
-    def save(self, arrays: dict[str, np.ndarray], force: bool = False) -> None:
-        """Write the arrays if the interval is over, or if ``force``."""
+    def save(self, arrays: Callable[[], dict[str, np.ndarray]], force: bool = False) -> None:
+        """Write what ``arrays()`` returns if the interval is over, or if ``force``."""
         if not force and time.monotonic() - self._written < self._interval:
             return
         with atomic_path(self._path) as temporary:
-            np.savez(temporary, fingerprint=np.array(self._fingerprint), **arrays)
+            np.savez(temporary, fingerprint=np.array(self._fingerprint), **arrays())
         self._written = time.monotonic()
 
 

@@ -16,8 +16,10 @@ from .drive import DRIVES
 from .feedback import Feedback
 from .metrics import Exact, get_metrics
 from .record import Run, record_steps
+from .record_file import RecordFile
 from .stack import stack_games
 from .tape import Tape
+from .work import step_cost, stretch
 
 
 def run(game: PreferenceGame, rule: str | Rule, *, seed: int = 0, **options) -> Run:
@@ -68,6 +70,7 @@ def run_many(
     jobs: int = 1,
     checkpoint: str | Path | None = None,
     interval: float = INTERVAL,
+    records: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Run]:
     """Run every rule on every game from every seed's start; games of one size and tau run side by side.
@@ -99,7 +102,10 @@ def run_many(
         Folder in which state and records are kept on disk; a run that was killed and is started again with the
         same arguments goes on from there, to the same bits.
     interval : float
-        Seconds between two writes of the checkpoint.
+        Seconds between two writes of the checkpoint, also between two records.
+    records : str, Path or None
+        CSV file that gets every record as soon as it is made: the rows of ``Run.frame()`` in the order of time.
+        A resumed run ends with the same bytes.
     progress : callable or None
         Called as ``progress(done, total)`` in iterations.
 
@@ -124,9 +130,10 @@ def run_many(
     for rule in rules:
         feedback.require_usable(rule)
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
-    lengths = [_iterations(rule, queries) for rule in rules]
+    lengths = [iterations(rule, queries) for rule in rules]
     total = sum(lengths) * len(stacks)
     done, found = 0, {}
+    lines = None if records is None else RecordFile(records)
     for r, (rule, length) in enumerate(zip(rules, lengths, strict=True)):
         grid = record_steps(length, record)
         for stack, exact in stacks:
@@ -135,7 +142,8 @@ def run_many(
             chosen = get_metrics(metrics, rule, stack.game)
             starts = stack.starts(start, seeds)
             drive = DRIVES[path](stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
-            tape = Tape(stack, chosen, exact, keep_policies)
+            sink = lines.sink(rule, grid, seeds) if lines else None
+            tape = Tape(stack, chosen, exact, keep_policies, sink)
             store = None
             if checkpoint is not None:
                 settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
@@ -147,30 +155,49 @@ def run_many(
                 if progress:
                     progress(before + step, total)
 
-            _play(drive, tape, grid.tolist(), store, tell)
+            most = stretch(step_cost(stack.game, rule, feedback) * len(seeds))
+            _play(drive, tape, grid.tolist(), most, store, tell)
             done += length
             for game_index, seed_index, result in tape.runs(rule, grid, seeds):
                 found[r, game_index, seed_index] = result
     return [found[key] for key in sorted(found)]
 
 
-def _play(drive, tape: Tape, grid: list[int], store: Checkpoint | None, tell: Callable[[int], None]) -> None:
-    """Drive from record to record, going on from where the store left off."""
+def _play(
+    drive, tape: Tape, grid: list[int], most: int, store: Checkpoint | None, tell: Callable[[int], None]
+) -> None:
+    """Drive from record to record in stretches of at most ``most`` iterations, going on from where the store is."""
     saved = store.load() if store else None
     if saved is None:
         tape.write(*drive.state())
     else:
         drive.restore(saved)
         tape.restore(saved, *drive.state())
+    done = 0 if saved is None else int(saved["t"])
     for t0, t1 in pairwise(grid[len(tape) - 1 :]):
-        drive.advance(t0, t1)
-        tape.write(*drive.state())
-        if store:
-            store.save({**drive.arrays(), **tape.arrays()}, force=t1 == grid[-1])
-        tell(t1)
+        for a in range(max(t0, done), t1, most):
+            b = min(a + most, t1)
+            drive.advance(a, b)
+            if b == t1:
+                tape.write(*drive.state())
+            if store:
+                store.save(lambda: {**drive.arrays(), **tape.arrays()}, force=b == grid[-1])
+            tell(b)
 
 
-def _iterations(rule: Rule, queries: int) -> int:
+def iterations(rule: Rule, queries: int) -> int:
+    """Return how many whole iterations a rule does with a budget of queries.
+
+    Parameters
+    ----------
+    rule : Rule
+    queries : int
+
+    Raises
+    ------
+    NashsimError
+        For a budget below one iteration.
+    """
     if queries < rule.queries_per_step:
         raise NashsimError(
             f"queries: one iteration of {rule.name!r} asks {rule.queries_per_step}, found a budget of {queries}"

@@ -80,7 +80,8 @@ class Metric:
 
     def combine(self, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return one number a record, shape (records,), from the contexts' values, shape (records, contexts)."""
-        return values.max(axis=1) if self.worst else values @ weights
+        # summed row by row: a product by BLAS may round a record differently among others than alone
+        return values.max(axis=1) if self.worst else np.array([np.sum(row * weights) for row in values])
 
 
 def _span_to_equilibrium(at: Snapshot) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,10 +23,21 @@ class Tape:
         The answers that policies are measured against.
     keep : bool
         Keep the policies of every record.
+    sink : callable or None
+        Called as ``sink(number, rows)`` with every record, also with restored ones; rows are
+        (game's name, index of the seed, metric's name, value).
     """
 
-    def __init__(self, stack: Stack, metrics: tuple[Metric, ...], exact: Exact, keep: bool):
+    def __init__(
+        self,
+        stack: Stack,
+        metrics: tuple[Metric, ...],
+        exact: Exact,
+        keep: bool,
+        sink: Callable | None = None,
+    ):
         self._stack, self._metrics, self._exact, self._keep = stack, metrics, exact, keep
+        self._sink = sink
         self._rows: list[np.ndarray] = []  # each (seeds, metrics, contexts)
         self._policies: list[np.ndarray] = []
 
@@ -46,6 +57,8 @@ class Tape:
         """Go back to the records of a checkpoint and the state that belongs to the last of them."""
         self._rows, self._policies = list(saved["rows"]), list(saved["kept"])
         self._last = log_policies, averages
+        for number in range(len(self)):
+            self._pass_on(number)
 
     def write(self, log_policies: np.ndarray, averages: np.ndarray) -> None:
         """Record a state: log-policies and average iterates, each of shape (seeds, contexts, actions)."""
@@ -59,6 +72,17 @@ class Tape:
         if self._keep:
             self._policies.append(log_policies)
         self._last = log_policies, averages
+        self._pass_on(len(self) - 1)
+
+    def _pass_on(self, number: int) -> None:
+        if self._sink:
+            self._sink(number, self._combined(self._rows[number]))
+
+    def _combined(self, row: np.ndarray):
+        for _, game, part in self._stack.parts():
+            for s in range(len(row)):
+                for m, metric in enumerate(self._metrics):
+                    yield game.name, s, metric.name, metric.combine(row[None, s, m, part], game.weights)[0]
 
     def runs(self, rule: Rule, grid: np.ndarray, seeds: Sequence[int]):
         """Yield (index of the game, index of the seed, Run)."""

@@ -71,6 +71,11 @@ class DensePreference:
         skew.flags.writeable = False
         self._skew = skew
 
+    def __setstate__(self, state: dict) -> None:
+        # arrays come out of a pickle writeable
+        self.__dict__.update(state)
+        self._skew.flags.writeable = False
+
     @classmethod
     def from_probabilities(
         cls, probabilities, *, symmetrise: bool = False, tolerance: float = ASYMMETRY_TOLERANCE
