@@ -101,7 +101,9 @@ class Panels(Rows):
         from .vectors import shape_of
 
         state = (logits, powers, inverses, total)
-        advance_panels(shape_of(*self._panel), self.matrix, *state, program, t0, t1, first, last)
+        advance_panels(
+            shape_of(*self._panel), (0,) * self.actions, self.matrix, *state, program, t0, t1, first, last
+        )
 
 
 class Tiles(Rows):

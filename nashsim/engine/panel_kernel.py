@@ -11,7 +11,21 @@ import math
 import numba as nb
 
 from .mixture_kernel import mix
-from .vectors import add, broadcast, exp2, fma, lane_max, lane_sum, load, multiply, pointer, store, subtract
+from .unrolled import multiply_columns
+from .vectors import (
+    add,
+    beyond,
+    broadcast,
+    exp2,
+    fma,
+    lane_max,
+    lane_sum,
+    load,
+    multiply,
+    pointer,
+    store,
+    subtract,
+)
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -27,21 +41,6 @@ def _mix_policies(shape, powers, inverses, at, one, count, slot, weight, first, 
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _product(shape, columns, first, actions, values, at):
-    """Return the sum over j of column j times ``values[at + j]``, in two chains."""
-    width = len(shape) * len(shape[0])
-    even = multiply(load(shape, columns, first), broadcast(shape, values[at]))
-    odd = broadcast(shape, 0.0)
-    for j in range(1, actions - 1, 2):
-        odd = fma(load(shape, columns, first + j * width), broadcast(shape, values[at + j]), odd)
-        even = fma(load(shape, columns, first + (j + 1) * width), broadcast(shape, values[at + j + 1]), even)
-    if actions % 2 == 0:
-        j = actions - 1
-        odd = fma(load(shape, columns, first + j * width), broadcast(shape, values[at + j]), odd)
-    return add(even, odd)
-
-
-@nb.njit(cache=True, nogil=True, forceinline=True)
 def _exponentiate(shape, x):
     """Return logits, powers and the inverse of their sum; the largest logit becomes 0 where that leaves its range."""
     power = exp2(x)
@@ -54,13 +53,15 @@ def _exponentiate(shape, x):
 
 
 @nb.njit(cache=True, nogil=True)
-def advance_panels(shape, columns, logits, powers, inverses, total, program, t0, t1, first, last):
+def advance_panels(shape, actions, columns, logits, powers, inverses, total, program, t0, t1, first, last):
     """Run iterations ``t0 <= t < t1`` of a program on problems ``first <= i < last``, in place.
 
     Parameters
     ----------
     shape : tuple
         Of a vector that holds a policy.
+    actions : tuple
+        As many zeros as actions.
     columns : ndarray, shape (contexts, actions, lanes)
         The columns of A = P - 1/2, padded with zeros.
     logits, powers : ndarray, shape (problems, slots + 1, lanes)
@@ -74,7 +75,7 @@ def advance_panels(shape, columns, logits, powers, inverses, total, program, t0,
         Problem i has context i modulo contexts.
     """
     width = len(shape) * len(shape[0])
-    contexts, actions = columns.shape[:2]
+    contexts = columns.shape[0]
     slots = logits.shape[1]
     stages = program.into.size
     most = program.base_slot.shape[1]
@@ -99,8 +100,8 @@ def advance_panels(shape, columns, logits, powers, inverses, total, program, t0,
     for problem in range(first, last):
         at = problem * slots * width
         one = problem * slots
-        panel = (problem % contexts) * actions * width
-        fresh, inverse = -1, 0.0  # the inverse written last stays in a register
+        panel = (problem % contexts) * len(actions) * width
+        fresh, inverse, power = -1, 0.0, broadcast(shape, 0.0)  # the policy written last stays in registers
         for t in range(t0, t1):
             row = (t - t0) * program.stride * stages
             for stage in range(stages):
@@ -150,7 +151,8 @@ def advance_panels(shape, columns, logits, powers, inverses, total, program, t0,
                 if what >= 1:
                     if asked != fresh:
                         inverse = inverse_at[one + asked]
-                    margin = _product(shape, panels, panel, actions, power_at, at + asked * width)
+                        power = load(shape, power_at, at + asked * width)
+                    margin = multiply_columns(shape, actions, beyond(panels, panel), power)
                     margin = multiply(margin, broadcast(shape, eta[row + stage]))
                     x = fma(margin, broadcast(shape, inverse), x)
                 x, power, inverse = _exponentiate(shape, x)

@@ -57,6 +57,11 @@ def splat(builder, scalar, lanes: int):
     return builder.shuffle_vector(single, single, _order([0] * lanes))
 
 
+def spread(builder, value, lane: int):
+    """Return one lane of a register in all of them."""
+    return builder.shuffle_vector(value, value, _order([lane] * value.type.count))
+
+
 def read(builder, pointer, lanes: int):
     """Return the register at a pointer to doubles."""
     place = builder.bitcast(pointer, register(lanes).as_pointer())

@@ -10,6 +10,35 @@ from .vectors import join, places, split, vector_of
 
 
 @intrinsic
+def multiply_columns(typing_context, shape, actions, columns, policy):
+    """Return A v of one game, the sum over j of column j times lane j of v, over even and over odd j.
+
+    Parameters
+    ----------
+    shape : tuple
+        Of a vector that holds a policy.
+    actions : tuple
+        As many zeros as actions.
+    columns : pointer, shape (actions, lanes)
+    policy : Vector
+        v, whose lanes are spread within the registers: through memory it would wait for its own store.
+    """
+    vector = vector_of(shape)
+
+    def generate(context, builder, signature, arguments):
+        parts = split(builder, arguments[3])
+        zero = [reg.constant(vector.lanes, 0.0)] * vector.registers
+        sums = [zero, zero]
+        for j in range(len(actions)):
+            part, lane = divmod(j, vector.lanes)
+            spread = [reg.spread(builder, parts[part], lane)] * vector.registers
+            sums[j % 2] = _fuse(builder, _read(builder, arguments[2], j, vector), spread, sums[j % 2])
+        return join(builder, _add(builder, *sums))
+
+    return vector(shape, actions, columns, policy), generate
+
+
+@intrinsic
 def step_games(
     typing_context,
     shape,
