@@ -14,7 +14,9 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
+#if defined __AVX512F__
+#include <immintrin.h>
+#endif
 
 #ifndef LANES
 #define LANES 8
@@ -37,18 +39,43 @@ INLINE vec all(double x) { return x - (vec){}; }
 INLINE vec load(const double *p) { return *(const loose *)p; }
 INLINE void store(double *p, vec x) { *(loose *)p = x; }
 
+/* Larger of two, and x minus its nearest integer: one instruction each where AVX-512 is present. */
+#if defined __AVX512DQ__ && defined __AVX512VL__
+#if LANES == 8
+INLINE vec larger(vec a, vec b) { return _mm512_max_pd(a, b); }
+INLINE vec fraction(vec x) { return _mm512_reduce_pd(x, 0); }
+INLINE int all_between(vec s, double low, double high) {
+    return _mm512_mask_cmp_pd_mask(_mm512_cmp_pd_mask(s, all(low), _CMP_GT_OQ), s, all(high), _CMP_LT_OQ) == 0xff;
+}
+#else
+INLINE vec larger(vec a, vec b) { return _mm256_max_pd(a, b); }
+INLINE vec fraction(vec x) { return _mm256_reduce_pd(x, 0); }
+INLINE int all_between(vec s, double low, double high) {
+    return _mm256_mask_cmp_pd_mask(_mm256_cmp_pd_mask(s, all(low), _CMP_GT_OQ), s, all(high), _CMP_LT_OQ) == 0xf;
+}
+#endif
+#else
 INLINE vec larger(vec a, vec b) {
     ivec m = a > b;
     return (vec)(((ivec)a & m) | ((ivec)b & ~m));
 }
+INLINE vec fraction(vec x) {
+    const vec round = all(0x1.8p52);
+    x = larger(x, all(-1000.0));
+    return x - ((x + round) - round);
+}
+INLINE int all_between(vec s, double low, double high) {
+    int between = 1;
+    for (int l = 0; l < LANES; l++) between &= s[l] > low && s[l] < high;
+    return between;
+}
+#endif
 
 /* 2^x for x < 1000, relative error 4e-16; 2^-1000 below -1000. Degree 10 in r = x - round(x), interpolated at
  * Chebyshev nodes (3.1e-16), summed as a tree; adding 1.5 2^52 rounds and leaves the integer in the low bits. */
 INLINE vec exp2_(vec x) {
-    const vec round = all(0x1.8p52);
-    x = larger(x, all(-1000.0));
-    vec shifted = x + round;
-    vec r = x - (shifted - round), r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
+    vec shifted = larger(x, all(-1000.0)) + all(0x1.8p52);
+    vec r = fraction(x), r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
     vec p01 = all(0x1.62e42fefa3a19p-1) * r + all(0x1p+0), p23 = all(0x1.c6b08d703ce49p-5) * r + all(0x1.ebfbdff82c598p-3), p45 = all(0x1.5d87fe9d7a584p-10) * r + all(0x1.3b2ab6fba1ddap-7);
     vec p67 = all(0x1.ffcb54062e698p-17) * r + all(0x1.430913096fd9fp-13), p89 = all(0x1.b675bca4eeebbp-24) * r + all(0x1.62bfd47773353p-20);
     vec p03 = p23 * r2 + p01, p47 = p67 * r2 + p45, p8a = all(0x1.e6063f7217bc6p-28) * r2 + p89;
@@ -336,13 +363,6 @@ INLINE vec games_weights(const int n, const vec *x, vec *w) {
     return s[0] + s[1];
 }
 
-INLINE int any_leaves_range(vec s) {
-    ivec bad = ~((s > all(1e-30)) & (s < all(1e30)));
-    int64_t any = 0;
-    UNROLL for (int l = 0; l < LANES; l++) any |= bad[l];
-    return __builtin_expect(any != 0, 0);
-}
-
 INLINE void games_recentre(const int n, vec *x) {
     vec top = x[0];
     for (int i = 1; i < n; i++) top = larger(top, x[i]);
@@ -353,7 +373,7 @@ INLINE void games_recentre(const int n, vec *x) {
 INLINE void games_ask(const int n, const int average, const double *upper, double eta, const vec *base, vec *x,
                       double *mean) {
     vec w[MOST], y[MOST], s = games_weights(n, x, w), q;
-    if (any_leaves_range(s)) {
+    if (__builtin_expect(!all_between(s, 1e-30, 1e30), 0)) {
         games_recentre(n, x);
         s = games_weights(n, x, w);
     }
