@@ -43,13 +43,13 @@ INLINE void store(double *p, vec x) { *(loose *)p = x; }
 #if defined __AVX512DQ__ && defined __AVX512VL__
 #if LANES == 8
 INLINE vec larger(vec a, vec b) { return _mm512_max_pd(a, b); }
-INLINE vec fraction(vec x) { return _mm512_reduce_pd(x, 0); }
+INLINE vec fraction(vec x) { return x - _mm512_roundscale_pd(x, 0); }
 INLINE int all_between(vec s, double low, double high) {
     return _mm512_mask_cmp_pd_mask(_mm512_cmp_pd_mask(s, all(low), _CMP_GT_OQ), s, all(high), _CMP_LT_OQ) == 0xff;
 }
 #else
 INLINE vec larger(vec a, vec b) { return _mm256_max_pd(a, b); }
-INLINE vec fraction(vec x) { return _mm256_reduce_pd(x, 0); }
+INLINE vec fraction(vec x) { return x - _mm256_roundscale_pd(x, 0); }
 INLINE int all_between(vec s, double low, double high) {
     return _mm256_mask_cmp_pd_mask(_mm256_cmp_pd_mask(s, all(low), _CMP_GT_OQ), s, all(high), _CMP_LT_OQ) == 0xf;
 }
@@ -71,15 +71,28 @@ INLINE int all_between(vec s, double low, double high) {
 }
 #endif
 
-/* 2^x for x < 1000, relative error 4e-16; 2^-1000 below -1000. Degree 10 in r = x - round(x), interpolated at
- * Chebyshev nodes (3.1e-16), summed as a tree; adding 1.5 2^52 rounds and leaves the integer in the low bits. */
-INLINE vec exp2_(vec x) {
+/* 2^r on [-1/2, 1/2]: interpolated at Chebyshev nodes, 3.1e-16. */
+static const double COEFFICIENT[11] = {
+    0x1p+0, 0x1.62e42fefa3a19p-1, 0x1.ebfbdff82c598p-3, 0x1.c6b08d703ce49p-5, 0x1.3b2ab6fba1ddap-7,
+    0x1.5d87fe9d7a584p-10, 0x1.430913096fd9fp-13, 0x1.ffcb54062e698p-17, 0x1.62bfd47773353p-20, 0x1.b675bca4eeebbp-24, 0x1.e6063f7217bc6p-28,
+};
+#define C(i) all(COEFFICIENT[i])
+
+/* 2^x for x < 1000 to 4e-16; 2^-1000 below -1000. The polynomial is summed as a tree where a step waits for it
+ * (`tree`), by Horner's rule where many wait in line. Adding 1.5 2^52 leaves the integer in the low bits. */
+INLINE vec exp2_(const int tree, vec x) {
     vec shifted = larger(x, all(-1000.0)) + all(0x1.8p52);
-    vec r = fraction(x), r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
-    vec p01 = all(0x1.62e42fefa3a19p-1) * r + all(0x1p+0), p23 = all(0x1.c6b08d703ce49p-5) * r + all(0x1.ebfbdff82c598p-3), p45 = all(0x1.5d87fe9d7a584p-10) * r + all(0x1.3b2ab6fba1ddap-7);
-    vec p67 = all(0x1.ffcb54062e698p-17) * r + all(0x1.430913096fd9fp-13), p89 = all(0x1.b675bca4eeebbp-24) * r + all(0x1.62bfd47773353p-20);
-    vec p03 = p23 * r2 + p01, p47 = p67 * r2 + p45, p8a = all(0x1.e6063f7217bc6p-28) * r2 + p89;
-    vec p = p8a * r8 + (p47 * r4 + p03);
+    vec r = fraction(x), p;
+    if (tree) {
+        vec r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
+        vec p03 = (C(3) * r + C(2)) * r2 + (C(1) * r + C(0));
+        vec p47 = (C(7) * r + C(6)) * r2 + (C(5) * r + C(4));
+        vec p8a = C(10) * r2 + (C(9) * r + C(8));
+        p = p8a * r8 + (p47 * r4 + p03);
+    } else {
+        p = C(10);
+        UNROLL for (int i = 9; i >= 0; i--) p = p * r + C(i);
+    }
     return (vec)((ivec)p + ((ivec)shifted << 52));
 }
 
@@ -115,7 +128,7 @@ INLINE void recentre(const int vectors, vec *x) {
 INLINE vec weights(const int n, const int fixed, const int vectors, vec *x, vec *w) {
     vec s;
     for (int again = 0;; again = 1) {
-        UNROLL for (int k = 0; k < vectors; k++) w[k] = exp2_(x[k]);
+        UNROLL for (int k = 0; k < vectors; k++) w[k] = exp2_(1, x[k]);
         if (fixed && n <= 4) {
             s = lane(w[0], 0);
             UNROLL for (int j = 1; j < n; j++) s += lane(w[0], j);
@@ -204,30 +217,43 @@ INLINE void sum_each(const vec *d, vec *out) {
 #endif
 }
 
-/* y = A w. Tiles lie column block by column block, the rows above the diagonal first, then the whole diagonal tile. */
-static void tile_product(long blocks, const double *tile, const double *w, double *y) {
-    for (long J = 0; J < blocks; J++) {
+/* y = A w. Tiles lie column block by column block, the rows above the diagonal first, then the whole diagonal tile.
+ * Every second product runs backwards, so that it begins with what the caches still hold. */
+INLINE void tile_product(const int backward, long blocks, const double *tiles, const double *w, double *y) {
+    for (long k = 0; k < blocks * ROWS; k++) store(y + k * LANES, (vec){});
+    for (long turn = 0; turn < blocks; turn++) {
+        long J = backward ? blocks - 1 - turn : turn;
+        const double *column = tiles + J * (J + 1) / 2 * TILE * TILE, *tile = column + J * TILE * TILE;
         vec b[TILE], d[TILE], sums[ROWS];
         UNROLL for (int j = 0; j < TILE; j++) {
             b[j] = all(w[J * TILE + j]);
             d[j] = (vec){};
         }
-        for (long I = 0; I < J * ROWS; I++, tile += TILE * LANES) {
+        for (long i = 0; i < J * ROWS; i++) {
+            long I = backward ? J * ROWS - 1 - i : i;
             vec wi = load(w + I * LANES), yi = load(y + I * LANES);
             UNROLL for (int j = 0; j < TILE; j++) {
-                vec a = load(tile + j * LANES);
+                vec a = load(column + (I * TILE + j) * LANES);
                 yi += a * b[j];
                 d[j] += a * wi;
             }
             store(y + I * LANES, yi);
         }
         sum_each(d, sums);
-        UNROLL for (int r = 0; r < ROWS; r++, tile += TILE * LANES) {
-            vec yi = -sums[r];
-            UNROLL for (int j = 0; j < TILE; j++) yi += load(tile + j * LANES) * b[j];
-            store(y + J * TILE + r * LANES, yi);
+        UNROLL for (int r = 0; r < ROWS; r++) {
+            vec yi = load(y + (J * ROWS + r) * LANES) - sums[r];
+            UNROLL for (int j = 0; j < TILE; j++) yi += load(tile + (r * TILE + j) * LANES) * b[j];
+            store(y + (J * ROWS + r) * LANES, yi);
         }
     }
+}
+
+static void tile_forward(long blocks, const double *tiles, const double *w, double *y) {
+    tile_product(0, blocks, tiles, w, y);
+}
+
+static void tile_backward(long blocks, const double *tiles, const double *w, double *y) {
+    tile_product(1, blocks, tiles, w, y);
 }
 
 INLINE double sum_vector(vec s) { return sum_lanes(s)[0]; }
@@ -238,7 +264,7 @@ INLINE double tile_weights(long vectors, double rho, double q, const double *x, 
     vec s0 = (vec){}, s1 = (vec){};
     for (long k = 0; k < vectors; k++) {
         vec next = load(x + k * LANES) * all(rho) + (load(y + k * LANES) * all(q) + load(c + k * LANES));
-        vec e = exp2_(next);
+        vec e = exp2_(0, next);
         store(to + k * LANES, next);
         store(w + k * LANES, e);
         s0 += e;
@@ -254,7 +280,7 @@ static double tile_recentre(long vectors, double *x, double *w) {
     for (long i = 1; i < vectors * LANES; i++) top = x[i] > top ? x[i] : top;
     for (long i = 0; i < vectors * LANES; i++) x[i] -= top;
     for (long k = 0; k < vectors; k++) {
-        vec e = exp2_(load(x + k * LANES));
+        vec e = exp2_(0, load(x + k * LANES));
         store(w + k * LANES, e);
         s += sum_vector(e);
     }
@@ -267,11 +293,11 @@ static void tile_iterate(long blocks, int calls, const double *tiles, const doub
     double *w = work, *y = work + n, *half = work + 2 * n;
     double s = tile_recentre(vectors, x, w);
     for (long t = 0; t < steps; t++) {
-        tile_product(blocks, tiles, w, y);
+        (calls == 1 && t % 2 ? tile_backward : tile_forward)(blocks, tiles, w, y);
         if (calls == 2) {
             s = tile_weights(vectors, rho, eta / s, x, shift, y, half, w);
             if (!(s > 1e-30 && s < 1e30)) s = tile_recentre(vectors, half, w);
-            tile_product(blocks, tiles, w, y);
+            tile_backward(blocks, tiles, w, y);
         }
         double q = eta / s;
         if (total)
@@ -354,28 +380,29 @@ void iterate(long n, int calls, int fixed, const double *packed, const double *l
 
 #define MOST 16
 
-INLINE vec games_weights(const int n, const vec *x, vec *w) {
+INLINE vec games_weights(const int n, const double *x, vec *w) {
     vec s[2] = {(vec){}, (vec){}};
     UNROLL for (int i = 0; i < n; i++) {
-        w[i] = exp2_(x[i]);
+        w[i] = exp2_(0, load(x + i * LANES));
         s[i % 2] += w[i];
     }
     return s[0] + s[1];
 }
 
-INLINE void games_recentre(const int n, vec *x) {
-    vec top = x[0];
-    for (int i = 1; i < n; i++) top = larger(top, x[i]);
-    for (int i = 0; i < n; i++) x[i] -= top;
+static void games_recentre(const int n, double *x) {
+    vec top = load(x);
+    for (int i = 1; i < n; i++) top = larger(top, load(x + i * LANES));
+    for (int i = 0; i < n; i++) store(x + i * LANES, load(x + i * LANES) - top);
 }
 
-/* One query of a vector of games: x = base + eta A w / sum w. `upper` holds A_ij, i < j, row by row. */
-INLINE void games_ask(const int n, const int average, const double *upper, double eta, const vec *base, vec *x,
-                      double *mean) {
-    vec w[MOST], y[MOST], s = games_weights(n, x, w), q;
+/* One query of a vector of games at the logits `at`: to = rho x + c + eta A w / sum w. `upper` holds A_ij, i < j, row
+ * by row; logits stay in memory, so that the weights and the payoffs have the registers. */
+INLINE void games_ask(const int n, const int average, const double *upper, const double *shift, double rho, double eta,
+                      double *at, const double *x, double *to, double *mean) {
+    vec w[MOST], y[MOST], s = games_weights(n, at, w), q;
     if (__builtin_expect(!all_between(s, 1e-30, 1e30), 0)) {
-        games_recentre(n, x);
-        s = games_weights(n, x, w);
+        games_recentre(n, at);
+        s = games_weights(n, at, w);
     }
     q = all(eta) / s;
     UNROLL for (int i = 0; i < n; i++) y[i] = (vec){};
@@ -385,21 +412,17 @@ INLINE void games_ask(const int n, const int average, const double *upper, doubl
             y[i] += a * w[j];
             y[j] -= a * w[i];
         }
-    UNROLL for (int i = 0; i < n; i++) x[i] = y[i] * q + base[i];
+    UNROLL for (int i = 0; i < n; i++)
+        store(to + i * LANES, y[i] * q + (load(x + i * LANES) * all(rho) + load(shift + i * LANES)));
     if (average)
         UNROLL for (int i = 0; i < n; i++) store(mean + i * LANES, w[i] * q + load(mean + i * LANES));
 }
 
 INLINE void games_step(const int n, const int calls, const int average, const double *upper, const double *shift,
-                       double rho, double eta, double *logits, double *mean) {
-    vec x[MOST], base[MOST];
-    UNROLL for (int i = 0; i < n; i++) {
-        x[i] = load(logits + i * LANES);
-        base[i] = x[i] * all(rho) + load(shift + i * LANES);
-    }
-    games_ask(n, average && calls == 1, upper, eta, base, x, mean);
-    if (calls == 2) games_ask(n, average, upper, eta, base, x, mean);
-    UNROLL for (int i = 0; i < n; i++) store(logits + i * LANES, x[i]);
+                       double rho, double eta, double *x, double *mean) {
+    double half[MOST * LANES] __attribute__((aligned(64)));
+    games_ask(n, average && calls == 1, upper, shift, rho, eta, x, x, calls == 2 ? half : x, mean);
+    if (calls == 2) games_ask(n, average, upper, shift, rho, eta, half, x, x, mean);
 }
 
 /* Two vectors of games take turns, so that the latencies of one are filled by the other; all in the first cache. */
@@ -409,12 +432,7 @@ INLINE void games_run(const int n, const int calls, const int average, long bloc
     for (long b = 0; b < blocks; b += 2)
         for (long t = 0; t < steps; t++)
             UNROLL for (long k = b; k < b + 2; k++) {
-                if (t % RENORMALISE == 0) {
-                    vec x[MOST];
-                    for (int i = 0; i < n; i++) x[i] = load(logits + k * rows + i * LANES);
-                    games_recentre(n, x);
-                    for (int i = 0; i < n; i++) store(logits + k * rows + i * LANES, x[i]);
-                }
+                if (t % RENORMALISE == 0) games_recentre(n, logits + k * rows);
                 games_step(n, calls, average, upper + k * pairs, shift + k * rows, rho, eta, logits + k * rows,
                            mean + k * rows);
             }
