@@ -37,6 +37,13 @@ static const double ABSENT = -1e300;
 
 INLINE vec all(double x) { return x - (vec){}; }
 INLINE vec load(const double *p) { return *(const loose *)p; }
+/* Keep a value that is used twice in its register: the compiler would rather load it twice. */
+INLINE vec once(vec x) {
+#if defined __AVX512VL__
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}
 INLINE void store(double *p, vec x) { *(loose *)p = x; }
 
 /* Larger of two, and x minus its nearest integer: one instruction each where AVX-512 is present. */
@@ -202,10 +209,10 @@ INLINE void sum_each(const vec *d, vec *out) {
         u[i] = __builtin_shuffle(d[2 * i], d[2 * i + 1], (ivec){0, 8, 2, 10, 4, 12, 6, 14}) +
                __builtin_shuffle(d[2 * i], d[2 * i + 1], (ivec){1, 9, 3, 11, 5, 13, 7, 15});
     UNROLL for (int i = 0; i < 2; i++)
-        v[i] = __builtin_shuffle(u[2 * i], u[2 * i + 1], (ivec){0, 1, 8, 9, 4, 5, 12, 13}) +
-               __builtin_shuffle(u[2 * i], u[2 * i + 1], (ivec){2, 3, 10, 11, 6, 7, 14, 15});
-    out[0] = __builtin_shuffle(v[0], v[1], (ivec){0, 1, 2, 3, 8, 9, 10, 11}) +
-             __builtin_shuffle(v[0], v[1], (ivec){4, 5, 6, 7, 12, 13, 14, 15});
+        v[i] = __builtin_shuffle(u[2 * i], u[2 * i + 1], (ivec){0, 1, 4, 5, 8, 9, 12, 13}) +
+               __builtin_shuffle(u[2 * i], u[2 * i + 1], (ivec){2, 3, 6, 7, 10, 11, 14, 15});
+    out[0] = __builtin_shuffle(v[0], v[1], (ivec){0, 1, 4, 5, 8, 9, 12, 13}) +
+             __builtin_shuffle(v[0], v[1], (ivec){2, 3, 6, 7, 10, 11, 14, 15});
 #else
     UNROLL for (int i = 0; i < 2; i++) {
         vec u = __builtin_shuffle(d[4 * i], d[4 * i + 1], (ivec){0, 4, 2, 6}) +
@@ -231,19 +238,19 @@ INLINE void tile_product(const int backward, long blocks, const double *tiles, c
         }
         for (long i = 0; i < J * ROWS; i++) {
             long I = backward ? J * ROWS - 1 - i : i;
-            vec wi = load(w + I * LANES), yi = load(y + I * LANES);
+            vec wi = load(w + I * LANES), yi[2] = {load(y + I * LANES), (vec){}};
             UNROLL for (int j = 0; j < TILE; j++) {
-                vec a = load(column + (I * TILE + j) * LANES);
-                yi += a * b[j];
+                vec a = once(load(column + (I * TILE + j) * LANES));
+                yi[j % 2] += a * b[j];
                 d[j] += a * wi;
             }
-            store(y + I * LANES, yi);
+            store(y + I * LANES, yi[0] + yi[1]);
         }
         sum_each(d, sums);
         UNROLL for (int r = 0; r < ROWS; r++) {
-            vec yi = load(y + (J * ROWS + r) * LANES) - sums[r];
-            UNROLL for (int j = 0; j < TILE; j++) yi += load(tile + (r * TILE + j) * LANES) * b[j];
-            store(y + (J * ROWS + r) * LANES, yi);
+            vec yi[2] = {load(y + (J * ROWS + r) * LANES), (vec){}};
+            UNROLL for (int j = 0; j < TILE; j++) yi[j % 2] += load(tile + (r * TILE + j) * LANES) * b[j];
+            store(y + (J * ROWS + r) * LANES, (yi[0] + yi[1]) - sums[r]);
         }
     }
 }
