@@ -21,6 +21,7 @@
 #ifndef LANES
 #define LANES 8
 #endif
+#define CHAINS 2
 #define TILE 8
 #define ROWS (TILE / LANES)
 #define INLINE static inline __attribute__((always_inline))
