@@ -21,7 +21,12 @@ COMPILERS = ("cc", "gcc", "clang")
 PEERS = ("jax", "jaxlib", "open_spiel", "quantecon", "highspy")
 
 
-def rounds(works: dict[str, Callable[[], object]], repeats: int, seconds: float) -> dict[str, np.ndarray]:
+def rounds(
+    works: dict[str, Callable[[], object]],
+    repeats: int,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, np.ndarray]:
     """Return the seconds a call of every work took, one number a round; in a round each work has one turn.
 
     A load that comes and goes on a shared machine so falls on all works alike.
@@ -34,6 +39,9 @@ def rounds(works: dict[str, Callable[[], object]], repeats: int, seconds: float)
         Rounds.
     seconds : float
         About how long one turn lasts: a work is called as often as fits, at least once.
+    clock : callable
+        ``time.process_time`` counts the processor's time over all threads, so that other processes on a busy machine
+        and idle threads of its own do not count.
 
     Returns
     -------
@@ -45,11 +53,11 @@ def rounds(works: dict[str, Callable[[], object]], repeats: int, seconds: float)
     >>> bool((taken["sleep"] >= 0.001).all())
     True
     """
-    calls = {name: _calls(work, seconds) for name, work in works.items()}
+    calls = {name: _calls(work, seconds, clock) for name, work in works.items()}
     taken = {name: np.empty(repeats) for name in works}
     for r in range(repeats):
         for name, work in works.items():
-            taken[name][r] = _turn(work, calls[name]) / calls[name]
+            taken[name][r] = _turn(work, calls[name], clock) / calls[name]
     return taken
 
 
@@ -81,18 +89,18 @@ def compiler() -> str | None:
     return next((found for name in COMPILERS if (found := shutil.which(name))), None)
 
 
-def _turn(work: Callable[[], object], calls: int) -> float:
-    began = time.perf_counter()
+def _turn(work: Callable[[], object], calls: int, clock: Callable[[], float]) -> float:
+    began = clock()
     for _ in range(calls):
         work()
-    return time.perf_counter() - began
+    return clock() - began
 
 
-def _calls(work: Callable[[], object], seconds: float) -> int:
+def _calls(work: Callable[[], object], seconds: float, clock: Callable[[], float]) -> int:
     """Return how many calls last about ``seconds``, by doubling; the first call is not timed."""
     work()
     calls = 1
-    while (taken := _turn(work, calls)) < 0.25 * seconds:
+    while (taken := _turn(work, calls, clock)) < 0.25 * seconds:
         calls *= 2
     return max(1, round(calls * seconds / taken))
 
