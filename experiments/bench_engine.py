@@ -308,16 +308,19 @@ def draw(frame: pd.DataFrame):
     from matplotlib.ticker import FuncFormatter
 
     works = list(TARGETS)
-    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.3), layout="constrained", sharex=True, sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(7.4, 4.0), layout="constrained", sharex=True, sharey=True)
     for axes, (calls, kind) in zip(panels, KINDS.items(), strict=True):
         mine = frame[frame.calls == calls].set_index(["n", "games", "contestant"])
         for place, work in enumerate(works):
             axes.plot([TARGETS[work]] * 2, [place - 0.34, place + 0.34], color=PALETTE["black"], linewidth=1.4,
                       label="target of the engine" if place == 0 else None, zorder=2)  # fmt: skip
-        for name, (colour, marker) in MARKS.items():
-            points = [(mine.over_c.get((*work, name), np.nan), place) for place, work in enumerate(works)]
+        for row, (name, (colour, marker)) in enumerate(MARKS.items()):
+            shift = 0.14 * (row - (len(MARKS) - 1) / 2)
+            points = [
+                (mine.over_c.get((*work, name), np.nan), place + shift) for place, work in enumerate(works)
+            ]
             x, y = np.array([point for point in points if np.isfinite(point[0])]).reshape(-1, 2).T
-            axes.plot(x, y, marker, color=PALETTE[colour], markersize=6.5, label=LABELS[name], zorder=3,
+            axes.plot(x, y, marker, color=PALETTE[colour], markersize=6, label=LABELS[name], zorder=3,
                       markeredgecolor="white", markeredgewidth=0.6)  # fmt: skip
         axes.axvline(1, color=PALETTE["grey"], linewidth=0.9, zorder=1)
         for place, work in enumerate(works):
@@ -328,7 +331,7 @@ def draw(frame: pd.DataFrame):
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_yticks(range(len(works)), [described(*work) for work in works])
         axes.grid(axis="y", visible=False)
-    panels[0].set_xlim(left=0.2)
+    panels[0].set_xlim(left=0.12)
     panels[0].invert_yaxis()
     note = "left of the line: time of the best C per policy and iteration; engine and C also sum the iterates"
     legend_below(figure, panels[0].get_legend_handles_labels()[0], note, columns=3)
@@ -339,7 +342,7 @@ def nanoseconds(time: float) -> str:
     """Return a time with two digits and its unit."""
     if not np.isfinite(time):
         return ""
-    return f"{time:.2g} ns" if time < 1000 else f"{time / 1000:.2g} µs"
+    return f"{time:.3g} ns" if time < 1000 else f"{time / 1000:.3g} µs"
 
 
 @dataclass(frozen=True)
