@@ -248,7 +248,7 @@ def measure(work: Work, quick: bool) -> list[dict]:
         steps = work.steps(contestant.slow)
         calls[name] = partial(contestant.advance, steps)
         unit[name] = 1e9 / (steps * work.games * contestant.players)
-    taken = rounds(calls, repeats=3 if quick else 15, seconds=0.001 if quick else 0.05, clock=CLOCK)
+    taken = rounds(calls, repeats=3 if quick else 11, seconds=0.001 if quick else 0.05, clock=CLOCK)
     taken = {name: seconds * unit[name] for name, seconds in taken.items()}
     for kind in ("c", "c-last-iterate", "c-generic"):  # the faster width counts
         widths = {name: np.median(seconds) for name, seconds in taken.items() if name.startswith(f"{kind}/")}
