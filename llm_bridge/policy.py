@@ -312,6 +312,10 @@ class _Reader(torch.nn.Module):
         ]
         return torch.cat(parts).view(len(ids), count)
 
+    def hidden(self, ids, mask):
+        """Last hidden states, shape (batch, positions, width)."""
+        return self._hidden(ids, attention_mask=mask.long(), position_ids=position_ids(mask), use_cache=False)
+
     def _chosen(self, hidden, ids):
         return self.normalise(self._head(hidden)).gather(-1, ids[..., None])[..., 0]
 
