@@ -83,9 +83,10 @@ def pivot_to_vertex(skew, scale, k, d, most):
             q[i] += x * q[s] + y * q[r]
             d[i] += x * d[s] + y * d[r]
             if x != 0.0 or y != 0.0:
-                row = tableau[i]
-                for j in range(i + 1, n):
-                    row[j] += x * lower[j] + y * upper[j]
+                # Slices that start at 0: an index that might be negative is not made into vectors.
+                row, low, up = tableau[i, i + 1 :], lower[i + 1 :], upper[i + 1 :]
+                for j in range(row.size):
+                    row[j] += x * low[j] + y * up[j]
         q[r], q[s] = q[s] / a, -q[r] / a
         d[r], d[s] = d[s] / a, -d[r] / a
         for j in range(n):
