@@ -378,7 +378,7 @@ def draw(frame: pd.DataFrame):
     solved = frame[(frame.work == "equilibrium") & (frame.residual < SOLVED)]
     for ax, part in zip(axes, ("anew", "again"), strict=False):
         draw_ratios(ax, solved[solved.part == part], SPEED_UP)
-        ax.set_title(f"equilibrium, CVXPY: {PARTS[part]}")
+        ax.set_title(f"equilibrium, CVXPY:\n{PARTS[part]}")
     draw_ratios(axes[2], frame[(frame.work == "lottery") & (frame.solver != "nashsim")], {100: 1.0, 500: 1.0})
     axes[2].set_title("maximal lottery")
     axes[0].set_ylabel("time of the peer / time of nashsim")
