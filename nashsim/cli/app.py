@@ -258,3 +258,34 @@ def reproduce(
     if not all(f["holds"] for f in findings):
         say("nashsim: not every finding holds")
         raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Benchmarks; default: all.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Name the benchmarks and run none.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small settings: tens of seconds, too few for a verdict.")
+    ] = False,
+    out: Annotated[str, typer.Option(help="Folder for PNG, PDF, CSV and JSON.", metavar="DIR")] = "figures",
+    json: Json = False,
+) -> None:
+    """Time nashsim against its peers, side by side, on one thread.
+
+    Times are this machine's: a target that is missed is said, and is no error.
+
+    Examples: nashsim bench --list;  nashsim bench exact --quick --out /tmp/bench;  nashsim bench --json
+    """
+    from .benchmarking import find_benchmarks, run_benchmarks
+
+    if listed:
+        found = list(find_benchmarks())
+        return print_json(found) if json else print("\n".join(found))
+    rows = run_benchmarks(names or [], quick=quick, out=out, quiet=json)
+    if json:
+        return print_json(rows)
+    columns = ("work", "measured", "target")
+    table = [(*(row[name] for name in columns), "yes" if row["reached"] else "NO") for row in rows]
+    print_table("Benchmarks", (*columns, "reached"), table)

@@ -35,6 +35,10 @@ def load_experiment(path: Path):
     spec = importlib.util.spec_from_file_location(f"nashsim_experiment_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    if (
+        folder := str(path.parent)
+    ) not in sys.path:  # as where the script runs alone: benchmarks share a module
+        sys.path.append(folder)
     spec.loader.exec_module(module)
     return module.EXPERIMENT
 

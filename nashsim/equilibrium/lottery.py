@@ -75,8 +75,9 @@ def lottery(game: PreferenceGame) -> Lottery:
 
     Notes
     -----
-    By linear programming (HiGHS), then to rounding from the constraints that are tight; uniqueness by
-    strict complementarity, Goldman and Tucker (1956) [recalled]. COMAL's game, arXiv 2410.23223 [paper]:
+    By principal pivoting (linear programming where rounding stops that), then to rounding from the constraints
+    that are tight; uniqueness by strict complementarity, Goldman and Tucker (1956) [recalled]. COMAL's game, arXiv
+    2410.23223 [paper]:
 
     Examples
     --------

@@ -63,14 +63,16 @@ class DenseSystem:
         self, policy: np.ndarray, payoff: np.ndarray, mismatch: np.ndarray, sharpness: float
     ) -> np.ndarray:
         """Return x with (I - sharpness A (diag pi - pi pi^T)) x = mismatch, NaN where float64 has none."""
-        scaled = sharpness * payoff
-        jacobian = scaled[:, None] * policy - self._skew * (sharpness * policy)
-        jacobian[np.diag_indices_from(jacobian)] += 1.0
-        try:
-            return np.linalg.solve(jacobian, mismatch)
-        except np.linalg.LinAlgError:
-            # Nonsingular in exact arithmetic: tau is beyond float64, and NaN is a step that no test accepts.
-            return np.full_like(mismatch, np.nan)
+        # LAPACK itself: what np.linalg.solve adds is as long as the rest of a step at n = 10.
+        from scipy.linalg.lapack import dgesv
+
+        # The Jacobian's transpose in C order is the Jacobian as LAPACK wants it; A^T = -A.
+        transposed = self._skew + payoff
+        transposed *= (sharpness * policy)[:, None]
+        transposed.flat[:: len(policy) + 1] += 1.0
+        _, _, step, info = dgesv(transposed.T, mismatch, overwrite_a=True)
+        # Nonsingular in exact arithmetic: else tau is beyond float64, and NaN is a step that no test accepts.
+        return step if info == 0 else np.full_like(mismatch, np.nan)
 
     def restrict(self, support: np.ndarray) -> DenseSystem:
         """Return the system of the actions in ``support``, bool of shape (actions,)."""
