@@ -75,7 +75,7 @@ def fingerprint(*parts) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(repr((part.shape, part.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
+            digest.update(np.ascontiguousarray(part))
         else:
             digest.update(repr(part).encode())
         digest.update(b"\0")

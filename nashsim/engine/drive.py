@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..errors import NashsimError
 from ..game import PreferenceGame
+from ..preferences import AnnotatorPreference, DensePreference, LowRankPreference, PackedPreference, Preference
 from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
 from .readable import ReadableEngine
@@ -120,3 +122,44 @@ class ReadableDrive:
 
 #: The paths a run may take.
 DRIVES = {"compiled": CompiledDrive, "numpy": ReadableDrive}
+
+#: Up to here a game of any storage is played on its matrix, which is then no larger than 0.5 MB.
+_SMALL = 256
+#: Up to here noisy feedback, which reads single entries, may form the matrix of a storage: 128 MB.
+MOST_NOISY = 4096
+
+
+def choose_drive(game: PreferenceGame, feedback: Feedback, path: str = "compiled"):
+    """Return the class that drives a run: by products alone where the storage has a fast one, else on the matrix.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    feedback : Feedback
+    path : "compiled" or "numpy"
+
+    Raises
+    ------
+    NashsimError
+        If feedback is noisy and the game's storage would have to be unpacked into more than 128 MB.
+    """
+    if isinstance(game.preference, DensePreference):
+        return DRIVES[path]
+    if feedback.kind != "exact" and game.actions > MOST_NOISY:
+        raise NashsimError(
+            f"feedback: {feedback.kind!r} reads single entries of the matrix, which is formed for at most"
+            f" {MOST_NOISY} actions, found {game.actions}; use exact feedback or a DensePreference"
+        )
+    if path != "compiled" or feedback.kind != "exact" or not _has_fast_product(game.preference):
+        return DRIVES[path]
+    from .structured import StructuredDrive
+
+    return StructuredDrive
+
+
+def _has_fast_product(preference: Preference) -> bool:
+    if preference.actions <= _SMALL or preference.contexts > 1:
+        return False
+    if isinstance(preference, AnnotatorPreference):
+        return preference.series is not None or preference.actions > MOST_NOISY
+    return isinstance(preference, LowRankPreference | PackedPreference)

@@ -12,7 +12,7 @@ from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..rules import Rule, get_rule
 from .checkpoint import INTERVAL, Checkpoint, fingerprint
-from .drive import DRIVES
+from .drive import DRIVES, choose_drive
 from .feedback import Feedback
 from .metrics import Exact, get_metrics
 from .record import Run, record_steps
@@ -131,12 +131,14 @@ def run_many(
                 rule.warn_outside(stack.game.require_tau())
             chosen = get_metrics(metrics, rule, stack.game)
             starts = stack.starts(start, seeds)
-            drive = DRIVES[path](stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
+            driven_by = choose_drive(stack.game, feedback, path)
+            drive = driven_by(stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
             tape = Tape(stack, chosen, exact, keep_policies)
             store = None
             if checkpoint is not None:
                 settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
-                arrays = (stack.game.preference.dense(), stack.game.log_reference, starts, grid)
+                preference = stack.game.preference
+                arrays = (preference, *preference.arrays(), stack.game.log_reference, starts, grid)
                 file = Path(checkpoint) / f"{r}-{stack.members[0]}.npz"
                 store = Checkpoint(file, fingerprint(*settings, *arrays), interval)
 

@@ -33,6 +33,10 @@ class BlockPreference(ABC):
         first, last : int
         """
 
+    @abstractmethod
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return the arrays that the preference is held by, not copied; with its ``repr`` they determine it."""
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield A's rows in order in blocks of bounded memory, each of shape (rows, actions)."""
         for first, last in row_ranges(self.actions):

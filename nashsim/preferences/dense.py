@@ -39,6 +39,9 @@ class Preference(Protocol):
     def dense(self) -> np.ndarray:
         """Return A itself, shape (contexts, actions, actions)."""
 
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return the arrays that the preference is held by, not copied; with its ``repr`` they determine it."""
+
 
 class DensePreference:
     """P held as the dense skew matrix A = P - 1/2.
@@ -114,6 +117,10 @@ class DensePreference:
     def dense(self) -> np.ndarray:
         """Return A, shape (contexts, actions, actions), read-only."""
         return self._skew
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return A alone."""
+        return (self._skew,)
 
     def __repr__(self) -> str:
         return f"DensePreference(contexts={self.contexts}, actions={self.actions})"

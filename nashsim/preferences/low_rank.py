@@ -95,6 +95,10 @@ class LowRankPreference:
         skew.flags.writeable = False
         return skew
 
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return U and V."""
+        return (self.left, self.right)
+
     def __repr__(self) -> str:
         return f"LowRankPreference(actions={self.actions}, rank={self.left.shape[1]})"
 
