@@ -9,7 +9,13 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..game import PreferenceGame
-from ..preferences import AnnotatorPreference, DensePreference, LowRankPreference, PackedPreference, Preference
+from ..preferences import (
+    AnnotatorPreference,
+    DensePreference,
+    LowRankPreference,
+    PackedPreference,
+    Preference,
+)
 from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
 from .readable import ReadableEngine

@@ -173,4 +173,3 @@ class StructuredDrive:
 def _is_pure(weights: np.ndarray) -> bool:
     """Whether one policy carries the whole mixture."""
     return np.count_nonzero(weights) == 1 and weights.max() == 1.0
-

@@ -87,47 +87,21 @@ def _polynomials(positions, degrees, tile):
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _combine(tile, coefficients, logits):
-    """Add coefficients @ tile to the logits, four columns at a time."""
-    width = logits.shape[0]
-    columns = coefficients.shape[0]
-    whole = columns - columns % 4
-    for j in range(0, whole, 4):
-        f0, f1, f2, f3 = tile[j], tile[j + 1], tile[j + 2], tile[j + 3]
-        c0, c1, c2, c3 = coefficients[j], coefficients[j + 1], coefficients[j + 2], coefficients[j + 3]
-        for b in range(width):
-            logits[b] += (c0 * f0[b] + c1 * f1[b]) + (c2 * f2[b] + c3 * f3[b])
-    for j in range(whole, columns):
-        f0 = tile[j]
-        c0 = coefficients[j]
-        for b in range(width):
-            logits[b] += c0 * f0[b]
+    """Add coefficients @ tile to the logits, column after column: memory is met in its order, and so fetched ahead."""
+    for j in range(coefficients.shape[0]):
+        f, c = tile[j], coefficients[j]
+        for b in range(logits.shape[0]):
+            logits[b] += c * f[b]
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _gather(tile, weights, moments):
-    """Add tile @ weights to the moments, four columns at a time."""
-    width = weights.shape[0]
-    columns = moments.shape[0]
-    whole = columns - columns % 4
-    for j in range(0, whole, 4):
-        f0, f1, f2, f3 = tile[j], tile[j + 1], tile[j + 2], tile[j + 3]
-        s0 = s1 = s2 = s3 = 0.0
-        for b in range(width):
-            e = weights[b]
-            s0 += f0[b] * e
-            s1 += f1[b] * e
-            s2 += f2[b] * e
-            s3 += f3[b] * e
-        moments[j] += s0
-        moments[j + 1] += s1
-        moments[j + 2] += s2
-        moments[j + 3] += s3
-    for j in range(whole, columns):
-        f0 = tile[j]
-        s0 = 0.0
-        for b in range(width):
-            s0 += f0[b] * weights[b]
-        moments[j] += s0
+    """Add tile @ weights to the moments, in the same order."""
+    for j in range(moments.shape[0]):
+        f, gathered = tile[j], 0.0
+        for b in range(weights.shape[0]):
+            gathered += f[b] * weights[b]
+        moments[j] += gathered
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
