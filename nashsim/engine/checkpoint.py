@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..files import atomic_path
+from ..preferences import Preference
 
 #: Seconds between two writes.
 INTERVAL = 5.0
@@ -61,6 +62,17 @@ class Checkpoint:
         with atomic_path(self._path) as temporary:
             np.savez(temporary, fingerprint=np.array(self._fingerprint), **arrays)
         self._written = time.monotonic()
+
+
+def identity(preference: Preference) -> tuple:
+    """Return what tells a preference from every other: its storage's type and arrays, or else its matrix.
+
+    Parameters
+    ----------
+    preference : Preference
+    """
+    arrays = preference.arrays() if hasattr(preference, "arrays") else (preference.dense(),)
+    return type(preference).__name__, *arrays
 
 
 def fingerprint(*parts) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..rules import Rule, get_rule
-from .checkpoint import INTERVAL, Checkpoint, fingerprint
+from .checkpoint import INTERVAL, Checkpoint, fingerprint, identity
 from .drive import DRIVES, choose_drive
 from .feedback import Feedback
 from .metrics import Exact, get_metrics
@@ -137,8 +137,7 @@ def run_many(
             store = None
             if checkpoint is not None:
                 settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
-                preference = stack.game.preference
-                arrays = (preference, *preference.arrays(), stack.game.log_reference, starts, grid)
+                arrays = (*identity(stack.game.preference), stack.game.log_reference, starts, grid)
                 file = Path(checkpoint) / f"{r}-{stack.members[0]}.npz"
                 store = Checkpoint(file, fingerprint(*settings, *arrays), interval)
 

@@ -37,7 +37,7 @@ class BlockPreference(ABC):
 
     @abstractmethod
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Return the arrays that the preference is held by, not copied; with its ``repr`` they determine it."""
+        """Return the arrays that the preference is held by, not copied; with its type they determine it."""
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield A's rows in order in blocks of bounded memory, each of shape (rows, actions)."""
