@@ -12,13 +12,15 @@ from typing import Protocol
 import numpy as np
 
 from ..logspace import log_normalise
-from ..preferences import BlockPreference, DensePreference, LowRankPreference, Preference
+from ..preferences import AnnotatorPreference, BlockPreference, DensePreference, LowRankPreference, Preference
 from .factored import FactoredSystem
 from .krylov import KrylovSystem
 from .products import accurate_margin
 
 # Up to here LU on the matrix, of 2 MB at most, is no slower than products alone (measured, tau = 1e-3).
 _SMALL = 500
+# From here on a payoff to the last digit from n^2 logistic functions takes minutes.
+_HUGE = 20_000
 
 
 class System(Protocol):
@@ -86,10 +88,14 @@ def systems_of(preference: Preference) -> Iterator[System]:
     ----------
     preference : Preference
         Low rank is solved by its factors, blocks and triangles of more than 500 actions by
-        products alone, everything else by its dense matrix.
+        products alone, everything else by its dense matrix. From 20 000 actions on, annotators are solved as the
+        low rank that they are to rounding (``AnnotatorPreference.low_rank``).
     """
     if isinstance(preference, LowRankPreference):
         yield FactoredSystem.of_low_rank(preference.left, preference.right)
+    elif isinstance(preference, AnnotatorPreference) and preference.actions >= _HUGE:
+        low = preference.low_rank()
+        yield FactoredSystem.of_low_rank(low.left, low.right)
     elif isinstance(preference, BlockPreference) and preference.actions > _SMALL:
         yield KrylovSystem(preference)
     else:
