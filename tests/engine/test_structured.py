@@ -14,6 +14,7 @@ from nashsim.engine.metrics import get_metrics
 from nashsim.engine.structured import StructuredDrive
 from nashsim.engine.structured_kernel import CHUNK, exponential, weights_of
 from nashsim.engine.support import vectors_work
+from nashsim.engine.table import tabulate
 from nashsim.engine.vector_drive import VectorDrive
 from nashsim.equilibrium import lottery, solve_cvxpy
 from nashsim.preferences import (
@@ -35,7 +36,9 @@ STORAGES = {
     "annotators": AnnotatorPreference(RNG.normal(size=(2, 2050)), [0.7, 0.3]),
     "annotators by rows": AnnotatorPreference(RNG.normal(size=(3, 100))),
 }
-every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+#: Other steps take the portable kernel.
+MIRROR = [rule for rule in RULES if tabulate(rule(), 1.0, 0, 1).mirror_steps_only]
+every_rule = pytest.mark.parametrize("rule", MIRROR, ids=lambda rule: rule.name)
 every_storage = pytest.mark.parametrize("storage", STORAGES)
 
 
