@@ -101,6 +101,8 @@ def advance_games(
         room = block * size
         spare = at + (slots - 1) * size
         mixture = beyond(log_at, spare)
+        mean = beyond(mean_at, room)
+        matrix = beyond(entry_at, block * entries.shape[1] * width)
         for t in range(t0, t1):
             row = (t - t0) * program.stride * stages
             for stage in range(stages):
@@ -158,23 +160,46 @@ def advance_games(
                         )
                         first_at, other_at, share, rest = mixture, mixture, 1.0, 0.0
                     inverse = load(shape, inverse_at, one + asked * width)
-                    mass = step_games(
-                        shape,
-                        actions,
-                        panel,
-                        beyond(entry_at, block * entries.shape[1] * width),
-                        beyond(power_at, at + asked * size),
-                        inverse,
-                        broadcast(shape, eta[row + stage]),
-                        first_at,
-                        broadcast(shape, share),
-                        other_at,
-                        broadcast(shape, rest),
-                        beyond(mean_at, room),
-                        inverse if count_here else broadcast(shape, 0.0),
-                        beyond(log_at, target),
-                        beyond(power_at, target),
-                    )
+                    step = broadcast(shape, eta[row + stage])
+                    values = beyond(power_at, at + asked * size)
+                    if count_here:
+                        mass = step_games(
+                            shape,
+                            actions,
+                            panel,
+                            (0,),
+                            matrix,
+                            values,
+                            inverse,
+                            step,
+                            first_at,
+                            broadcast(shape, share),
+                            other_at,
+                            broadcast(shape, rest),
+                            mean,
+                            inverse,
+                            beyond(log_at, target),
+                            beyond(power_at, target),
+                        )
+                    else:
+                        mass = step_games(
+                            shape,
+                            actions,
+                            panel,
+                            (),
+                            matrix,
+                            values,
+                            inverse,
+                            step,
+                            first_at,
+                            broadcast(shape, share),
+                            other_at,
+                            broadcast(shape, rest),
+                            mean,
+                            inverse,
+                            beyond(log_at, target),
+                            beyond(power_at, target),
+                        )
                 else:
                     mix_all(
                         shape,
