@@ -20,7 +20,7 @@ from nashsim import PreferenceGame
 from nashsim.engine.drive import choose_drive
 from nashsim.engine.feedback import Feedback
 from nashsim.logspace import log_normalise
-from nashsim.plots import Experiment, Finding
+from nashsim.plots import PALETTE, Experiment, Finding
 from nashsim.preferences import BradleyTerryPreference, LowRankPreference, PackedPreference
 from nashsim.rules import OMD
 
@@ -151,10 +151,10 @@ def draw(frame: pd.DataFrame):
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.2), layout="constrained")
     packed = frame[frame.bandwidth.isna()]
     sizes = sorted(packed.actions.unique())
-    for k, (name, colour) in enumerate({"float64": "C0", "float32": "C1"}.items()):
+    for k, (name, colour) in enumerate({"float64": "blue", "float32": "orange"}.items()):
         mine = packed[packed.storage == name].set_index("actions").ratio.loc[sizes]
         bars = left.bar(
-            np.arange(len(sizes)) + 0.36 * (k - 0.5), mine, 0.34, color=colour, label=f"packed, {name}"
+            np.arange(len(sizes)) + 0.36 * (k - 0.5), mine, 0.34, color=PALETTE[colour], label=f"packed, {name}"
         )
         left.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
     left.axhline(1.0, color="k", linestyle=":", linewidth=1)
@@ -163,10 +163,10 @@ def draw(frame: pd.DataFrame):
     left.set_xticks(range(len(sizes)), [f"n = {n}" for n in sizes])
     left.legend(fontsize=7, loc="upper left", bbox_to_anchor=(0, 0.8))
     long = frame[frame.bandwidth.notna()]
-    for (name, mine), colour in zip(long.groupby("storage"), ("C2", "C0"), strict=True):
-        right.plot(mine.actions, mine.seconds * 1e3, "o-", markersize=4, color=colour, label=name)
+    for (name, mine), colour in zip(long.groupby("storage"), ("green", "blue"), strict=True):
+        right.plot(mine.actions, mine.seconds * 1e3, "o-", markersize=4, color=PALETTE[colour], label=name)
         least = 8 * NUMBERS[name] * mine.actions / mine.bandwidth
-        right.plot(mine.actions, least * 1e3, ":", color=colour, linewidth=1.2)
+        right.plot(mine.actions, least * 1e3, ":", color=PALETTE[colour], linewidth=1.2)
     right.set(xscale="log", yscale="log", xlabel="number of actions n", ylabel="time of a step  [ms]")
     right.set_title("dotted: its memory traffic at the bandwidth measured", fontsize=8)
     right.legend(fontsize=7)
