@@ -10,7 +10,7 @@ import math
 
 import numba as nb
 
-from .mixture_kernel import mix_all
+from .mixture_kernel import mix_all, pointers
 from .unrolled import step_games, sum_actions
 from .vectors import (
     add,
@@ -84,17 +84,7 @@ def advance_games(
         pointer(inverses),
         pointer(total),
     )
-    kind, into, eta = pointer(program.kind), pointer(program.into), pointer(program.eta)
-    base_count, base_slot, base_weight = (
-        pointer(program.base_count),
-        pointer(program.base_slot),
-        pointer(program.base_weight),
-    )
-    count, slot, weight = (
-        pointer(program.opponent_count),
-        pointer(program.opponent_slot),
-        pointer(program.opponent_weight),
-    )
+    kind, into, eta, base_count, base_slot, base_weight, count, slot, weight = pointers(program)
     for block in range(first, last):
         at = block * slots * size
         one = block * slots * width
