@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba as nb
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, forceinline=True)
 def widen(inverse, y, z, weight, direction):
     """Add ``weight`` (e_y - e_z)(e_y - e_z)^T to the matrix whose inverse is kept, by Sherman and Morrison.
 
@@ -31,7 +31,7 @@ def widen(inverse, y, z, weight, direction):
         direction[i] *= share / weight
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, forceinline=True)
 def learn_pair(inverse, theta, y, z, target, weight, direction):
     """Move theta to the least-squares fit that has seen theta_y - theta_z = target once more.
 
