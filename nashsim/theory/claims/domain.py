@@ -84,7 +84,7 @@ class Domain:
         return self.on(games.get(name, defaults={"tau": tau}), tau, step, rng)
 
     def on(self, game: PreferenceGame, tau: float, step: float, rng: np.random.Generator) -> Instance:
-        """Return an instance on a game of one context, with its own reference unless that is uniform.
+        """Return an instance on a game's first context, with its own reference unless that is uniform.
 
         Parameters
         ----------
@@ -127,18 +127,24 @@ class Domain:
         )
         return self.structure(clipped) if self.structure else clipped
 
-    def admits(self, game: PreferenceGame) -> bool:
-        """Whether a game can be put into this domain as it is: a claim with games or a structure of its own has none.
+    def admits(self, actions: int) -> bool:
+        """Whether a game of so many actions can be put here as it is; a structure or games of its own exclude others.
+
+        Parameters
+        ----------
+        actions : int
+        """
+        return not self.games and self.structure is None and self.actions[0] <= actions
+
+    def around(self, game: PreferenceGame, seed: int = 0) -> tuple[Instance, ...]:
+        """Return instances on one game: its contexts, its own tau or every tau here, steps and starts of the grid.
 
         Parameters
         ----------
         game : PreferenceGame
+        seed : int
         """
-        return (
-            not self.games
-            and self.structure is None
-            and self.actions[0] <= game.actions <= max(64, self.actions[1])
-        )
+        return _around(self, game, seed)
 
     def instances(self, count: int, seed: int = 0) -> tuple[Instance, ...]:
         """Return the catalogue's games that belong here, then random ones, ``count`` in all.
@@ -177,6 +183,18 @@ def _instances(domain: Domain, count: int, seed: int) -> tuple[Instance, ...]:
             if domain.actions[0] <= instance.actions:
                 drawn.append(instance)
     return (*drawn, *(domain.sample(seed * 1_000_003 + k) for k in range(count - len(drawn))))
+
+
+def _around(domain: Domain, game: PreferenceGame, seed: int) -> tuple[Instance, ...]:
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0xA0D]))
+    found = []
+    for x in range(game.contexts):
+        for _, tau, step in domain.grid():
+            start = log_normalise(_logits(rng, game.actions, 1.0))
+            tau = tau if game.tau is None else game.tau
+            skew, reference = game.preference.dense()[x], game.log_reference[x]
+            found.append(domain.clip(Instance(skew, reference, start, tau, step, game.name)))
+    return tuple(found)
 
 
 def _logits(rng: np.random.Generator, actions: int, scale: float) -> np.ndarray:

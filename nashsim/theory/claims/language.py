@@ -37,6 +37,7 @@ class Evidence:
         What rounding may add to the measured side; derived where it is set.
     fits : tuple of Fit
         Of a rate, one fit an instance; empty otherwise.
+    x_label : str
     """
 
     x: np.ndarray
@@ -44,6 +45,7 @@ class Evidence:
     bound: np.ndarray
     slack: float | np.ndarray = 0.0
     fits: tuple = ()
+    x_label: str = "iterations"
 
     def ratios(self) -> np.ndarray:
         """Return the worst measured/bound of every instance, shape (instances,); inf where it is not a number."""
@@ -67,11 +69,14 @@ class Control:
         What is measured in place of the claim's algorithm; ``None`` leaves it.
     domain : Domain or None
         Where it is measured in place of the claim's conditions; ``None`` leaves them.
+    games : int
+        How many instances a verification draws to find the violation.
     """
 
     name: str
     algorithm: Any = None
     domain: Domain | None = None
+    games: int = 40
 
     def __post_init__(self):
         if self.algorithm is None and self.domain is None:
