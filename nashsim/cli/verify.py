@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NashsimError
-from .output import print_json, print_table, progress_bar, say
+from .output import print_json, progress_bar, say
 
 
 def verify(
@@ -90,21 +90,31 @@ def _write(out: str, found, result: dict) -> None:
 
 
 def _print(found) -> None:
-    columns = ("claim", "source", "games", "worst", "rate", "predicted", "control", "verdict")
-    rows = [
-        (
-            f.claim.id,
-            f"{f.claim.source} [{f.claim.tag}]",
-            f.games,
-            f"{f.worst_ratio:.3g}",
-            f"{f.rate:.3g} [{f.rate_low:.3g}, {f.rate_high:.3g}]" if f.rate is not None else "",
-            f.claim.predicted,
-            "rejected" if f.control_rejected else "PASSES",
-            f.verdict,
-        )
-        for f in found
-    ]
-    print_table("Claims", columns, rows, numbers=("games", "worst"))
+    """Print one line a claim; where the terminal is narrow, sources and predictions are cut short."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title="Claims", title_justify="left", title_style="bold", header_style="bold", show_edge=False
+    )
+    table.add_column("claim", no_wrap=True)
+    for name in ("source", "predicted"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1)
+    for name in ("games", "worst", "rate"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("control", "verdict"):
+        table.add_column(name, no_wrap=True)
+    for f in found:
+        rate = f"{f.rate:.2g} [{f.rate_low:.2g}, {f.rate_high:.2g}]" if f.rate is not None else ""
+        source = f"[{f.claim.tag}] {f.claim.source}"
+        numbers = (str(f.games), f"{f.worst_ratio:.3g}", rate)
+        control = "rejected" if f.control_rejected else "PASSES"
+        cells = (f.claim.id, source, f.claim.predicted, *numbers, control, f.verdict)
+        table.add_row(*(Text(cell) for cell in cells), style=None if f.ok else "bold red")
+    console = Console(highlight=False)
+    # a file has no width: nothing need be cut there
+    (console if console.is_terminal else Console(highlight=False, width=160)).print(table)
     for f in found:
         if f.remark:
             print(f"{f.claim.id}: {f.remark}")
