@@ -63,9 +63,10 @@ def fit_rate(
     """Fit a linear rate, a power law or a log law to a curve, whichever predicts its end best.
 
     Each law is fitted by least squares to what comes before the last quarter of the records and judged by
-    log(predicted/measured) on that quarter; the burn-in is the shortest within twice the best error, so that noise alone does not move it. The
-    chosen law is refitted to everything after the burn-in. Its interval comes from a moving-block bootstrap of the
-    residuals, with blocks as long as their autocorrelation asks for and Student's quantile for so many blocks.
+    log(predicted/measured) on that quarter. The burn-in is the shortest within twice the best error, so that noise
+    alone does not move it. The chosen law is refitted to everything after it. Its interval comes from a moving-block
+    bootstrap of the residuals, with blocks as long as their autocorrelation asks for and Student's quantile for so
+    many blocks.
 
     Parameters
     ----------

@@ -49,12 +49,12 @@ def test_laws_are_told_apart(law, correlation):
 
 def test_a_fast_start_is_burnt_in_and_the_floor_is_cut():
     x = np.arange(1, 1001.0)
-    curve = np.exp(-0.03 * x) + 5 * np.exp(-0.5 * x)
+    curve = np.exp(-0.06 * x) + 5 * np.exp(-0.5 * x)
     with_floor = np.maximum(curve, 1e-19 * (1 + 0.5 * np.sin(x)))
     found = fit_rate(x, with_floor, laws=["linear"], floor=0.0)
-    assert found.rate == pytest.approx(0.03, rel=1e-3)
-    # 100 times the least of the floor, 5e-20, is reached at log(1/5e-18)/.03
-    assert found.last == pytest.approx(np.log(1 / 5e-18) / 0.03, abs=2)
+    assert found.rate == pytest.approx(0.06, rel=1e-3)
+    # 100 times the least of the floor, 5e-20, is reached at log(1/5e-18)/.06
+    assert found.last == pytest.approx(np.log(1 / 5e-18) / 0.06, abs=2)
 
 
 def test_an_exact_curve_has_a_narrow_interval_around_its_rate():
