@@ -123,6 +123,30 @@ def fit_rate(
     )
 
 
+def fit_rows(x, rows: np.ndarray, predicted: float, *, laws: Sequence[str], floor: float = KL_FLOOR, **options):
+    """Return the fits of many curves over one x; a curve that leaves nothing to fit has an infinite rate.
+
+    Parameters
+    ----------
+    x : ndarray, shape (records,)
+    rows : ndarray, shape (curves, records)
+    predicted : float
+    laws, floor, **options
+        As for ``fit_rate``.
+
+    Returns
+    -------
+    tuple of Fit
+        Of a curve with fewer than eight records above the floor, that fell below it: rate and interval are inf.
+    """
+    found = [fit_rate(x, row, laws=laws, floor=floor, predicted=predicted, **options) for row in rows]
+    fast = float("inf")
+    return tuple(
+        replace(fit, rate=fast, low=fast, high=fast) if np.isnan(fit.rate) and row.min() <= floor else fit
+        for fit, row in zip(found, rows, strict=True)
+    )
+
+
 def floor_index(values: np.ndarray, floor: float = KL_FLOOR) -> int:
     """Return how many records come before the floating-point floor.
 

@@ -72,7 +72,8 @@ def test_too_few_records_give_no_rate():
 def test_blocks_are_as_long_as_the_noise_is_correlated():
     rng = np.random.default_rng(0)
     lengths = [block_length(np.log(noise(rng, 500, r, 1.0))) for r in (0.0, 0.5, 0.9)]
-    assert lengths[0] <= 3 < lengths[1] < lengths[2]
+    # an r of 0.1, twice its standard error under white noise, would give 7
+    assert lengths[0] <= 7 < lengths[1] < lengths[2]
     assert block_length(np.zeros(10)) == 1
 
 

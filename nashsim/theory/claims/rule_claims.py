@@ -10,8 +10,11 @@ import numpy as np
 
 from ...engine import run
 from ...errors import StepSizeWarning
+from ...logspace import kl
 from ...rules import POLICY, REFERENCE, MirrorStep, Rule
 from .instance import Stack
+from .language import Evidence
+from .rounding import logit_rounding
 
 #: Forward step for a game: ``rule(tau, share)``.
 RuleOf = Callable[[float, float], Rule]
@@ -82,6 +85,21 @@ def against_reference(steps: tuple, tau: float) -> tuple:
     return tuple(replace(step, opponent={REFERENCE: 1.0}) if step.opponent else step for step in steps)
 
 
+def unmixed_opponent(steps: tuple, tau: float) -> tuple:
+    """Return the steps with the policy itself as the opponent of every query."""
+    return tuple(replace(step, opponent={POLICY: 1.0}) if step.opponent else step for step in steps)
+
+
+def loosened(steps: tuple, tau: float) -> tuple:
+    """Return the steps with a tenth of the reference's weight in the base given to the policy."""
+
+    def moved(base):
+        share = 0.1 * base[REFERENCE]
+        return {**base, POLICY: base[POLICY] + share, REFERENCE: base[REFERENCE] - share}
+
+    return tuple(replace(step, base=moved(step.base)) if step.opponent else step for step in steps)
+
+
 def scaled(factor: float) -> Change:
     """Return the change that multiplies every forward step, and the pull that belongs to it, by ``factor``.
 
@@ -116,7 +134,7 @@ class Path:
     average: np.ndarray
 
 
-def play(stack: Stack, rule: Rule, steps: int, record="every") -> Path:
+def play(stack: Stack, rule: Rule, steps: int, record="every", log_start: np.ndarray | None = None) -> Path:
     """Return the iterates of a rule on a stack, each from its own start.
 
     Parameters
@@ -126,16 +144,74 @@ def play(stack: Stack, rule: Rule, steps: int, record="every") -> Path:
     steps : int
         Whole iterations.
     record : "every" or as for ``run``
+    log_start : ndarray or None, shape (instances, actions)
+        Where they start instead.
     """
+    log_start = stack.log_start if log_start is None else log_start
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StepSizeWarning)
         found = run(
             stack.game,
             rule,
             queries=steps * rule.queries_per_step,
-            start=np.exp(stack.log_start),
+            start=np.exp(log_start),
             record=1 if isinstance(record, str) and record == "every" else record,
             metrics=[],
             keep_policies=True,
         )
     return Path(rule, found.step, found.log_policies, found.average_policy)
+
+
+def kl_slack(stack: Stack, divergence: np.ndarray) -> np.ndarray:
+    """Return what rounding may add to KL(pi* || pi), shape (instances, records).
+
+    Logits off by e move a KL by at most e sqrt(2 KL) + e^2/2; pi* and pi are each off by ``logit_rounding``.
+
+    Parameters
+    ----------
+    stack : Stack
+    divergence : ndarray, shape (instances, records)
+    """
+    error = 2 * logit_rounding(stack, stack.log_start, stack.log_equilibrium)[:, None]
+    return error * np.sqrt(2 * divergence) + error**2
+
+
+def contraction(steps: int, factor: Callable[[float, float], float], every: Callable | int = 1):
+    """Return the measure KL(pi*, pi_{k+1}) against factor(tau, share) KL(pi*, pi_k), for claims of a linear rate.
+
+    Parameters
+    ----------
+    steps : int
+        Iterations, whole ones of the method.
+    factor : callable
+    every : int
+        Iterations of the rule in one of the method.
+    """
+
+    def measure(stack: Stack, algorithm: RuleOf) -> Evidence:
+        record = "every" if every == 1 else every
+        path = play(stack, algorithm(stack.tau, stack.step), steps * every, record)
+        divergence = kl(stack.log_equilibrium, path.log_policies).T
+        bound = factor(stack.tau, stack.step) * divergence[:, :-1]
+        return Evidence(path.steps[1:], divergence[:, 1:], bound, kl_slack(stack, divergence[:, :-1]))
+
+    return measure
+
+
+def distance(stack: Stack, one: Path, other: Path) -> Evidence:
+    """Return the evidence that two paths are the same: max |log pi_t - log pi'_t| against rounding.
+
+    Each step multiplies an old difference by at most 1 + eta/2, eta the forward step, and adds its own rounding;
+    actions so rare that their logits are far below carry an error relative to these.
+
+    Parameters
+    ----------
+    stack : Stack
+    one, other : Path
+    """
+    error = np.abs(one.log_policies - other.log_policies).max(axis=2).T
+    eta = one.rule.eta(stack.tau, 0)
+    growth = (1 + eta / 2) ** one.steps * (1 + one.steps)
+    sizes = np.abs(one.log_policies).max(axis=(0, 2))[:, None]
+    own = logit_rounding(stack)[:, None] + 8 * np.finfo(float).eps * sizes
+    return Evidence(one.steps, error, own * growth)
