@@ -123,7 +123,9 @@ def fit_rate(
     )
 
 
-def fit_rows(x, rows: np.ndarray, predicted: float, *, laws: Sequence[str], floor: float = KL_FLOOR, **options):
+def fit_rows(
+    x, rows: np.ndarray, predicted: float, *, laws: Sequence[str], floor: float = KL_FLOOR, **options
+):
     """Return the fits of many curves over one x; a curve that leaves nothing to fit has an infinite rate.
 
     Parameters

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from ...errors import unknown_name
-from . import identities, nlhf
+from . import (
+    baselines,
+    comal,
+    dno,
+    egpo,
+    identities,
+    inpo,
+    ipo,
+    mmd,
+    mnpo,
+    nash_mp,
+    nlhf,
+    spo_onpo,
+)
 from .domain import CATALOGUE, Domain
 from .instance import Instance, Stack, stacks
 from .language import Claim, Control, Evidence
 
+_PAPERS = (identities, nlhf, mmd, inpo, nash_mp, egpo, spo_onpo, comal, dno, mnpo, ipo, baselines)
+
 #: Every claim.
-CLAIMS: tuple[Claim, ...] = tuple(claim for paper in (identities, nlhf) for claim in paper.CLAIMS)
+CLAIMS: tuple[Claim, ...] = tuple(claim for paper in _PAPERS for claim in paper.CLAIMS)
 
 
 def get_claim(name: str) -> Claim:

@@ -56,7 +56,9 @@ def _ratio_to_reference(stack: Stack, temperature: float) -> Evidence:
     if temperature != 1.0:
         found = solve_newton(stack.game.replace(tau=temperature * stack.tau)).log_policy
     ratio = np.abs(found - stack.log_reference).max(axis=1)
-    return Evidence(ONCE, ratio[:, None], np.full((len(stack), 1), 1 / stack.tau), logit_rounding(stack)[:, None])
+    return Evidence(
+        ONCE, ratio[:, None], np.full((len(stack), 1), 1 / stack.tau), logit_rounding(stack)[:, None]
+    )
 
 
 def _lipschitz(stack: Stack, zero_sum: bool) -> Evidence:
@@ -80,7 +82,9 @@ def _lipschitz(stack: Stack, zero_sum: bool) -> Evidence:
 def _class_reduction(stack: Stack, weigh) -> Evidence:
     """pi*(y) = mu(y|c) m*(c), with m* the Nash policy of the game of classes."""
     member = classes(stack.actions)
-    mass = np.stack([np.exp(stack.log_reference)[:, member == c].sum(axis=1) for c in range(member.max() + 1)], 1)
+    mass = np.stack(
+        [np.exp(stack.log_reference)[:, member == c].sum(axis=1) for c in range(member.max() + 1)], 1
+    )
     first = [int(np.argmax(member == c)) for c in range(member.max() + 1)]
     small = PreferenceGame(
         DensePreference(stack.skew[:, first][:, :, first]), log_reference=np.log(weigh(mass)), tau=stack.tau

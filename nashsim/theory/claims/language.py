@@ -53,7 +53,8 @@ class Evidence:
             return np.array([fit.predicted / fit.high if fit.high > 0 else np.inf for fit in self.fits])
         measured, bound = np.broadcast_arrays(np.maximum(self.measured - self.slack, 0.0), self.bound)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(measured == 0, 0.0, measured / bound)
+            # a bound of no positive value admits nothing but 0
+            ratio = np.where(measured == 0, 0.0, np.where(bound > 0, measured / bound, np.inf))
         return np.where(np.isfinite(ratio), ratio, np.inf).max(axis=1)
 
 

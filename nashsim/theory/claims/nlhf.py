@@ -147,7 +147,9 @@ CLAIMS = (
         algorithm=_scheduled,
         control=Control("sign of the payoff flipped", mutated(_scheduled, flipped)),
         rules=("nash-md",),
-        remark=lambda worst: f"the sharper 1/(2τ²(T+1)) [derived] would have a worst ratio of {16 * worst:.3g}",
+        remark=lambda worst: (
+            f"the sharper 1/(2τ²(T+1)) [derived] would have a worst ratio of {16 * worst:.3g}"
+        ),
     ),
     Claim(
         id="nash-md-fixed-point",

@@ -18,7 +18,9 @@ def once(error: np.ndarray, tolerance: np.ndarray) -> Evidence:
     ----------
     error, tolerance : ndarray, shape (instances,)
     """
-    return Evidence(ONCE, np.asarray(error)[:, None], np.broadcast_to(tolerance, error.shape)[:, None], x_label="")
+    return Evidence(
+        ONCE, np.asarray(error)[:, None], np.broadcast_to(tolerance, error.shape)[:, None], x_label=""
+    )
 
 
 def payoff(stack: Stack, log_policy: np.ndarray) -> np.ndarray:

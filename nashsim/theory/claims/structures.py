@@ -45,6 +45,18 @@ def dominated(instance: Instance) -> Instance:
     return instance.replace(skew=skew)
 
 
+def near_winner(instance: Instance) -> Instance:
+    """Return an instance whose start has at least four fifths of its mass on the first action.
+
+    Parameters
+    ----------
+    instance : Instance
+    """
+    start = 0.2 * np.exp(instance.log_start)
+    start[0] += 0.8
+    return instance.replace(log_start=np.log(start))
+
+
 def bradley_terry(instance: Instance) -> Instance:
     """Return a Bradley-Terry game of rewards in [-1.4, 1.4], read off the mean margins.
 
@@ -89,3 +101,14 @@ def moderate(instance: Instance) -> Instance:
         log_reference=log_normalise(np.maximum(instance.log_reference, instance.log_reference.max() - 4)),
         log_start=log_normalise(np.maximum(instance.log_start, instance.log_start.max() - 4)),
     )
+
+
+def decisive(instance: Instance) -> Instance:
+    """Return a game of margins between 1/4 and 1/2: what a rate of order 1/sqrt T promises shows within short runs.
+
+    Parameters
+    ----------
+    instance : Instance
+    """
+    upper = np.triu(np.where(instance.skew >= 0, 0.25, -0.25) + 0.5 * instance.skew, 1)
+    return instance.replace(skew=upper - upper.T)
