@@ -90,31 +90,48 @@ def _write(out: str, found, result: dict) -> None:
 
 
 def _print(found) -> None:
-    """Print one line a claim; where the terminal is narrow, sources and predictions are cut short."""
+    """Print one line a claim; sources and predictions only where the line is long enough for them."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a file has no width
+        console = Console(highlight=False, width=_WIDE)
     table = Table(
         title="Claims", title_justify="left", title_style="bold", header_style="bold", show_edge=False
     )
-    table.add_column("claim", no_wrap=True)
-    for name in ("source", "predicted"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1)
-    for name in ("games", "worst", "rate"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("control", "verdict"):
-        table.add_column(name, no_wrap=True)
+    columns = [name for name in _COLUMNS if console.width >= _WIDE or name not in _COLUMNS_OF_WIDE]
+    for name in columns:
+        wide = _COLUMNS_OF_WIDE.get(name)
+        right = name in ("games", "worst", "rate [95%]")
+        table.add_column(
+            name, no_wrap=True, max_width=wide, overflow="ellipsis", justify="right" if right else "left"
+        )
     for f in found:
-        rate = f"{f.rate:.2g} [{f.rate_low:.2g}, {f.rate_high:.2g}]" if f.rate is not None else ""
-        source = f"[{f.claim.tag}] {f.claim.source}"
-        numbers = (str(f.games), f"{f.worst_ratio:.3g}", rate)
-        control = "rejected" if f.control_rejected else "PASSES"
-        cells = (f.claim.id, source, f.claim.predicted, *numbers, control, f.verdict)
-        table.add_row(*(Text(cell) for cell in cells), style=None if f.ok else "bold red")
-    console = Console(highlight=False)
-    # a file has no width: nothing need be cut there
-    (console if console.is_terminal else Console(highlight=False, width=160)).print(table)
+        cells = _cells(f)
+        table.add_row(*(Text(cells[name]) for name in columns), style=None if f.ok else "bold red")
+    console.print(table)
     for f in found:
         if f.remark:
             print(f"{f.claim.id}: {f.remark}")
+
+
+_COLUMNS = ("claim", "tag", "source", "games", "worst", "rate [95%]", "predicted", "control", "verdict")
+#: Columns of a wide table only, and how wide they may be; a table of so many columns fills ``_WIDE``.
+_COLUMNS_OF_WIDE = {"source": 40, "predicted": 28}
+_WIDE = 178
+
+
+def _cells(f) -> dict[str, str]:
+    return {
+        "claim": f.claim.id,
+        "tag": f.claim.tag,
+        "source": f.claim.source,
+        "games": str(f.games),
+        "worst": f"{f.worst_ratio:.3g}",
+        "rate [95%]": f"{f.rate:.2g} [{f.rate_low:.2g}, {f.rate_high:.2g}]" if f.rate is not None else "",
+        "predicted": f.claim.predicted,
+        "control": "rejected" if f.control_rejected else "PASSES",
+        "verdict": f.verdict,
+    }

@@ -171,14 +171,21 @@ def _section(f: Finding) -> str:
         "remark": f.remark or "",
     }
     listed = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)
-    measured, bound = np.broadcast_arrays(f.evidence.measured, f.evidence.bound)
-    curves = [("measured", "measured", measured[0]), ("bound", "bound", bound[0])]
-    figures = line_figure(f.evidence.x, curves, f.evidence.x_label, claim.quantity)
+    figures = _curves(f)
     spread = histogram(f.ratios, "measured / bound")
     return (
         f'<details id="{claim.id}"><summary>{escape(claim.id)} <span class="quiet">— {escape(claim.statement)}</span>'
         f'</summary><dl>{listed}</dl><div class="figures">{figures}{spread}</div>{_game(f)}</details>'
     )
+
+
+def _curves(f: Finding) -> str:
+    """Return the figure of the worst instance, where more than one number was measured on it."""
+    measured, bound = np.broadcast_arrays(f.evidence.measured, f.evidence.bound)
+    if measured.shape[1] < 2:
+        return ""
+    curves = [("measured", "measured", measured[0]), ("bound", "bound", bound[0])]
+    return line_figure(f.evidence.x, curves, f.evidence.x_label, f.claim.quantity)
 
 
 def _game(f: Finding, most: int = 12) -> str:

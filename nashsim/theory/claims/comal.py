@@ -61,7 +61,6 @@ def _claim(name: str, source: str, rule_of, rule: str) -> Claim:
         control=Control("sign of the payoff flipped", mutated(rule_of, flipped)),
         domain=_DOMAIN,
         rules=(name,),
-        games=200,
     )
 
 

@@ -132,7 +132,6 @@ CLAIMS = (
         ),
         domain=Domain(start="uniform", tau=(0.03, 1.0), step=(1.0, 4.0)),
         rules=("inpo",),
-        games=200,
     ),
     Claim(
         id="inpo-regression",

@@ -28,6 +28,8 @@ TAGS = ("paper", "code", "derived", "recalled")
 class Evidence:
     """What was measured on a stack of instances, beside what theory allows.
 
+    Of a rate the ratio is the predicted decay over the fastest that the fit allows, ``Fit.most``.
+
     Attributes
     ----------
     x : ndarray, shape (records,)
@@ -50,7 +52,7 @@ class Evidence:
     def ratios(self) -> np.ndarray:
         """Return the worst measured/bound of every instance, shape (instances,); inf where it is not a number."""
         if self.fits:
-            return np.array([fit.predicted / fit.high if fit.high > 0 else np.inf for fit in self.fits])
+            return np.array([fit.predicted / fit.most if fit.most > 0 else np.inf for fit in self.fits])
         measured, bound = np.broadcast_arrays(np.maximum(self.measured - self.slack, 0.0), self.bound)
         with np.errstate(divide="ignore", invalid="ignore"):
             # a bound of no positive value admits nothing but 0

@@ -46,6 +46,5 @@ CLAIMS = (
         ),
         domain=Domain(actions=(2, 8), start="uniform", tau=(0.1, 0.1), step=(2.0, 4.0), structure=decisive),
         rules=("mnpo",),
-        games=200,
     ),
 )

@@ -107,7 +107,6 @@ CLAIMS = (
         measure=contraction(40, _factor),
         control=Control("sign of the payoff flipped", mutated(_nash_mp, flipped), games=10),
         domain=Domain(actions=(32, 128), step=(0.5, 1.0)),
-        games=200,
         **_TWO_CALL,
     ),
     Claim(
@@ -124,7 +123,6 @@ CLAIMS = (
         control=Control("one call: the full step against π_k", _one_call, _SMALL_TAU),
         domain=Domain(step=(1.0, 1.0), tau=(0.05, 2.0)),
         rules=("nash-mp",),
-        games=200,
     ),
     Claim(
         id="nash-mp-span",
@@ -140,7 +138,6 @@ CLAIMS = (
         control=Control("one call: the full step against π_k", _one_call, _SMALL_TAU),
         domain=Domain(step=(1.0, 1.0), tau=(0.05, 2.0)),
         rules=("nash-mp",),
-        games=200,
     ),
     Claim(
         id="nash-prox",
@@ -156,6 +153,5 @@ CLAIMS = (
         control=Control("sign of the payoff flipped", mutated(_prox, flipped)),
         domain=Domain(tau=(0.05, 3.0)),
         rules=("nash-prox",),
-        games=200,
     ),
 )

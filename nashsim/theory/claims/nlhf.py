@@ -180,7 +180,6 @@ CLAIMS = (
         control=Control("a tenth of the pull to μ left out", mutated(_constant, loosened)),
         domain=Domain(tau=(0.1, 3.0), step=(1.0, 1.0)),
         rules=("nash-md",),
-        games=100,
     ),
     Claim(
         id="bradley-terry-fit",
