@@ -29,7 +29,7 @@ def _egpo(tau: float, share: float) -> EGPO:
 
 def _same_map(stack: Stack, algorithm) -> Evidence:
     one, other = (play(stack, rule, 30) for rule in algorithm(stack.tau, stack.step))
-    return distance(stack, one, other)
+    return distance(stack, one, other, 2 * stack.step / (1 + 2 * stack.tau * stack.step))
 
 
 def _two_names(tau: float, share: float) -> tuple[EGPO, NashMP]:

@@ -36,7 +36,8 @@ def _omd(tau: float, share: float) -> OMD:
 def _same_map(stack: Stack, algorithm) -> Evidence:
     """The three names from one start; the worst of the two differences at every step."""
     omd, inpo, mmd = (play(stack, rule, 30) for rule in algorithm(stack.tau, stack.step))
-    one, other = distance(stack, omd, inpo), distance(stack, omd, mmd)
+    eta = stack.step * largest(stack.tau)
+    one, other = distance(stack, omd, inpo, eta), distance(stack, omd, mmd, eta)
     return Evidence(one.x, np.maximum(one.measured, other.measured), one.bound)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...logspace import log_normalise
 from ...rules import MNPO
 from ..fits import fit_rows
 from .domain import Domain
 from .instance import Stack
 from .language import Claim, Control, Evidence
-from .rule_claims import Mutated, flipped
+from .rounding import logit_rounding, once, payoff
+from .rule_claims import Mutated, flipped, play
 from .spo_onpo import average_gaps
 from .structures import decisive
 
@@ -29,7 +31,37 @@ def _average(stack: Stack, algorithm) -> Evidence:
     return Evidence(_HORIZONS, gaps, gaps[:, :1] * np.sqrt(_HORIZONS[0] / _HORIZONS), fits=fits, x_label="T")
 
 
+def _by_hand(stack: Stack, algorithm) -> Evidence:
+    """Three iterations of three players written out: the third meets two different iterates of the past."""
+    eta, older, newer = stack.step, stack.log_start, stack.log_start
+    for _ in range(3):
+        gained = 0.5 * (payoff(stack, newer) + payoff(stack, older))
+        older, newer = newer, log_normalise(0.5 * (newer + older) + eta * gained)
+    path = play(stack, algorithm(stack.tau, stack.step), 3, record=3)
+    error = np.abs(path.log_policies[-1] - newer).max(axis=1)
+    return once(error, 4 * (1 + eta) * logit_rounding(stack, newer, stack.log_start))
+
+
+def _two_players(tau: float, share: float) -> MNPO:
+    return MNPO(step=share, players=2)
+
+
 CLAIMS = (
+    Claim(
+        id="mnpo-update",
+        statement="π_{t+1} ∝ exp(mean_j log π_j + η mean_j P(· ≻ π_j)) over the n − 1 other players",
+        source="MNPO, arXiv 2509.23102",
+        tag="paper",
+        kind="identity",
+        conditions="three players: the current policy and the one before it",
+        quantity="max |log π_3 − by hand|",
+        predicted="32ε(1+η)((n+4)/τ + max|log|)",
+        measure=_by_hand,
+        algorithm=lambda tau, share: MNPO(step=share, players=3),
+        control=Control("two players: no past", _two_players),
+        domain=Domain(tau=(1.0, 1.0), step=(0.1, 2.0)),
+        rules=("mnpo",),
+    ),
     Claim(
         id="mnpo-average",
         statement="DualGap(average of T iterates) = O(1/√T)",

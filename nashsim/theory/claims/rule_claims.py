@@ -198,7 +198,7 @@ def contraction(steps: int, factor: Callable[[float, float], float], every: Call
     return measure
 
 
-def distance(stack: Stack, one: Path, other: Path) -> Evidence:
+def distance(stack: Stack, one: Path, other: Path, eta: float) -> Evidence:
     """Return the evidence that two paths are the same: max |log pi_t - log pi'_t| against rounding.
 
     Each step multiplies an old difference by at most 1 + eta/2, eta the forward step, and adds its own rounding;
@@ -208,9 +208,10 @@ def distance(stack: Stack, one: Path, other: Path) -> Evidence:
     ----------
     stack : Stack
     one, other : Path
+    eta : float
+        The forward step that both should have.
     """
     error = np.abs(one.log_policies - other.log_policies).max(axis=2).T
-    eta = one.rule.eta(stack.tau, 0)
     growth = (1 + eta / 2) ** one.steps * (1 + one.steps)
     sizes = np.abs(one.log_policies).max(axis=(0, 2))[:, None]
     own = logit_rounding(stack)[:, None] + 8 * np.finfo(float).eps * sizes

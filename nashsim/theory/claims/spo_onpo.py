@@ -62,7 +62,7 @@ def _three(tau: float, share: float):
 
 def _same_weights(stack: Stack, algorithm) -> Evidence:
     spo, sppo, dno = (play(stack, rule, 30) for rule in algorithm(stack.tau, stack.step))
-    one, other = distance(stack, spo, sppo), distance(stack, spo, dno)
+    one, other = distance(stack, spo, sppo, stack.step), distance(stack, spo, dno, stack.step)
     return Evidence(one.x, np.maximum(one.measured, other.measured), one.bound)
 
 
@@ -95,7 +95,7 @@ def _printed_bound(stack: Stack, algorithm) -> Evidence:
 
 def _same_optimism(stack: Stack, algorithm) -> Evidence:
     one, other = (play(stack, rule, 30) for rule in algorithm(stack.tau, stack.step))
-    return distance(stack, one, other)
+    return distance(stack, one, other, stack.step)
 
 
 def _comes_closer(rule_of, steps: int):

@@ -58,13 +58,14 @@ def near_winner(instance: Instance) -> Instance:
 
 
 def bradley_terry(instance: Instance) -> Instance:
-    """Return a Bradley-Terry game of rewards in [-1.4, 1.4], read off the mean margins.
+    """Return a Bradley-Terry game of rewards in [-1.4, 1.4], read off the mean log-odds.
 
     Parameters
     ----------
     instance : Instance
     """
-    rewards = np.clip(8 * instance.skew.mean(axis=1), -1.4, 1.4)
+    odds = 2 * np.arctanh(np.clip(2 * instance.skew, -0.95, 0.95))
+    rewards = np.clip(odds.mean(axis=1), -1.4, 1.4)
     return instance.replace(skew=0.5 * np.tanh(0.5 * (rewards[:, None] - rewards)))
 
 
@@ -110,5 +111,6 @@ def decisive(instance: Instance) -> Instance:
     ----------
     instance : Instance
     """
-    upper = np.triu(np.where(instance.skew >= 0, 0.25, -0.25) + 0.5 * instance.skew, 1)
+    size = np.clip(np.abs(instance.skew), 0.25, 0.5)
+    upper = np.triu(np.where(instance.skew >= 0, size, -size), 1)
     return instance.replace(skew=upper - upper.T)
