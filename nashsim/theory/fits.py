@@ -232,7 +232,8 @@ def _fit(law: str, x, values, confidence: float, resamples: int, seed: int) -> F
     rounding = ROUNDING * np.abs(row * (w * np.maximum(np.abs(v), 1.0))).sum()
     one, many = spread * student.ppf([0.5 + confidence / 2, 1 - 0.025 / MANY], max(blocks - 2, 1)) + rounding
     rate = float(b if law == "log" else -b)
-    return Fit(law, rate, rate - one, rate + one, float(x[0]), float(x[-1]), 0.0, most=rate + many)
+    ends = float(rate - one), float(rate + one)
+    return Fit(law, rate, *ends, float(x[0]), float(x[-1]), 0.0, most=float(rate + many))
 
 
 def block_length(residuals: np.ndarray) -> int:

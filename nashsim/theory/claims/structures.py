@@ -102,15 +102,3 @@ def moderate(instance: Instance) -> Instance:
         log_reference=log_normalise(np.maximum(instance.log_reference, instance.log_reference.max() - 4)),
         log_start=log_normalise(np.maximum(instance.log_start, instance.log_start.max() - 4)),
     )
-
-
-def decisive(instance: Instance) -> Instance:
-    """Return a game of margins between 1/4 and 1/2: what a rate of order 1/sqrt T promises shows within short runs.
-
-    Parameters
-    ----------
-    instance : Instance
-    """
-    size = np.clip(np.abs(instance.skew), 0.25, 0.5)
-    upper = np.triu(np.where(instance.skew >= 0, size, -size), 1)
-    return instance.replace(skew=upper - upper.T)
