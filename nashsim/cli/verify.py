@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NashsimError
-from .output import print_json, progress_bar, say
+from .output import print_json, print_table, progress_bar, say
 
 
 def verify(
@@ -46,9 +46,9 @@ def verify(
         found = put_to_the_test(
             claims or None, count, seed=seed, jobs=jobs, game=_open(game) if game else None, progress=tell
         )
-    searched = _falsify([f.claim for f in found], falsify, seed, out) if falsify is not None else None
+    searched = _falsify([f.claim for f in found], falsify, seed, out) if falsify is not None else []
     result = {"claims": [f.to_dict() for f in found]}
-    if searched is not None:
+    if falsify is not None:
         result["falsification"] = searched
     if out is not None:
         _write(out, found, result)
@@ -56,7 +56,10 @@ def verify(
         print_json(result)
     else:
         _print(found)
-    bad = [f.claim.id for f in found if not f.ok]
+        _print_searched(searched)
+    asserted = {f.claim.id for f in found if f.claim.asserted}
+    broken = {row["id"] for row in searched if row["violated"]} & asserted
+    bad = [f.claim.id for f in found if not f.ok or f.claim.id in broken]
     if bad:
         say(f"nashsim: {len(bad)} of {len(found)} claims do not stand: {', '.join(bad)}")
         raise typer.Exit(1)
@@ -71,7 +74,8 @@ def _open(file: str):
     return load_instance(file) if is_instance(file) else open_game(file, LoaderOptions())
 
 
-def _falsify(claims, seconds: float, seed: int, out: str | None):
+def _falsify(claims, seconds: float, seed: int, out: str | None) -> list[dict]:
+    """Return one row a claim: id, worst_ratio, violated, evaluations, control_found and more."""
     try:
         from ..theory.falsify import falsify
     except ImportError:
@@ -115,6 +119,23 @@ def _print(found) -> None:
     for f in found:
         if f.remark:
             print(f"{f.claim.id}: {f.remark}")
+
+
+def _print_searched(rows: list[dict]) -> None:
+    """Print how close to 1 the search came, and whether it found what was planted."""
+    if not rows:
+        return
+    columns = ("claim", "worst found", "instances", "planted violation")
+    cells = [
+        (
+            row["id"],
+            f"{row['worst_ratio']:.6g}",
+            row["evaluations"],
+            "found" if row["control_found"] else "not found",
+        )
+        for row in rows
+    ]
+    print_table("Falsification", columns, cells, numbers=("worst found", "instances"))
 
 
 _COLUMNS = ("claim", "tag", "source", "games", "worst", "rate [95%]", "predicted", "control", "verdict")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+import types
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
@@ -89,6 +91,23 @@ def test_a_failure_and_a_passing_control_exit_with_1(capsys, monkeypatch):
 def test_errors_are_one_line(capsys, arguments, said):
     status, out, err = run(capsys, *arguments)
     assert status == 2 and out == "" and said in err and err.count("\n") == 1
+
+
+def test_a_violation_that_the_search_finds_is_a_failure(capsys, monkeypatch):
+    def found(claims, *, seconds, seed, out):
+        assert seconds == 0.5 and seed == 3 and out is None
+        keys = {"worst_ratio": 1.5, "evaluations": 7, "control_found": True}
+        return [{"id": claim.id, "violated": True, **keys} for claim in claims]
+
+    fake = types.ModuleType("nashsim.theory.falsify")
+    fake.falsify = found
+    monkeypatch.setitem(sys.modules, "nashsim.theory.falsify", fake)
+    options = ("--games", "4", "--falsify", "0.5", "--seed", "3")
+    status, out, err = run(capsys, "gap-identity", "omwu-last", *options)
+    # what is only recalled may be violated
+    assert status == 1 and "Falsification" in out and "1 of 2 claims do not stand: gap-identity" in err
+    status, out, _ = run(capsys, "omwu-last", *options, "--json")
+    assert status == 0 and json.loads(out)["falsification"][0]["violated"] is True
 
 
 def test_a_game_of_ones_own(capsys, tmp_path):

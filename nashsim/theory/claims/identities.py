@@ -32,12 +32,12 @@ def _gap_identity(stack: Stack, temperature: float) -> Evidence:
 
 
 def _fixed_point(stack: Stack, temperature: float) -> Evidence:
-    """|log pi* - log BR_tau(pi*)| of the equilibrium that Newton finds."""
+    """sum |pi* - BR_tau(pi*)| of the equilibrium that Newton finds: what its certificate promises."""
     found = stack.log_equilibrium
     if temperature != 1.0:
         found = solve_newton(stack.game.replace(tau=temperature * stack.tau)).log_policy
     best = log_normalise(stack.log_reference + payoff(stack, found) / stack.tau)
-    return once(np.abs(found - best).max(axis=1), 2 * logit_rounding(stack, best))
+    return once(np.abs(np.exp(found) - np.exp(best)).sum(axis=1), 2 * logit_rounding(stack, best))
 
 
 def _uniqueness(stack: Stack, anchored: bool) -> Evidence:
@@ -126,7 +126,7 @@ CLAIMS = (
         tag="derived",
         kind="identity",
         conditions="any game, reference and τ > 0",
-        quantity="max |log π* − log BR(π*)|",
+        quantity="Σ |π* − BR(π*)|",
         predicted="16ε((n+4)/τ + max|log|)",
         measure=_fixed_point,
         algorithm=1.0,
