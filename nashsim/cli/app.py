@@ -20,6 +20,7 @@ from .output import (
 )
 from .source import is_catalogue_name, open_data, open_game
 from .sweeping import sweep
+from .verify import verify
 
 app = typer.Typer(
     name="nashsim",
@@ -289,3 +290,6 @@ def bench(
     columns = ("work", "measured", "target")
     table = [(*(row[name] for name in columns), "yes" if row["reached"] else "NO") for row in rows]
     print_table("Benchmarks", (*columns, "reached"), table)
+
+
+app.command()(verify)
