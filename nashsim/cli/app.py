@@ -19,6 +19,7 @@ from .output import (
     with_interval,
 )
 from .source import is_catalogue_name, open_data, open_game
+from .verify import verify
 
 app = typer.Typer(
     name="nashsim",
@@ -269,3 +270,6 @@ def reproduce(
     if not all(f["holds"] for f in findings):
         say("nashsim: not every finding holds")
         raise typer.Exit(1)
+
+
+app.command()(verify)
