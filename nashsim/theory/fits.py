@@ -247,8 +247,9 @@ def block_length(residuals: np.ndarray) -> int:
     residuals : ndarray, shape (records,)
     """
     n, power = len(residuals), (residuals**2).sum()
-    r = float(residuals[1:] @ residuals[:-1] / power) if power > 0 else 0.0
-    r = min(
-        max(r + 4 / n, 0.0), 0.97
-    )  # least squares draws it down by about 4/n [derived: two fitted numbers]
+    if not power > 0:
+        return 1
+    r = float(residuals[1:] @ residuals[:-1] / power)
+    # the fit of two numbers draws it down by about 4/n [derived]
+    r = min(max(r + 4 / n, 0.0), 0.97)
     return int(np.clip(np.ceil(2 * (6 * r**2 / (1 - r**2) ** 2 * n) ** (1 / 3)), 1, max(1, n // 5)))

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 460, 250
-LEFT, RIGHT, TOP, BOTTOM = 64, 14, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 64, 14, 26, 40
 
 
 class Axis:
@@ -73,7 +73,7 @@ def line_figure(x, curves: Sequence[tuple[str, str, np.ndarray]], x_label: str, 
         shown = np.isfinite(values) & (values >= low)
         parts.append(_curve(horizontal(x[shown]), vertical(values[shown]), css))
         parts.append(
-            f'<text class="{css}" x="{WIDTH - RIGHT - 6}" y="{TOP + 14 + 15 * k}" text-anchor="end">'
+            f'<text class="{css}" x="{WIDTH - RIGHT - 70 * (len(curves) - 1 - k)}" y="14" text-anchor="end">'
             f"{escape(name)}</text>"
         )
     return _svg(parts, f"{y_label} over {x_label}")

@@ -176,8 +176,6 @@ def examine(claim: Claim, instances: Sequence[Instance], seed: int = 0) -> Findi
         fits.update(zip(members, evidence.fits, strict=False))
     worst = int(np.argmax(ratios))
     fit = fits.get(worst)
-    planted = claim.planted()
-    control = planted.ratios(planted.instances(claim.control.games, seed))
     return Finding(
         claim,
         len(instances),
@@ -185,9 +183,28 @@ def examine(claim: Claim, instances: Sequence[Instance], seed: int = 0) -> Findi
         instances[worst],
         claim.evidence(stacks([instances[worst]])[0][1]),
         *((fit.rate, fit.low, fit.high) if fit else (None, None, None)),
-        float(control.max()),
+        control_ratio(claim, seed),
         time.perf_counter() - began,
     )
+
+
+def control_ratio(claim: Claim, seed: int = 0, batches: int = 10) -> float:
+    """Return the largest measured/bound under the negative control, drawing on until one exceeds 1.
+
+    Parameters
+    ----------
+    claim : Claim
+    seed : int
+    batches : int
+        Batches of ``control.games`` instances before the control is said to pass.
+    """
+    planted, worst, count = claim.planted(), 0.0, claim.control.games
+    for batch in range(batches):
+        instances = planted.instances(count, seed + 7919 * batch)
+        worst = max(worst, float(planted.ratios(instances).max()))
+        if worst > 1:
+            break
+    return worst
 
 
 def _instances(claim: Claim, games: int, seed: int, game) -> Sequence[Instance]:

@@ -15,13 +15,14 @@ from . import (
     mnpo,
     nash_mp,
     nlhf,
+    online,
     spo_onpo,
 )
 from .domain import CATALOGUE, Domain
 from .instance import Instance, Stack, stacks
 from .language import Claim, Control, Evidence
 
-_PAPERS = (identities, nlhf, mmd, inpo, nash_mp, egpo, spo_onpo, comal, dno, mnpo, ipo, baselines)
+_PAPERS = (identities, nlhf, mmd, inpo, nash_mp, egpo, spo_onpo, comal, dno, mnpo, ipo, baselines, online)
 
 #: Every claim.
 CLAIMS: tuple[Claim, ...] = tuple(claim for paper in _PAPERS for claim in paper.CLAIMS)

@@ -36,8 +36,7 @@ class Domain:
     structure : callable or None
         From an instance to the nearest one of the kind that the claim is about.
     games : tuple of str
-        Names of the catalogue, in place of random games; the first ``(actions, actions)`` ones of a claim that
-        speaks of named games only.
+        Names of the catalogue, for claims about named games; empty for random ones.
     cells : int
         How many triples of size, tau and step are drawn from.
     """
