@@ -152,7 +152,8 @@ def solve(
     from ..equilibrium import solve as solve_game
 
     game = open_game(source, options, tau=tau, reference=reference)
-    if method != "lottery" and tau is None:
+    saved = source.endswith(".json")  # an instance of the falsifier comes with the tau that is its point
+    if method != "lottery" and tau is None and not saved:
         raise NashsimError(
             f"tau: the method {method!r} needs --tau T with T > 0 (only the lottery does without)"
         )

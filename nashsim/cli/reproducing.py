@@ -21,12 +21,16 @@ def experiments_folder() -> Path:
     raise NashsimError("reproduce: the experiments folder is missing; install from a checkout or a wheel")
 
 
+#: Scripts that take many minutes and are run by hand.
+LONG = ("falsification",)
+
+
 def find_experiments() -> dict[str, Path]:
-    """Return the figure scripts by the name of their figure."""
+    """Return the figure scripts by the name of their figure; benchmarks and long searches are not among them."""
     return {
         path.stem.replace("_", "-"): path
         for path in sorted(experiments_folder().glob("*.py"))
-        if not path.stem.startswith(("_", "bench"))
+        if not path.stem.startswith(("_", "bench", *LONG))
     }
 
 
