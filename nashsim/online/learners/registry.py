@@ -6,9 +6,18 @@ from ...errors import unknown_name
 from .enpo import ENPO, ENPOOracle
 from .iterative import OnlineINPO, OnlineNashMD
 from .language import Learner
+from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
 
 #: Every learner class of the package.
-LEARNERS: tuple[type[Learner], ...] = (OnlineINPO, OnlineNashMD, ENPO, ENPOOracle)
+LEARNERS: tuple[type[Learner], ...] = (
+    OnlineINPO,
+    OnlineNashMD,
+    ENPO,
+    ENPOOracle,
+    MinimaxReference,
+    MinimaxSelf,
+    MinimaxAdversary,
+)
 
 
 def get_learner(learner: str | Learner) -> Learner:
