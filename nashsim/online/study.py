@@ -1,0 +1,106 @@
+"""Many learners on many games at many taus, in one tidy frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..engine.checkpoint import INTERVAL
+from ..errors import NashsimError
+from ..game import PreferenceGame
+from .learners import Learner, get_learner
+from .play import play_learner
+
+
+def run_regret(
+    games: PreferenceGame | Sequence[PreferenceGame] | Callable[[float], PreferenceGame],
+    learners: str | Learner | Sequence[str | Learner],
+    *,
+    taus: Sequence[float] | None = None,
+    rounds: int = 10_000,
+    seeds: int | Sequence[int] = 20,
+    noise: float = 0.0,
+    jobs: int = 1,
+    checkpoints: str | Path | None = None,
+    interval: float = INTERVAL,
+    progress: Callable[[int, int], None] | None = None,
+):
+    """Let every learner play every game at every tau and return all records as one tidy DataFrame.
+
+    Parameters
+    ----------
+    games : PreferenceGame, sequence of PreferenceGame, or callable
+        A callable gives the game of a tau: for a reference that goes with it, as on the hard instances.
+    learners : str, Learner, or sequence of them
+    taus : sequence of float or None
+        ``None`` takes every game at its own tau; a callable needs them.
+    rounds : int
+        Duels to buy for each seed.
+    seeds : int or sequence of int
+        How many, 0 to seeds - 1, or which.
+    noise : float
+        Probability in [0, 1/2) that an observed label is flipped.
+    jobs : int
+        Threads over the seeds (compiled rounds do not hold Python's lock); the same bits for any number.
+    checkpoints : str, Path or None
+        Folder that keeps the state of every play: a study that was killed goes on from there, to the same bits.
+    interval : float
+        Seconds between two writes of a checkpoint.
+    progress : callable or None
+        Called as ``progress(done, total)`` in rounds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns game, learner, setting (the learner with its parameters), tau, seed, rounds, metric, value.
+
+    Raises
+    ------
+    NashsimError
+        As ``play_learner``, and before anything is played where a learner cannot play one of the games.
+
+    Examples
+    --------
+    >>> from nashsim import games
+    >>> frame = run_regret(games.get("rps"), "inpo-online", taus=[0.1, 0.2], rounds=100, seeds=2)
+    >>> sorted(frame.tau.unique().tolist())
+    [0.1, 0.2]
+    """
+    import pandas as pd
+
+    played = _at_taus(games, taus)
+    learners = [learners] if isinstance(learners, str | Learner) else list(learners)
+    chosen = [get_learner(one) for one in learners]
+    if not played or not chosen:
+        raise NashsimError("games, learners: at least one of each is needed, found none")
+    for game in played:
+        for learner in chosen:
+            learner.check(game)
+    units = [(game, learner) for game in played for learner in chosen]
+    frames = []
+    for number, (game, learner) in enumerate(units):
+        play = play_learner(
+            game,
+            learner,
+            rounds=rounds,
+            seeds=seeds,
+            noise=noise,
+            jobs=jobs,
+            checkpoint=None if checkpoints is None else Path(checkpoints) / f"{number:04d}.npz",
+            interval=interval,
+            progress=progress
+            and (lambda done, total, at=number: progress(at * total + done, len(units) * total)),
+        )
+        frame = play.frame()
+        frame.insert(2, "setting", repr(learner))
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _at_taus(games, taus: Sequence[float] | None) -> list[PreferenceGame]:
+    if callable(games):
+        if taus is None:
+            raise NashsimError("taus: a callable gives the game of a tau; name the taus")
+        return [games(tau) for tau in taus]
+    games = [games] if isinstance(games, PreferenceGame) else list(games)
+    return games if taus is None else [game.replace(tau=tau) for game in games for tau in taus]
