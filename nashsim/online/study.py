@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..engine.checkpoint import INTERVAL
+from ..equilibrium import check_agreement, solve_cvxpy, solve_newton
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from .learners import Learner, get_learner
-from .play import play_learner
+from .play import Play, play_learner
 
 
 def run_regret(
@@ -24,6 +27,7 @@ def run_regret(
     checkpoints: str | Path | None = None,
     interval: float = INTERVAL,
     progress: Callable[[int, int], None] | None = None,
+    check: bool = False,
 ):
     """Let every learner play every game at every tau and return all records as one tidy DataFrame.
 
@@ -48,6 +52,9 @@ def run_regret(
         Seconds between two writes of a checkpoint.
     progress : callable or None
         Called as ``progress(done, total)`` in rounds.
+    check : bool
+        Add, at the last round of every seed, ``cvxpy_distance``, the L1 distance of the last policy from the
+        equilibrium that CVXPY finds, and ``cvxpy_accuracy``, the witness's own.
 
     Returns
     -------
@@ -94,7 +101,18 @@ def run_regret(
         frame = play.frame()
         frame.insert(2, "setting", repr(learner))
         frames.append(frame)
+        if check:
+            last = frame[(frame.metric == "regret") & (frame.rounds == play.rounds[-1])]
+            frames += [last.assign(metric=name, value=value) for name, value in _distances(play).items()]
     return pd.concat(frames, ignore_index=True)
+
+
+def _distances(play: Play) -> dict[str, np.ndarray | float]:
+    """Return how far the last policies are from the CVXPY equilibrium, once Newton has agreed with that one."""
+    witness = solve_cvxpy(play.game)
+    check_agreement(solve_newton(play.game), witness)
+    apart = np.abs(np.exp(play.log_policy) - np.exp(witness.log_policy)).sum(axis=2).max(axis=1)
+    return {"cvxpy_distance": apart, "cvxpy_accuracy": float(np.max(witness.accuracy))}
 
 
 def _at_taus(games, taus: Sequence[float] | None) -> list[PreferenceGame]:

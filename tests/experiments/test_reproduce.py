@@ -19,6 +19,7 @@ NAMES = (
     "original",
     "policy-gradient",
     "rate-tau",
+    "regret-growth",
     "reward",
     "simplex",
     "threshold",

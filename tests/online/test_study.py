@@ -1,9 +1,11 @@
 """Studies of several learners: one tidy frame, the same for any number of jobs, and nothing lost by a stop."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from nashsim import games
+from nashsim.equilibrium import solve
 from nashsim.errors import NashsimError
 from nashsim.online import play_learner, run_regret
 from nashsim.online.learners.iterative import OnlineINPO, OnlineNashMD
@@ -57,6 +59,17 @@ def test_a_study_goes_on(tmp_path):
     )
     assert begun[0][0] > 500
     pd.testing.assert_frame_equal(again, whole, check_exact=True)
+
+
+def test_the_witness_measures_the_last_policy():
+    game = random_game(4, tau=0.5)
+    frame = run_regret(game, "inpo-online", rounds=20_000, seeds=3, check=True)
+    apart = frame[frame.metric == "cvxpy_distance"]
+    pi = np.exp(solve(game).log_policy)
+    last = np.exp(play_learner(game, "inpo-online", rounds=20_000, seeds=3).log_policy)
+    np.testing.assert_allclose(apart.value, np.abs(last - pi).sum(axis=(1, 2)), atol=1e-6)
+    assert (apart.rounds == 20_000).all() and (apart.value < 0.2).all()
+    assert (frame[frame.metric == "cvxpy_accuracy"].value < 1e-6).all()
 
 
 def test_bad_studies(monkeypatch):
