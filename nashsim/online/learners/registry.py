@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from ...errors import unknown_name
+from .enpo import ENPO, ENPOOracle
 from .iterative import OnlineINPO, OnlineNashMD
 from .language import Learner
+from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
 
 #: Every learner class of the package.
-LEARNERS: tuple[type[Learner], ...] = (OnlineINPO, OnlineNashMD)
+LEARNERS: tuple[type[Learner], ...] = (
+    OnlineINPO,
+    OnlineNashMD,
+    ENPO,
+    ENPOOracle,
+    MinimaxReference,
+    MinimaxSelf,
+    MinimaxAdversary,
+)
 
 
 def get_learner(learner: str | Learner) -> Learner:
