@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from _regret import REGRET, curves, thinned
 
 from nashsim import games
 from nashsim.online import run_regret
@@ -20,22 +21,19 @@ SCHEDULES = {
 def compute(quick: bool) -> pd.DataFrame:
     """Play RPS with each schedule; the constant step has shown itself after a tenth of the rounds."""
     game = games.get("rps:strength=0.6").replace(tau=TAU, reference=[0.6, 0.3, 0.1])
-    seeds = 8 if quick else 48
-    rounds = 100_000 if quick else 1_000_000
+    rounds, seeds = (200_000, 24) if quick else (1_000_000, 24)
     frames = []
     for schedule in SCHEDULES:
         share = rounds // 10 if schedule == "constant" else rounds
         frame = run_regret(game, OnlineINPO(schedule=schedule), rounds=share, seeds=seeds, jobs=2, check=True)
-        frames.append(frame.assign(schedule=schedule))
+        frames.append(thinned(frame).assign(schedule=schedule))
     frame = pd.concat(frames, ignore_index=True)
     return frame[frame.metric.isin(("regret", "cvxpy_distance"))].drop(columns="setting")
 
 
 def _curves(frame: pd.DataFrame, schedule: str) -> tuple[np.ndarray, np.ndarray]:
     """Rounds and regret, shape (seeds, records), of one schedule."""
-    mine = frame[(frame.schedule == schedule) & (frame.metric == "regret")]
-    table = mine.pivot(index="seed", columns="rounds", values="value")
-    return table.columns.to_numpy(float), table.to_numpy()
+    return curves(frame[(frame.schedule == schedule) & (frame.metric == "regret")])
 
 
 def draw(frame: pd.DataFrame):
@@ -86,7 +84,7 @@ def draw(frame: pd.DataFrame):
         xlim=(10, None),
         ylim=(0.1, None),
         xlabel="duels T",
-        ylabel="Σ τ KL(π_t ‖ BR(π_t))  [cumulative]",
+        ylabel=REGRET,
         title="powers fitted over two decades",
     )
     handles = [

@@ -60,6 +60,11 @@ def mean_band(
     -------
     mean, low, high : ndarray, shape (...)
 
+    Raises
+    ------
+    NashsimError
+        Without a seed.
+
     Examples
     --------
     >>> mean, low, high = mean_band([1.0, 2.0, 3.0])
@@ -67,6 +72,8 @@ def mean_band(
     (True, 2.0)
     """
     values = np.asarray(values, float)
+    if values.ndim == 0 or len(values) == 0:
+        raise NashsimError(f"values: shape (seeds, ...) is needed, found {values.shape}")
     mean = values.mean(axis=0)
     if len(values) < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)

@@ -20,6 +20,8 @@ NAMES = (
     "policy-gradient",
     "rate-tau",
     "regret-growth",
+    "regret-rounds",
+    "regret-tau",
     "reward",
     "simplex",
     "threshold",

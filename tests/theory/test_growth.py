@@ -99,6 +99,7 @@ def test_nothing_to_fit():
         (lambda: power_of_rounds([1, 2], [[1, 2, 3]]), "shape"),
         (lambda: slope_in_inverse_tau([0.1, 0.1], [[1, 2]]), "two different"),
         (lambda: slope_in_inverse_tau([0.1, 0.2], [[1, 0]]), "above 0"),
+        (lambda: mean_band(np.zeros((0, 3))), "shape"),
         (lambda: mean_band([1, 2], confidence=95), "confidence"),
     ],
 )
