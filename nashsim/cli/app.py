@@ -18,6 +18,7 @@ from .output import (
     say,
     with_interval,
 )
+from .regret import learners, regret
 from .source import is_catalogue_name, open_data, open_game
 from .sweeping import sweep
 from .verify import verify
@@ -230,6 +231,8 @@ def run(
 
 
 app.command()(sweep)
+app.command()(learners)
+app.command()(regret)
 
 
 @app.command()
