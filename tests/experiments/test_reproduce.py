@@ -19,6 +19,8 @@ NAMES = (
     "original",
     "policy-gradient",
     "rate-tau",
+    "regret-ablation",
+    "regret-actions",
     "regret-growth",
     "regret-rounds",
     "regret-tau",
