@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nashsim import NashsimError
+from nashsim import NashsimError, PreferenceGame
 from nashsim.engine.feedback import Stream, streams
 from nashsim.equilibrium import exploitability, solve_newton
 from nashsim.games.hard import hard_b
@@ -135,6 +135,17 @@ def test_label_differences_find_the_equilibrium_from_any_pairs(learner):
     play = play_learner(game, learner, rounds=100_000, seeds=8)
     expected = np.asarray(solve_newton(game).log_policy)[0]
     assert np.abs(play.log_policy[:, 0] - expected).max() < 0.14
+
+
+@pytest.mark.parametrize("learner", [ENPO(), ENPOOracle()], ids=repr)
+def test_contexts_do_not_mix(learner):
+    """Two contexts of opposite cycles: each finds its own pi*, within the bound above for half as many pairs."""
+    cycle = 0.3 * np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
+    mu = [[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]]
+    game = PreferenceGame(0.5 + np.array([cycle, -cycle]), mu, tau=0.2)
+    play = play_learner(game, learner, rounds=100_000, seeds=8)
+    expected = np.asarray(solve_newton(game).log_policy)
+    assert np.abs(play.log_policy - expected).max() < 0.14 * 2**0.5
 
 
 def test_the_oracle_asks_first_for_what_the_policy_never_plays():

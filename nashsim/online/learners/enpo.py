@@ -103,8 +103,10 @@ class ENPO(Learner):
             "collected": inverse.copy(),
             # How often every ordered pair was collected: a draw by these counts is a draw from the buffer.
             "buffer": np.zeros((seeds, contexts, actions, actions), np.int64),
-            "tilted": np.full((seeds, 1), -1, np.int64),
-            "room": np.zeros((seeds, 4, actions)),
+            # Step B's pihat, which is the policy but where that moved in the iteration before.
+            "tilted": np.zeros((seeds, contexts, actions)),
+            "moved": np.full((seeds, contexts), -1, np.int64),
+            "room": np.zeros((seeds, 3, actions)),
         }
 
     def gains(self, tau: float, t0: int, t1: int) -> np.ndarray:
@@ -125,7 +127,9 @@ class ENPO(Learner):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .enpo_kernel import advance
 
-        arrays = tuple(state[k] for k in ("theta", "inverse", "collected", "buffer", "tilted", "room"))
+        arrays = tuple(
+            state[k] for k in ("theta", "inverse", "collected", "buffer", "tilted", "moved", "room")
+        )
         explore = (EXPLORERS.index(self.explore), float(self.sign / self.beta), float(self.temperature))
         anchor = float(self.alpha / (2 * arena.tau))
         gains = self.gains(arena.tau, t0, t1)

@@ -21,8 +21,7 @@ def advance(arena, book, arrays, gains, anchor, replay, explore, t0, first, last
     arena : Arena
     book : Book
     arrays : tuple of ndarray
-        theta, inverse, collected, buffer, tilted and room of ``ENPO.state``. ``tilted`` is the context that
-        learned last, the only one where Step B differs from the policy; its pihat is kept in ``room[:, 3]``.
+        theta, inverse, collected, buffer, tilted, moved and room of ``ENPO.state``.
     gains : ndarray, shape (iterations,)
         t s_t.
     anchor : float
@@ -32,11 +31,11 @@ def advance(arena, book, arrays, gains, anchor, replay, explore, t0, first, last
         Place in EXPLORERS, sign/beta, temperature.
     t0, first, last : int
     """
-    theta, inverse, collected, buffer, tilted, room = arrays
+    theta, inverse, collected, buffer, tilted, moved, room = arrays
     how, lean, temperature = explore
     for seed in range(first, last):
         stream = book.streams[seed]
-        before, direction, sampler, kept = room[seed, 0], room[seed, 1], room[seed, 2], room[seed, 3]
+        direction, logs, sampler = room[seed, 0], room[seed, 1], room[seed, 2]
         if t0 == 0:
             for c in range(arena.log_mu.shape[0]):
                 measure(arena, book, seed, c)
@@ -44,50 +43,50 @@ def advance(arena, book, arrays, gains, anchor, replay, explore, t0, first, last
             charge(arena, book, seed, 2)
             c = context_of(arena, stream)
             policy = book.policy[seed, c]
-            sampled = draw(policy, stream)
-            y = sampled
+            y = draw(policy, stream)
             if how == VERTEX:
-                other = widest(collected[seed, c], policy, arena.log_mu[c], direction)
+                other = widths(collected[seed, c], policy, arena.log_mu[c], direction)
             elif how == SOFT:
-                soften(collected[seed, c], policy, arena.log_mu[c], temperature, direction, before, sampler)
+                soften(collected[seed, c], policy, arena.log_mu[c], temperature, direction, logs, sampler)
                 other = draw(sampler, stream)
-            elif how == STEP_B and tilted[seed, 0] == c:
-                other = draw(kept, stream)
+            elif how == STEP_B and moved[seed, c] == t0 + step:
+                other = draw(tilted[seed, c], stream)
             else:
                 other = draw(policy, stream)
             if how >= VERTEX and y != other:
                 widen(collected[seed, c], y, other, 1.0, direction)
-            anchored = c
+            fresh, drawn = c, y
             if replay:
                 buffer[seed, c, y, other] += 1
                 c, y, other = recall(buffer[seed], t0 + step + 1, stream)
-            policy = book.policy[seed, c]
-            z = draw(policy, stream)
+            z = draw(book.policy[seed, c], stream)
             charge_duel(arena, book, seed, c, y, z)
             charge_duel(arena, book, seed, c, other, z)
-            target = (win(arena, c, y, z, stream) if y != z else 0.5) - (
-                win(arena, c, other, z, stream) if other != z else 0.5
-            )
-            for i in range(policy.shape[0]):
-                before[i] = book.log_policy[seed, c, i]
+            target = win(arena, c, y, z, stream) if y != z else 0.5
+            target -= win(arena, c, other, z, stream) if other != z else 0.5
             if anchor > 0.0:
                 # At pi_t, so before the pair is learned: both terms belong to one step.
-                hold(
-                    inverse[seed, anchored],
-                    theta[seed, anchored],
-                    book.policy[seed, anchored],
-                    sampled,
-                    gains[step] * anchor,
-                )
+                scale = gains[step] * anchor
+                hold(inverse[seed, fresh], theta[seed, fresh], book.policy[seed, fresh], drawn, scale)
             fit(inverse[seed, c], theta[seed, c], y, other, target, gains[step], direction)
-            if anchor > 0.0 and anchored != c:
-                play(arena, book, seed, anchored, theta[seed, anchored])
-            play(arena, book, seed, c, theta[seed, c])
-            if how == STEP_B:
-                tilted[seed, 0] = c
-                for i in range(policy.shape[0]):
-                    before[i] += lean * (book.log_policy[seed, c, i] - before[i])
-                normalise(before, kept)
+            if anchor > 0.0 and fresh != c:
+                turn(arena, book, seed, fresh, theta[seed, fresh], how, lean, logs, tilted[seed, fresh])
+                moved[seed, fresh] = t0 + step + 1
+            turn(arena, book, seed, c, theta[seed, c], how, lean, logs, tilted[seed, c])
+            moved[seed, c] = t0 + step + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def turn(arena, book, seed, context, theta, how, lean, logs, tilted):
+    """Play the policy of theta in a context, and write Step B's pihat ∝ pi_t (pi_{t+1}/pi_t)^lean."""
+    new = book.log_policy[seed, context]
+    for i in range(theta.shape[0]):
+        logs[i] = new[i]
+    play(arena, book, seed, context, theta)
+    if how == STEP_B:
+        for i in range(theta.shape[0]):
+            logs[i] += lean * (new[i] - logs[i])
+        normalise(logs, tilted)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -154,16 +153,9 @@ def widths(inverse, policy, log_mu, out):
 
 
 @nb.njit(cache=True, nogil=True)
-def widest(inverse, policy, log_mu, out):
-    """Return the vertex of the largest width, the first of equals."""
-    return widths(inverse, policy, log_mu, out)
-
-
-@nb.njit(cache=True, nogil=True)
 def soften(inverse, policy, log_mu, temperature, out, log_sampler, sampler):
     """Write the policy ∝ exp(width / (temperature max width)) over the support."""
-    top = out[widths(inverse, policy, log_mu, out)] if policy.shape[0] > 0 else 0.0
-    top = max(top, 1e-300)
+    top = max(out[widths(inverse, policy, log_mu, out)], 1e-300)  # 0 where one response is left
     for i in range(policy.shape[0]):
         log_sampler[i] = out[i] / (temperature * top) if log_mu[i] > -1e299 else -1e300
     normalise(log_sampler, sampler)
