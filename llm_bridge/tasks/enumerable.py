@@ -44,7 +44,7 @@ class EnumerableTask:
 
     vocabulary: int = 6
     length: int = 3
-    prompts: tuple[tuple[int, ...], ...] = ((1, 2), (3, 4), (5, 5))
+    prompts: tuple[tuple[int, ...], ...] = ((1, 2), (3, 1), (2, 3))
     tau: float = 0.1
     preference: tuple = CYCLE
     seed: int = 0
@@ -58,6 +58,9 @@ class EnumerableTask:
             raise NashsimError(f"vocabulary: EOS and three styles need 4 tokens, found {self.vocabulary}")
         if len({len(prompt) for prompt in self.prompts}) != 1 or not self.prompts[0]:
             raise NashsimError("prompts: at least one, all of one length >= 1, are needed")
+        tokens = [token for prompt in self.prompts for token in prompt]
+        if min(tokens) < 0 or max(tokens) >= self.vocabulary:
+            raise NashsimError(f"prompts: tokens 0 to {self.vocabulary - 1} are needed, found {tokens}")
         Enumeration.of(self.vocabulary, self.length)
 
     def build_model(self):

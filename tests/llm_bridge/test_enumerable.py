@@ -77,7 +77,8 @@ def test_within_class_estimate_covers_the_exact_term(task, reference):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"vocabulary": 9}, {"length": 6}, {"vocabulary": 3}, {"prompts": ((1,), (1, 2))}]
+    "arguments",
+    [{"vocabulary": 9}, {"length": 6}, {"vocabulary": 3}, {"prompts": ((1,), (1, 2))}, {"prompts": ((6,),)}],
 )
 def test_what_cannot_be_enumerated_is_refused(arguments):
     with pytest.raises(NashsimError):
