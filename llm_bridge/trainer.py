@@ -32,7 +32,7 @@ class Settings:
     fit_steps : int
         Optimiser steps for each mirror step.
     lr : float
-        Adam's, falling linearly to a tenth over each fit; constant for gradient steps.
+        Adam's, falling linearly to zero over each fit; constant for gradient steps.
     clip : float
         Largest gradient norm.
     samples : int or None
@@ -44,7 +44,7 @@ class Settings:
     """
 
     fit_steps: int = 60
-    lr: float = 1e-2
+    lr: float = 3e-3
     clip: float = 1.0
     samples: int | None = None
     opponents: int = 1
@@ -217,7 +217,7 @@ class _Loop:
             # the mean square over all pairs is twice the variance
             loss = 2 * (weights * (residual - mean) ** 2).sum(1).mean()
             for group in optimiser.param_groups:
-                group["lr"] = self.settings.lr * (1 - 0.9 * k / total)
+                group["lr"] = self.settings.lr * (1 - k / total)
             self._descend(optimiser, loss)
 
     def climb(self, step: GradientStep) -> None:
