@@ -42,7 +42,7 @@ def draw(frame: pd.DataFrame):
     for ax, rule, colour in zip(axes, RULES, COLOURS, strict=True):
         here = gaps[gaps.rule == rule]
         twin, model = (here[here.executor == e] for e in ("tabular", "language model"))
-        ax.plot(twin.queries, twin.value.clip(lower=1e-6), "--", color="black", linewidth=1)
+        ax.plot(twin.queries, twin.value.clip(lower=1e-6), "--", color="black", linewidth=0.9, zorder=3)
         ax.plot(model.queries, model.value, color=PALETTE[colour], linewidth=1.6)
         ax.axhline(0.1 * model.value.iloc[0], color="grey", linewidth=0.6, linestyle=":")
         ax.set(yscale="log", title=rule, xlabel="preference queries")
