@@ -68,6 +68,10 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
     if jobs < 1:
         raise NashsimError(f"jobs: at least 1 is needed, found {jobs}")
     chosen = {name: known[name] for name in (names or known)}
+    if not _has_llm_extra():
+        for name in [name for name in chosen if name.startswith("llm-")]:
+            say(f"{name}: skipped; it needs the llm extra: pip install 'nashsim[llm]'")
+            del chosen[name]
     out = str(Path(out).resolve())  # a worker process may have been started in another folder
     work = [delayed(draw_one)(name, path, out, quick) for name, path in chosen.items()]
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
@@ -75,6 +79,10 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
     if not quiet:
         say(f"{len(chosen)} figures as PNG, PDF and CSV in {out}")
     return [{"figure": name, **finding} for name in chosen for finding in drawn[name]["findings"]]
+
+
+def _has_llm_extra() -> bool:
+    return all(importlib.util.find_spec(package) for package in ("torch", "transformers"))
 
 
 def _followed(results, total: int, quiet: bool):

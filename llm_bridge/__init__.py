@@ -1,0 +1,1 @@
+"""The mirror steps of nashsim on language models, checked against exact equilibria."""
