@@ -154,7 +154,11 @@ def draw(frame: pd.DataFrame):
     for k, (name, colour) in enumerate({"float64": "blue", "float32": "orange"}.items()):
         mine = packed[packed.storage == name].set_index("actions").ratio.loc[sizes]
         bars = left.bar(
-            np.arange(len(sizes)) + 0.36 * (k - 0.5), mine, 0.34, color=PALETTE[colour], label=f"packed, {name}"
+            np.arange(len(sizes)) + 0.36 * (k - 0.5),
+            mine,
+            0.34,
+            color=PALETTE[colour],
+            label=f"packed, {name}",
         )
         left.bar_label(bars, fmt="%.2f", fontsize=7, padding=1)
     left.axhline(1.0, color="k", linestyle=":", linewidth=1)

@@ -10,7 +10,7 @@ from nashsim import run
 
 torch.set_num_threads(1)
 #: Queries that the tabular run of the rule needs to get there, with room.
-QUERIES = {"nash-md": 30, "inpo": 30, "omd": 60, "mmd": 60, "nash-mp": 40, "egpo": 20, "nash-prox": 60}
+QUERIES = {"nash-md": 30, "inpo": 30, "omd": 60, "mmd": 60, "nash-mp": 40, "egpo": 20, "nash-prox": 200}
 
 
 @pytest.mark.slow
