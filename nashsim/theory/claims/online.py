@@ -45,10 +45,37 @@ def _nash_md(schedule: str):
     return learner
 
 
-def _claim(name: str, source: str, learner_of) -> Claim:
+def _enpo(explore: str):
+    def of_schedule(schedule: str):
+        def learner(tau: float, share: float):
+            from ...online.learners.enpo import ENPO
+
+            return ENPO(schedule=schedule, explore=explore)
+
+        return learner
+
+    return of_schedule
+
+
+def _adversary(prior: tuple = ()):
+    def learner(tau: float, share: float):
+        from ...online.learners.minimax import MinimaxAdversary
+
+        return MinimaxAdversary(prior=prior)
+
+    return learner
+
+
+#: A transitive game that no number of duels of these runs can talk anybody out of.
+_STUBBORN = tuple((winner, loser, 1e6) for winner, loser in ((0, 1), (0, 2), (1, 2)))
+_CONSTANT = "constant step η_I = 3τ on noisy labels"
+_STEP = "O(√T) with a step of order 1/(τt); linear with a constant step"
+
+
+def _claim(name: str, source: str, growth: str, algorithm, control: Control) -> Claim:
     return Claim(
         id=f"{name}-regret",
-        statement="Reg_T = Σ_t τ KL(π_t ‖ BR_τ(π_t)) = O(√T) with a step of order 1/(τt); linear with a constant step",
+        statement=f"Reg_T = Σ_t τ KL(π_t ‖ BR_τ(π_t)) = {growth}",
         source=f"{source}; growth derived by measurement",
         tag="derived",
         kind="statistical",
@@ -56,8 +83,8 @@ def _claim(name: str, source: str, learner_of) -> Claim:
         quantity="Reg_T/T, mean over seeds",
         predicted="T^{−1/2} or faster",
         measure=_regret,
-        algorithm=learner_of("decreasing"),
-        control=Control("constant step η_I = 3τ on noisy labels", learner_of("constant"), games=2),
+        algorithm=algorithm,
+        control=control,
         domain=Domain(
             actions=(3, 3),
             tau=(0.2, 0.2),
@@ -68,7 +95,21 @@ def _claim(name: str, source: str, learner_of) -> Claim:
     )
 
 
+def _iterative(name: str, source: str, learner_of) -> Claim:
+    control = Control(_CONSTANT, learner_of("constant"), games=2)
+    return _claim(name, source, _STEP, learner_of("decreasing"), control)
+
+
 CLAIMS = (
-    _claim("inpo-online", "INPO, arXiv 2407.00617, on duels", _inpo),
-    _claim("nash-md-online", "Nash-MD, arXiv 2312.00886, on duels", _nash_md),
+    _iterative("inpo-online", "INPO, arXiv 2407.00617, on duels", _inpo),
+    _iterative("nash-md-online", "Nash-MD, arXiv 2312.00886, on duels", _nash_md),
+    _iterative("enpo", "ENPO, arXiv 2606.01382, Algorithm 2", _enpo("step-b")),
+    _iterative("enpo-oracle", "ENPO, arXiv 2606.01382, exploration oracle", _enpo("vertex")),
+    _claim(
+        "minimax-adversary",
+        "Ye et al., arXiv 2402.07314, the enhancer against a minimax oracle",
+        "O(√T) at most (log T was measured)",
+        _adversary(),
+        Control("estimates held at a wrong guess", _adversary(_STUBBORN), games=2),
+    ),
 )
