@@ -1,0 +1,349 @@
+"""A causal language model with its reference and any number of named past iterates.
+
+A named policy is the model with other numbers in its trainable parameters: for full training a frozen copy of all of
+them, for LoRA a copy of the adapter alone, on one base. The reference of a LoRA model is the base with its adapters
+truly off. Nothing is switched in place, so no policy can leave another one changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import nullcontext
+from weakref import WeakKeyDictionary
+
+import torch
+from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
+
+from nashsim.errors import NashsimError, unknown_name
+from nashsim.rules import POLICY, REFERENCE
+
+from .sequences import Sequences, position_ids
+
+#: The reference of a LoRA model: its base, adapters off.
+ADAPTER_OFF = "adapter-off"
+
+
+class CausalPolicy:
+    """log pi(y | x) = sum_t log softmax(logits_t / temperature)[y_t] over response tokens with EOS.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Any Hugging Face causal language model, or a PEFT model around one. Dropout is switched off.
+    reference : None, ``"adapter-off"`` or torch.nn.Module
+        mu: ``None`` is the model as it is now (adapters off for a PEFT model).
+    eos, pad : int or None
+        Token ids; ``None`` asks the model's configuration. Without a pad token, EOS pads (masks say what is real).
+    temperature : float
+        Part of the policy's definition: log-probabilities and samples both have it.
+    chunk_bytes : int
+        Most memory that logits may take at once; where gradients flow, each chunk is computed again backwards.
+
+    Raises
+    ------
+    NashsimError
+        For a model without position ids, no EOS, adapters that are absent, or a chunk below one token's logits.
+    """
+
+    def __init__(
+        self,
+        model,
+        reference=None,
+        *,
+        eos=None,
+        pad=None,
+        temperature: float = 1.0,
+        chunk_bytes: int = 1 << 28,
+    ):
+        self.model = model.eval()
+        #: The Hugging Face model itself; LoRA layers live inside it.
+        causal = model.get_base_model() if hasattr(model, "peft_config") else model
+        config = causal.config
+        self.eos = _token(eos, config.eos_token_id, "eos")
+        self.pad = _token(pad, config.pad_token_id, "pad", self.eos)
+        if not temperature > 0:
+            raise NashsimError(f"temperature: a number > 0 is needed, found {temperature!r}")
+        if "position_ids" not in inspect.signature(causal.forward).parameters:
+            raise NashsimError(
+                f"model: {type(causal).__name__} takes no position ids; padding would shift its prompts"
+            )
+        self.temperature, self.chunk_bytes = float(temperature), int(chunk_bytes)
+        self.vocabulary = int(config.vocab_size)
+        self._reader = _Reader(causal, self.temperature, self.chunk_bytes)
+        self._past: dict[str, dict[str, torch.Tensor]] = {}
+        self._version: dict[str, int] = {}
+        self._cache: WeakKeyDictionary = WeakKeyDictionary()
+        self._reference_model = None
+        self._set_reference(reference)
+
+    @classmethod
+    def from_config(cls, config, *, seed: int = 0, dtype=None, **options) -> CausalPolicy:
+        """Return a policy of fresh weights.
+
+        Parameters
+        ----------
+        config : transformers.PretrainedConfig
+        seed : int
+            Of the weights; torch's own stream is left as it was.
+        dtype : torch.dtype or None
+        **options
+            As for the class.
+        """
+        from transformers import AutoModelForCausalLM
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = AutoModelForCausalLM.from_config(config)
+        return cls(model if dtype is None else model.to(dtype), **options)
+
+    @classmethod
+    def from_pretrained(cls, name, *, dtype=None, load=None, **options) -> CausalPolicy:
+        """Return the policy of a local directory or a hub name; code from the hub is never run.
+
+        Parameters
+        ----------
+        name : str or path
+        dtype : torch.dtype or None
+        load : dict or None
+            More for ``AutoModelForCausalLM.from_pretrained``.
+        **options
+            As for the class.
+        """
+        from transformers import AutoModelForCausalLM
+
+        model = AutoModelForCausalLM.from_pretrained(name, trust_remote_code=False, **(load or {}))
+        return cls(model if dtype is None else model.to(dtype), **options)
+
+    def _set_reference(self, reference) -> None:
+        adapters = hasattr(self.model, "disable_adapter")
+        if reference is None:
+            reference = ADAPTER_OFF if adapters else None
+        if reference is None:
+            self.snapshot(REFERENCE)
+        elif isinstance(reference, torch.nn.Module):
+            mine = {id(p) for p in self.model.parameters()}
+            if any(id(p) in mine for p in reference.parameters()):
+                raise NashsimError(
+                    "reference: it shares parameters with the policy; give a copy, or None for one"
+                )
+            self._reference_model = _Reader(reference.eval(), self.temperature, self.chunk_bytes)
+        elif reference != ADAPTER_OFF:
+            raise NashsimError(f"reference: None, a model or {ADAPTER_OFF!r} is needed, found {reference!r}")
+        elif not adapters:
+            raise NashsimError("reference: 'adapter-off' needs a PEFT model, and this one has no adapters")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """Return the trainable parameters: all of a plain model, the adapter of a PEFT model."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every policy that log-probabilities and samples can be asked of."""
+        return tuple(dict.fromkeys([POLICY, REFERENCE, *self._past]))
+
+    def snapshot(self, name: str) -> None:
+        """Freeze the policy as it is now under a name, over whatever had it.
+
+        Parameters
+        ----------
+        name : str
+            Anything but ``"policy"``. ``"reference"`` refreshes the reference.
+        """
+        self._write(name, {key: value.detach().clone() for key, value in self._live().items()})
+        if name == REFERENCE:
+            self._reference_model = None
+
+    def ema(self, name: str, decay: float) -> None:
+        """Move a named average: weights <- decay weights + (1 - decay) current weights; a new one starts as a copy.
+
+        The average is of parameters, as in Nash-EMA; its logits are not the averages of logits [paper].
+
+        Parameters
+        ----------
+        name : str
+        decay : float
+            In [0, 1].
+        """
+        if not 0 <= decay <= 1:
+            raise NashsimError(f"decay: a number in [0, 1] is needed, found {decay!r}")
+        if name not in self._past:
+            self.snapshot(name)
+            return
+        old = self._past[name]
+        self._write(name, {k: old[k].lerp(v.detach(), 1 - decay) for k, v in self._live().items()})
+
+    def forget(self, name: str) -> None:
+        """Drop a named past iterate.
+
+        Parameters
+        ----------
+        name : str
+        """
+        if name == REFERENCE or name not in self._past:
+            raise unknown_name("past policy", name, [n for n in self._past if n != REFERENCE])
+        del self._past[name]
+
+    def _write(self, name: str, weights: dict[str, torch.Tensor]) -> None:
+        if name == POLICY:
+            raise NashsimError("name: 'policy' is the one that trains; a frozen copy needs another name")
+        self._past[name] = weights
+        self._version[name] = self._version.get(name, 0) + 1
+
+    def _live(self) -> dict[str, torch.Tensor]:
+        return {name: p for name, p in self._reader.named_parameters() if p.requires_grad}
+
+    def run(self, of: str, *args, **kwargs):
+        """Run the reader of a named policy; gradients flow through ``"policy"`` alone.
+
+        Parameters
+        ----------
+        of : str
+        *args, **kwargs
+            For the reader: ``"log_probs"`` or ``"next"``, and its tensors.
+        """
+        if of == POLICY:
+            return self._reader(*args, **kwargs)
+        with torch.no_grad():
+            if of in self._past:
+                return functional_call(self._reader, self._past[of], args, kwargs)
+            if of != REFERENCE:
+                raise unknown_name("policy", of, self.names)
+            if self._reference_model is not None:
+                return self._reference_model(*args, **kwargs)
+            with self.model.disable_adapter() if hasattr(self.model, "disable_adapter") else nullcontext():
+                return self._reader(*args, **kwargs)
+
+    def token_log_probs(self, batch: Sequences, of: str = POLICY) -> torch.Tensor:
+        """Return log pi(y_t | x, y_<t), 0 outside the response mask; shape (batch, T).
+
+        Parameters
+        ----------
+        batch : Sequences
+        of : str
+            ``"policy"`` (with gradients), ``"reference"`` or the name of a past iterate (without).
+        """
+        batch = batch.to(self.device)
+        ids, mask = batch.packed()
+        found = self.run(of, "log_probs", ids, mask, batch.response.shape[1])
+        return torch.where(batch.response_mask, found, 0.0)
+
+    def sequence_log_probs(self, batch: Sequences, of: str = POLICY, *, cached: bool = False) -> torch.Tensor:
+        """Return log pi(y | x), the sum over response tokens with EOS; shape (batch,).
+
+        Parameters
+        ----------
+        batch : Sequences
+        of : str
+        cached : bool
+            Keep the answer of a frozen policy for the next call with this very batch object.
+        """
+        if not cached or of == POLICY:
+            return self.token_log_probs(batch, of).sum(1)
+        kept, key = self._cache.setdefault(batch, {}), (of, self._version.get(of, 0))
+        if key not in kept:
+            kept[key] = self.token_log_probs(batch, of).sum(1)
+        return kept[key]
+
+    def reference_log_probs(self, batch: Sequences) -> torch.Tensor:
+        """Return log mu(y | x), shape (batch,).
+
+        Parameters
+        ----------
+        batch : Sequences
+        """
+        return self.sequence_log_probs(batch, REFERENCE)
+
+
+class _Reader(torch.nn.Module):
+    """What a policy computes of its model, in one module so that other weights can be called through it."""
+
+    def __init__(self, causal, temperature: float, chunk_bytes: int):
+        super().__init__()
+        self.causal, self.temperature, self.chunk_bytes = causal, temperature, chunk_bytes
+        # Soft caps and logit scales (Gemma, Cohere) sit between head and logits: trust the head only where it is all.
+        with torch.no_grad():
+            ids = torch.zeros(1, 2, dtype=torch.long, device=next(causal.parameters()).device)
+            self._plain_head = torch.equal(self._head(self._hidden(ids)), causal(input_ids=ids).logits)
+
+    def _hidden(self, ids, **kwargs):
+        return self.causal.base_model(input_ids=ids, **kwargs)[0]
+
+    def _head(self, hidden):
+        return self.causal.get_output_embeddings()(hidden)
+
+    def forward(self, what: str, *args, **kwargs):
+        return getattr(self, what)(*args, **kwargs)
+
+    def normalise(self, logits):
+        """log softmax at the policy's temperature, in float32 at least."""
+        wide = torch.promote_types(logits.dtype, torch.float32)
+        return (logits.to(wide) / self.temperature).log_softmax(-1)
+
+    def log_probs(self, ids, mask, count: int):
+        """Log-probabilities of the last ``count`` tokens, shape (batch, count)."""
+        wide = torch.promote_types(self.causal.dtype, torch.float32)
+        token_bytes = self.causal.config.vocab_size * torch.finfo(wide).bits // 8
+        tokens = self.chunk_bytes // token_bytes
+        if tokens < (1 if self._plain_head else count + 1):
+            raise NashsimError(
+                f"chunk_bytes: logits need {token_bytes * (1 if self._plain_head else count + 1)} bytes at least,"
+                f" found {self.chunk_bytes}"
+            )
+        keep = {"attention_mask": mask.long(), "position_ids": position_ids(mask), "use_cache": False}
+        if not self._plain_head:
+            rows = tokens // (count + 1)
+            parts = [
+                self._recomputed(self._full, ids[i : i + rows], count, {k: v[i : i + rows] if k != "use_cache" else v
+                                                                        for k, v in keep.items()})
+                for i in range(0, len(ids), rows)
+            ]  # fmt: skip
+            return torch.cat(parts)
+        hidden = self._hidden(ids, **keep)[:, -count - 1 : -1].flatten(0, 1)
+        chosen = ids[:, ids.shape[1] - count :].flatten()
+        parts = [
+            self._recomputed(self._chosen, hidden[i : i + tokens], chosen[i : i + tokens])
+            for i in range(0, len(chosen), tokens)
+        ]
+        return torch.cat(parts).view(len(ids), count)
+
+    def _chosen(self, hidden, ids):
+        return self.normalise(self._head(hidden)).gather(-1, ids[..., None])[..., 0]
+
+    def _full(self, ids, count, keep):
+        logits = self.causal(input_ids=ids, logits_to_keep=count + 1, **keep).logits[:, -count - 1 : -1]
+        return self.normalise(logits).gather(-1, ids[:, ids.shape[1] - count :, None])[..., 0]
+
+    @staticmethod
+    def _recomputed(function, *args):
+        # Autograd would keep every chunk's logits to the end; checkpointing holds one at a time.
+        if torch.is_grad_enabled():
+            return checkpoint(function, *args, use_reentrant=False)
+        return function(*args)
+
+    def next(self, ids, mask, positions, cache=None, use_cache: bool = True):
+        """Log-probabilities of the token after ``ids``, shape (batch, vocabulary), and the cache."""
+        out = self.causal(
+            input_ids=ids,
+            attention_mask=mask.long(),
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=use_cache,
+            logits_to_keep=1,
+        )
+        return self.normalise(out.logits[:, -1]), out.past_key_values if use_cache else None
+
+
+def _token(given, configured, name: str, default=None) -> int:
+    token = configured if given is None else given
+    if isinstance(token, list | tuple):
+        token = token[0]
+    token = default if token is None else token
+    if token is None:
+        raise NashsimError(f"{name}: the model's configuration names no such token; give its id")
+    return int(token)

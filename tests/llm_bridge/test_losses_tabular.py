@@ -1,0 +1,267 @@
+"""Gate 1, 6 and 7: on a softmax table every loss is the engine's own step."""
+
+import pytest
+import torch
+
+from llm_bridge.labels import Labels, Source
+from llm_bridge.losses import (
+    logistic_loss,
+    pointwise_loss,
+    policy_gradient_loss,
+    ranked_loss,
+    regression_loss,
+    stationary,
+)
+from nashsim import NashsimError
+from nashsim.rules import RULES, SPPO, DNOPrct, MirrorStep, OnlineIPO, RankingStep, SelfPlayPG
+from nashsim.rules.one_call import INPO
+
+from .tables import TAU, all_pairs, engine_of, fitted, gradient, payoff_of, queries, tables
+
+MIRROR = [cls for cls in RULES if any(type(s) is MirrorStep for s in queries(cls()))]
+CLIMB = [cls for cls in RULES if queries(cls(), kind="gradient")]
+
+
+def named(classes):
+    return pytest.mark.parametrize("cls", classes, ids=lambda cls: cls.name)
+
+
+def engine_step(engine, step):
+    """What the engine makes of one step, shape (actions,)."""
+    engine._apply(step)
+    return torch.tensor(engine.policies[step.into][0])
+
+
+def pair_table(past, pairs):
+    return {name: table[pairs] for name, table in past.items()}
+
+
+def regress(step, past, labels, start, pairs, weights=None):
+    return fitted(
+        lambda table: regression_loss(step, table[pairs], pair_table(past, pairs), labels, weights=weights),
+        start,
+    )
+
+
+@named(MIRROR)
+def test_regression_is_the_mirror_step(cls):
+    engine = engine_of(cls())
+    for step in queries(engine.rule):
+        past, payoff = tables(engine), payoff_of(engine, step)
+        pairs = all_pairs(len(payoff))
+        labels = Labels.probabilities(*payoff[pairs].T)
+        found = regress(step, past, labels, past["policy"], pairs)
+        exact = engine_step(engine, step)
+        assert (exact - past["policy"]).abs().max() > 1e-3
+        assert (found - exact).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("fault", ["sign", "inverse", "reference"])
+def test_a_planted_fault_in_the_regression_is_seen(fault):
+    engine = engine_of(INPO(eta_inverse=0.8))
+    [step] = queries(engine.rule)
+    past, payoff = tables(engine), payoff_of(engine, step)
+    pairs = all_pairs(len(payoff))
+    wrong = {
+        "sign": MirrorStep(step.base, step.opponent, -step.eta),
+        "inverse": MirrorStep(step.base, step.opponent, 1 / step.eta),
+        "reference": MirrorStep({"policy": 1.0}, step.opponent, step.eta),
+    }[fault]
+    found = regress(wrong, past, Labels.probabilities(*payoff[pairs].T), past["policy"], pairs)
+    assert (found - engine_step(engine, step)).abs().max() > 1e-3
+
+
+@named([cls for cls in MIRROR if cls.name in ("dno", "inpo", "nash-mp", "spo")])
+def test_logistic_loss_is_the_mirror_step(cls):
+    engine = engine_of(cls())
+    for step in queries(engine.rule):
+        past, payoff = tables(engine), payoff_of(engine, step)
+        pairs = all_pairs(len(payoff))
+        found = fitted(
+            lambda table: logistic_loss(step, table[pairs], pair_table(past, pairs), *payoff[pairs].T),  # noqa: B023
+            past["policy"],
+        )
+        assert (found - engine_step(engine, step)).abs().max() < 1e-6
+
+
+def test_pointwise_loss_is_the_step_before_normalisation():
+    engine = engine_of(SPPO(step=1.5))
+    [step] = queries(engine.rule)
+    past, payoff = tables(engine), payoff_of(engine, step)
+    free = past["policy"].clone().requires_grad_()
+    for _ in range(400):
+        [slope] = torch.autograd.grad(pointwise_loss(step, free, past, payoff), free)
+        with torch.no_grad():
+            free -= slope
+    assert (free.detach().log_softmax(-1) - engine_step(engine, step)).abs().max() < 1e-6
+
+
+def test_ranked_loss_with_the_ridge_is_the_ranking_step():
+    engine = engine_of(DNOPrct(eta_inverse=2.0, margin=0.05, ridge=0.02))
+    [step] = queries(engine.rule)
+    assert isinstance(step, RankingStep)
+    past, payoff = tables(engine), payoff_of(engine, step)
+    pairs = all_pairs(len(payoff))
+    opponent = torch.tensor(engine.opponent(step)[0])
+    # Each unordered pair stands twice here and is kept once in the engine's share W.
+    weights = opponent[pairs].prod(1)
+
+    def loss(table):
+        scores = (table - past["policy"]) / step.eta
+        ridge = step.ridge / 2 * (scores - scores.mean()).square().sum()
+        kept = ranked_loss(step, table[pairs], pair_table(past, pairs), *payoff[pairs].T, weights=weights)
+        return kept / _scale(step, opponent, payoff) + ridge
+
+    found = fitted(loss, past["policy"])
+    exact = engine_step(engine, step)
+    assert (exact - past["policy"]).abs().max() > 1e-2
+    assert (found - exact).abs().max() < 1e-6
+
+
+def _scale(step, opponent, payoff):
+    """Mass of ordered pairs that the engine's W, from ``kept_pairs``, gives one unit."""
+    from nashsim.engine.ranking import kept_pairs
+
+    kept = torch.tensor(kept_pairs(opponent.numpy(), payoff.numpy() - 0.5, step.margin))
+    mine = opponent[:, None] * opponent[None, :] * ((payoff[:, None] - payoff[None, :]).abs() >= step.margin)
+    return float(mine.sum() / kept.sum())
+
+
+@named([cls for cls in CLIMB if not queries(cls(), kind="gradient")[0].pairwise])
+def test_policy_gradient_is_the_tabular_gradient(cls):
+    engine = engine_of(cls())
+    for step in queries(engine.rule, kind="gradient"):
+        past, payoff = tables(engine), payoff_of(engine, step)
+        at = past[step.at]
+        others = {name: table[:, None] for name, table in past.items() if name != step.at}
+        mask = torch.ones(len(at), 1, dtype=torch.bool)
+
+        def loss(table, at=at, others=others, step=step, payoff=payoff, mask=mask):
+            return policy_gradient_loss(step, table[:, None], others, mask, payoff, weights=at.exp())
+
+        exact = torch.tensor(engine.gradient(step)[0])
+        assert exact.abs().max() > 1e-3
+        assert (-gradient(loss, at) - exact).abs().max() < 1e-8
+
+
+@named([cls for cls in CLIMB if queries(cls(), kind="gradient")[0].pairwise])
+def test_online_ipo_descends_four_over_tau_times_the_pairwise_climb(cls):
+    """With the label ±1/2 of the pair's own duel; its expectation is P(y ≻ y') - 1/2."""
+    engine = engine_of(cls())
+    [step] = queries(engine.rule, kind="gradient")
+    past, pairs = tables(engine), all_pairs(5)
+    source = torch.tensor(engine.opponent(step)[0])
+    duel = torch.tensor(engine.game.probabilities[0])
+    labels = Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source(step.opponent))
+    weights = source[pairs].prod(1)
+
+    def loss(table):
+        return regression_loss(
+            stationary(step), table[pairs], pair_table(past, pairs), labels, weights=weights
+        )
+
+    exact = torch.tensor(engine.gradient(step)[0])
+    assert (gradient(loss, past["policy"]) + 4 * 1.0 * exact / TAU).abs().max() < 1e-8
+
+
+def test_online_ipo_is_self_play_times_minus_four_over_tau():
+    """Gate 7, both gradients from the losses themselves; a factor 2 would be seen."""
+    engine = engine_of(OnlineIPO())
+    [step] = queries(engine.rule, kind="gradient")
+    [climb] = queries(SelfPlayPG(), kind="gradient")
+    past, pairs = tables(engine), all_pairs(5)
+    pi, duel = past["policy"].exp(), torch.tensor(engine.game.probabilities[0])
+    labels = Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"policy": 1.0}))
+    weights = pi[pairs].prod(1)
+    ipo = gradient(
+        lambda table: regression_loss(
+            stationary(step), table[pairs], pair_table(past, pairs), labels, weights=weights
+        ),
+        past["policy"],
+    )
+    mu = {"reference": past["reference"][:, None]}
+    mask = torch.ones(5, 1, dtype=torch.bool)
+    descent = gradient(
+        lambda table: policy_gradient_loss(climb, table[:, None], mu, mask, duel @ pi, weights=pi),
+        past["policy"],
+    )
+    assert descent.abs().max() > 1e-3
+    # the self-play gradient is that of the objective, minus that of its loss
+    assert (ipo - 4 / TAU * descent).abs().max() < 1e-8
+    assert (ipo - 2 / TAU * descent).abs().max() > 1e-3
+
+
+class TestWinners:
+    """Gate 6: the winner/loser target is for pairs from the opponent alone."""
+
+    step = INPO(eta_inverse=0.8).steps(TAU, 0)[0]
+
+    def fit(self, labels_of, pair_policy):
+        engine = engine_of(INPO(eta_inverse=0.8))
+        past, pairs = tables(engine), all_pairs(5)
+        duel = torch.tensor(engine.game.probabilities[0])
+        draw = past[pair_policy].exp() if pair_policy in past else torch.full((5,), 0.2).double()
+        weights = draw[pairs].prod(1)
+        labels = labels_of(duel, past["policy"].exp(), pairs)
+        found = regress(self.step, past, labels, past["policy"], pairs, weights)
+        return float((found - engine_step(engine, self.step)).abs().max())
+
+    def test_on_policy_winners_are_exact(self):
+        def labels(duel, pi, pairs):
+            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"policy": 1.0}))
+
+        assert self.fit(labels, "policy") < 1e-6
+
+    def test_off_policy_winners_are_biased_and_label_differences_are_not(self):
+        def winners(
+            duel, pi, pairs
+        ):  # a false statement of the source gets past the door, not past the truth
+            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"policy": 1.0}))
+
+        def differences(duel, pi, pairs):
+            return Labels.probabilities(*(duel @ pi)[pairs].T)
+
+        assert self.fit(winners, "uniform") > 0.01
+        assert self.fit(differences, "uniform") < 1e-6
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            Source({"reference": 1.0}),
+            Source({"policy": 0.5, "reference": 0.5}),
+            None,
+        ],
+    )
+    def test_pairs_from_elsewhere_are_refused(self, source):
+        labels = Labels.winner(torch.tensor([1.0]), source)
+        past = {"policy": torch.zeros(1, 2), "reference": torch.zeros(1, 2)}
+        with pytest.raises(NashsimError, match="i.i.d. from the opponent"):
+            regression_loss(self.step, torch.zeros(1, 2), past, labels)
+
+    def test_best_against_worst_must_be_named_and_is_a_departure(self):
+        with pytest.raises(NashsimError, match="best-worst"):
+            Source({"policy": 1.0}, selection="best of 8")
+        labels = Labels.winner(torch.tensor([1.0]), Source({"policy": 1.0}, selection="best-worst"))
+        assert "biased" in labels.departure
+        past = {"policy": torch.zeros(1, 2), "reference": torch.zeros(1, 2)}
+        assert float(regression_loss(self.step, torch.zeros(1, 2), past, labels)) > 0
+
+    def test_token_mixtures_are_not_the_sequence_mixture_of_nash_md(self):
+        mixture = {"policy": 0.5, "reference": 0.5}
+        step = MirrorStep(mixture, mixture, 1.0)
+        assert Source(mixture).is_opponent(step)
+        assert not Source(mixture, level="token").is_opponent(step)
+
+    def test_sampled_label_differences_converge_off_policy(self):
+        """Bernoulli duels against z ~ pi, pairs uniform: the mean label of each pair within 5 standard errors."""
+        engine = engine_of(INPO(eta_inverse=0.8))
+        pi, duel = tables(engine)["policy"].exp(), torch.tensor(engine.game.probabilities[0])
+        generator, count = torch.Generator().manual_seed(0), 40_000
+        z = torch.multinomial(pi, count, replacement=True, generator=generator)
+        pairs = all_pairs(5)
+        coins = [torch.rand(25, count, generator=generator, dtype=torch.float64) for _ in range(2)]
+        first, second = (coin < duel[pairs[:, k]][:, z] for k, coin in enumerate(coins))
+        labels = Labels.duels(first, second)
+        exact = (duel @ pi)[pairs].diff(dim=1)[:, 0].neg()
+        # a difference of two coins has variance at most 1/2 + 1/2 (shared z)
+        assert (labels.difference - exact).abs().max() < 5 / count**0.5
