@@ -160,3 +160,13 @@ def test_kl_refusals():
         kl_to_reference([0.0, 0.0], [0.0, 0.0], "k2")
     with pytest.raises(NashsimError, match="two responses"):
         kl_to_reference([0.0], [0.0])
+
+
+def test_the_picture_shows_every_rate():
+    from llm_bridge.evaluation.figure import draw_win_rates
+
+    figure = draw_win_rates(win_rates({name: [[name]] for name in "abc"}, ["x"], judge()))
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert [t.strip() for t in said[::2]] == ["90.0", "20.0", "10.0", "80.0", "80.0", "20.0"]
+    bars = [bar.get_width() for bar in figure.axes[1].patches]
+    np.testing.assert_allclose(bars, [30, 30, 40], atol=1e-6)
