@@ -140,7 +140,7 @@ def sample(
     """
     if length < 1 or not prompts or not roles:
         raise NashsimError("prompts, roles, length: at least one of each is needed")
-    weights = _weights(policy, roles, len(prompts))
+    weights = role_weights(policy, roles, len(prompts))
     ids, mask = left_aligned(*padded([p for _ in roles for p in prompts], policy.pad, side))
     uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])
     greedy = np.repeat([role.greedy for role in roles.values()], len(prompts))
@@ -158,8 +158,21 @@ def sample(
     return drawn
 
 
-def _weights(policy: CausalPolicy, roles: Mapping[str, Role], count: int) -> dict[str, torch.Tensor]:
-    """The weight of every named policy on every row, shape (roles * prompts,)."""
+def role_weights(policy: CausalPolicy, roles: Mapping[str, Role], count: int) -> dict[str, torch.Tensor]:
+    """Return the weight of every named policy on every row, each of shape (roles * prompts,).
+
+    Parameters
+    ----------
+    policy : CausalPolicy
+    roles : mapping of str to Role
+    count : int
+        Prompts.
+
+    Raises
+    ------
+    NashsimError
+        For an unknown policy, or weights that do not fit the prompts or do not sum to 1.
+    """
     table = {}
     for i, (role_name, role) in enumerate(roles.items()):
         total = np.zeros(count)
