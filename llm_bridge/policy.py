@@ -143,6 +143,25 @@ class CausalPolicy:
         return [p for p in self.model.parameters() if p.requires_grad]
 
     @property
+    def reader(self) -> torch.nn.Module:
+        """What a policy computes of its model, for samplers that compile it."""
+        return self._reader
+
+    @property
+    def config(self):
+        """The model's configuration."""
+        return self._reader.causal.config
+
+    def frozen_weights(self, name: str) -> dict[str, torch.Tensor] | None:
+        """Return a past iterate's weights by their names in ``reader``; None for a reference that is not kept so.
+
+        Parameters
+        ----------
+        name : str
+        """
+        return self._past.get(name)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Every policy that log-probabilities and samples can be asked of."""
         return tuple(dict.fromkeys([POLICY, REFERENCE, *self._past]))
@@ -311,6 +330,10 @@ class _Reader(torch.nn.Module):
             for i in range(0, len(chosen), tokens)
         ]
         return torch.cat(parts).view(len(ids), count)
+
+    def hidden(self, ids, mask):
+        """Last hidden states, shape (batch, positions, width)."""
+        return self._hidden(ids, attention_mask=mask.long(), position_ids=position_ids(mask), use_cache=False)
 
     def _chosen(self, hidden, ids):
         return self.normalise(self._head(hidden)).gather(-1, ids[..., None])[..., 0]

@@ -1,0 +1,387 @@
+"""One Nash-MD policy-gradient step of a language model: its split, peers side by side, and the machine's bounds.
+
+    python experiments/bench_llm.py --device cpu     # beside TRL and a bare loop
+    python experiments/bench_llm.py --device cuda    # 0.1B, 1B and 8B geometries, random weights
+
+Every response runs to full length. TRL needs the extra ``bench-llm``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import torch
+from _llm_peers import BareLoop, TRLNashMD, missing_trl
+from benchmarking import machine, ratio, rounds
+
+from llm_bridge.compiled import CompiledEngine
+from llm_bridge.judges import ClassGameJudge, Comparison
+from llm_bridge.losses import policy_gradient_loss
+from llm_bridge.policy import CausalPolicy
+from llm_bridge.sampling import mixture, pure, sample
+from nashsim.plots import PALETTE, Experiment, Finding
+from nashsim.rules import REFERENCE, NashMDPG
+
+TAU, COEFFICIENT, RATE = 0.1, 0.125, 1e-4
+PHASES = ("generation", "judging", "log-probs", "backward", "optimiser")
+#: Parallel works of the CPU that a time is held against; others are reported.
+CPU_TARGETS = {"TRL, cache off": 6.0}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A Llama of random weights and the batch of its step."""
+
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    key_heads: int
+    vocabulary: int
+    batch: int = 8
+    prompt: int = 16
+    length: int = 48
+    dtype: str = "float32"
+    lora: int | None = None
+
+    def config(self):
+        """The model's configuration."""
+        from transformers import LlamaConfig
+
+        return LlamaConfig(
+            vocab_size=self.vocabulary, hidden_size=self.width, intermediate_size=self.inner,
+            num_hidden_layers=self.layers, num_attention_heads=self.heads,
+            num_key_value_heads=self.key_heads, max_position_embeddings=self.prompt + self.length + 16,
+            eos_token_id=0, pad_token_id=1, tie_word_embeddings=False,
+        )  # fmt: skip
+
+    def body(self) -> int:
+        """Weights that every token meets in a matrix product, the head left out."""
+        head = self.width // self.heads
+        attention = self.width * head * (2 * self.heads + 2 * self.key_heads)
+        return self.layers * (attention + 3 * self.width * self.inner)
+
+    def forward(self, tokens: float, headed: float) -> float:
+        """Multiplications and additions of a forward pass of one row: ``headed`` of its tokens meet the head."""
+        attention = self.layers * 2 * 2 * self.width * tokens * tokens / 2
+        return 2 * self.body() * tokens + 2 * self.width * self.vocabulary * headed + attention
+
+    def flops(self) -> dict[str, float]:
+        """What each phase of the step must compute at least, forward 1 and backward 2 of a pass."""
+        whole = self.prompt + self.length
+        row = self.forward(whole, self.length)
+        # Adapters alone are trained: no gradients of the base's weights.
+        back = row if self.lora else 2 * row
+        return {
+            "generation": 3 * self.batch * row,
+            "log-probs": 2 * self.batch * row,
+            "backward": self.batch * back,
+        }
+
+    def decode_bytes(self) -> float:
+        """Bytes that decoding must read: each model's weights a token, and the keys and values so far."""
+        size = torch.finfo(getattr(torch, self.dtype)).bits // 8
+        weights = (self.body() + self.width * self.vocabulary) * size
+        cached = 2 * self.layers * self.key_heads * (self.width // self.heads) * size
+        middle = self.prompt + self.length / 2
+        return self.length * (2 * weights + 3 * self.batch * cached * middle)
+
+
+CPU = {
+    "1.1M": Geometry(128, 480, 4, 4, 4, 512),
+    "19M": Geometry(512, 1376, 6, 8, 8, 512),
+}
+CUDA = {
+    "0.1B": Geometry(768, 2048, 12, 12, 12, 32_000, batch=64, prompt=64, length=256, dtype="bfloat16"),
+    "1B": Geometry(2048, 5632, 22, 32, 4, 32_000, batch=64, prompt=64, length=256, dtype="bfloat16"),
+    "8B": Geometry(
+        4096, 14_336, 32, 32, 8, 128_256, batch=64, prompt=64, length=256, dtype="bfloat16", lora=16
+    ),
+}
+
+
+class Step:
+    """Our step, phase by phase: sample y and y', judge, log-probabilities, backward, optimiser."""
+
+    def __init__(self, model, geometry: Geometry, engine=sample):
+        # No token ends a response.
+        self.policy = CausalPolicy(model, eos=-1, pad=1)
+        self.geometry, self.engine, self.count = geometry, engine, 0
+        self.optimiser = torch.optim.AdamW(self.policy.parameters(), lr=RATE)
+        [self.step] = NashMDPG(mixture=COEFFICIENT).steps(TAU, 0)
+        row = tuple(2 + (7 * i) % (geometry.vocabulary - 2) for i in range(geometry.prompt))
+        self.prompts = [row] * geometry.batch
+        cycle = np.array([[0.5, 0.8, 0.2], [0.2, 0.5, 0.8], [0.8, 0.2, 0.5]])
+        self.judge = ClassGameJudge(cycle, lambda prompt, response: response[0] % 3)
+
+    def __call__(self) -> None:
+        """Do one step."""
+        self.split()
+
+    def split(self) -> dict[str, float]:
+        """Do one step and return the seconds of every phase."""
+        taken, self._since = {}, time.perf_counter()
+        roles = {"y": pure(seed=self.count), "opponent": mixture(COEFFICIENT, seed=self.count)}
+        drawn = self.engine(self.policy, self.prompts, roles, self.geometry.length)
+        self.count += 1
+        taken["generation"] = self._lap()
+        y, opponent = (drawn[name].sequences for name in ("y", "opponent"))
+        asked = [
+            Comparison(x, a, b)
+            for x, a, b in zip(self.prompts, y.responses(), opponent.responses(), strict=True)
+        ]
+        payoff = torch.as_tensor(self.judge(asked), device=self.policy.device)
+        taken["judging"] = self._lap()
+        current = self.policy.token_log_probs(y)
+        past = {REFERENCE: self.policy.token_log_probs(y, REFERENCE)}
+        loss = policy_gradient_loss(self.step, current, past, y.response_mask, payoff)
+        taken["log-probs"] = self._lap()
+        loss.backward()
+        taken["backward"] = self._lap()
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        taken["optimiser"] = self._lap()
+        return taken
+
+    def _lap(self) -> float:
+        if self.policy.device.type == "cuda":
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        taken, self._since = now - self._since, now
+        return taken
+
+
+def build(geometry: Geometry, device: str):
+    """Return the model, with adapters where the geometry asks for them."""
+    from transformers import LlamaForCausalLM
+
+    torch.manual_seed(0)
+    # Billions of random weights are drawn faster where they stay.
+    with torch.device(device):
+        model = LlamaForCausalLM(geometry.config()).to(getattr(torch, geometry.dtype))
+    if geometry.lora:
+        from peft import LoraConfig, get_peft_model
+
+        targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+        model = get_peft_model(model, LoraConfig(r=geometry.lora, target_modules=targets))
+    return model
+
+
+def bounds(device: str, dtype: str, quick: bool) -> dict[str, float]:
+    """Return what the machine reaches at best: a large matrix product, and a copy through memory."""
+    kind = getattr(torch, dtype)
+    n = (512 if quick else 2048) if device == "cpu" else 8192
+    a = torch.randn(n, n, device=device).to(kind)
+    big = torch.zeros(
+        (2**22 if quick else 2**27) if device == "cpu" else 2**31, dtype=torch.uint8, device=device
+    )
+    to = torch.empty_like(big)
+
+    def wait(work):
+        work()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    taken = rounds(
+        {"product": partial(wait, lambda: a @ a), "copy": partial(wait, lambda: to.copy_(big))},
+        repeats=3 if quick else 9,
+        seconds=0.01 if quick else 0.2,
+    )
+    return {
+        "peak_flops": 2 * n**3 / float(taken["product"].min()),
+        "bandwidth": 2 * big.numel() / float(taken["copy"].min()),
+    }
+
+
+def compute(quick: bool, device: str = "cpu") -> pd.DataFrame:
+    """Time every geometry; works take turns in one process."""
+    if device == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads(), len(_cores())))
+    rows = []
+    for name, geometry in (CPU if device == "cpu" else CUDA).items():
+        if quick:
+            geometry = Geometry(32, 64, 2, 2, 2, 64, batch=2, prompt=4, length=6)
+        rows += _measure(name, geometry, device, quick)
+    told = machine()
+    if device == "cuda":
+        told["gpu"] = torch.cuda.get_device_name(0)
+    told["versions"]["torch"] = torch.__version__
+    return pd.DataFrame(rows).assign(device=device, machine=json.dumps(told))
+
+
+def _cores():
+    import os
+
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+
+
+def _measure(name: str, geometry: Geometry, device: str, quick: bool) -> list[dict]:
+    limit = bounds(device, geometry.dtype, quick)
+    model = build(geometry, device)
+    ours = Step(model, geometry)
+    works = {"llm_bridge": ours}
+    if not quick and not geometry.lora:
+        works["llm_bridge, compiled"] = Step(model, geometry, CompiledEngine())
+    if device == "cpu":
+        peers = {"mixture": COEFFICIENT, "beta": TAU, "lr": RATE}
+        sizes = (geometry.batch, geometry.prompt, geometry.length)
+        works["bare loop"] = BareLoop(copy.deepcopy(model), copy.deepcopy(model), *sizes, **peers)
+        if missing_trl() is None:
+            for cache in (False, True):
+                made = TRLNashMD(copy.deepcopy(model), copy.deepcopy(model), *sizes, use_cache=cache, **peers)
+                works[f"TRL, cache {'on (wrong samples)' if cache else 'off'}"] = made
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    taken = rounds(works, repeats=3 if quick else 7, seconds=0.01 if quick else 1.0)
+    memory = torch.cuda.max_memory_allocated() if device == "cuda" else math.nan
+    common = {"geometry": name, "batch": geometry.batch, "length": geometry.length, **limit, "memory": memory}
+    floor, decode = geometry.flops(), geometry.decode_bytes()
+    rows = []
+    for work, seconds in taken.items():
+        relative = ratio(taken, work, "llm_bridge")
+        row = {**common, "work": work, "seconds": float(np.median(seconds)), "ratio": relative}
+        rows.append({**row, "phase": "total", "flops": sum(floor.values())})
+        if isinstance(works[work], Step):
+            splits = [works[work].split() for _ in range(3 if quick else 9)]
+            for phase in PHASES:
+                median = float(np.median([split[phase] for split in splits]))
+                flops = floor.get(phase, math.nan)
+                rows.append(
+                    {**row, "seconds": median, "phase": phase, "flops": flops, "ratio": math.nan}
+                    | ({"bytes": decode} if phase == "generation" else {})
+                )
+    return rows
+
+
+def draw(frame: pd.DataFrame):
+    """Draw the split of every work's step, a panel a geometry."""
+    import matplotlib.pyplot as plt
+
+    names = list(frame.geometry.unique())
+    figure, panels = plt.subplots(
+        1, len(names), figsize=(4.6 * len(names) + 1.2, 2.9), layout="constrained", squeeze=False
+    )
+    colours = dict(zip(PHASES, ("blue", "grey", "green", "vermilion", "orange"), strict=True))
+    for ax, name in zip(panels[0], names, strict=True):
+        mine = frame[frame.geometry == name]
+        works = list(mine.work.unique())
+        for place, work in enumerate(works):
+            rows = mine[mine.work == work].set_index("phase")
+            total = 1e3 * rows.seconds["total"]
+            left = 0.0
+            for phase in PHASES:
+                if phase in rows.index:
+                    width = 1e3 * rows.seconds[phase]
+                    ax.barh(-place, width, left=left, height=0.62, color=PALETTE[colours[phase]])
+                    left += width
+            if not left:
+                ax.barh(-place, total, height=0.62, color="#bbbbbb")
+            ax.annotate(
+                f"{total:.0f} ms", (max(left, total), -place), (4, 0), textcoords="offset points", va="center"
+            )
+        bound = 1e3 * mine.flops[mine.phase == "total"].iloc[0] / mine.peak_flops.iloc[0]
+        ax.axvline(bound, color="black", linestyle=":", linewidth=1.2)
+        first = mine.iloc[0]
+        ax.set(
+            title=f"{name} parameters, batch {first.batch:.0f}, {first.length:.0f} new tokens",
+            xlabel="one Nash-MD step, ms",
+            yticks=range(0, -len(works), -1),
+            yticklabels=works,
+            xlim=(0, 1.22 * 1e3 * mine.seconds.max()),
+        )
+        ax.grid(axis="y", visible=False)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=PALETTE[colours[phase]], label=phase) for phase in PHASES]
+    handles += [
+        plt.Rectangle((0, 0), 1, 1, color="#bbbbbb", label="whole step of a peer"),
+        plt.Line2D([], [], color="black", linestyle=":", label="floating-point bound of this machine"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """The split, ratios to peers, and shares of the machine's bounds."""
+    found = []
+    for name in frame.geometry.unique():
+        mine = frame[frame.geometry == name]
+        steps = mine[mine.phase == "total"].set_index("work")
+        ours = steps.loc["llm_bridge"]
+        for work, row in steps.iterrows():
+            if work == "llm_bridge":
+                continue
+            least = CPU_TARGETS.get(work, 0.0) if name == "1.1M" else 0.0
+            found.append(
+                Finding(
+                    f"{name}: step of {work} over ours",
+                    f"{row.ratio:.2f}x ({1e3 * row.seconds:.0f} ms, ours {1e3 * ours.seconds:.0f} ms)",
+                    f"at least {least:g}x" if least else "reported",
+                    row.ratio >= least,
+                )
+            )
+        over = ours.seconds * ours.peak_flops / ours.flops
+        if name == "19M":
+            found.append(
+                Finding(
+                    f"{name}: step over the floating-point bound", f"{over:.1f}x", "at most 4x", over <= 4
+                )
+            )
+        phases = mine[mine.work == "llm_bridge"].set_index("phase")
+        split = ", ".join(f"{p} {1e3 * phases.seconds[p]:.1f} ms" for p in PHASES)
+        found.append(Finding(f"{name}: split of the step", split, "reported", True))
+        if (frame.device == "cuda").all():
+            found += _gpu(name, mine)
+    return found
+
+
+def _gpu(name: str, mine: pd.DataFrame) -> list[Finding]:
+    """Decoding against memory, scoring and training against arithmetic, and what fits."""
+    aimed = name == "1B"
+    best = mine[mine.phase == "generation"].sort_values("seconds").iloc[0]
+    share = best.bytes / best.seconds / best.bandwidth
+    phases = mine[mine.work == "llm_bridge"].set_index("phase")
+    spent = phases.seconds[["log-probs", "backward"]].sum()
+    used = phases.flops[["log-probs", "backward"]].sum() / spent / best.peak_flops
+    memory = best.memory / 1e9
+    return [
+        Finding(
+            f"{name}: decode, share of the bandwidth bound ({best.work})",
+            f"{100 * share:.0f}%", "at least 50%" if aimed else "reported", share >= 0.5 or not aimed,
+        ),
+        Finding(
+            f"{name}: scoring and training, model FLOP utilisation of a measured product",
+            f"{100 * used:.0f}%", "at least 40%" if aimed else "reported", used >= 0.4 or not aimed,
+        ),
+        Finding(
+            f"{name}: peak memory", f"{memory:.1f} GB", "at most 80 GB" if name == "8B" else "reported",
+            memory <= 80 or name != "8B",
+        ),
+    ]  # fmt: skip
+
+
+def experiment(device: str) -> Experiment:
+    """Return the benchmark of a device."""
+    name = "bench-llm" if device == "cpu" else f"bench-llm-{device}"
+    return Experiment(name, __doc__, partial(compute, device=device), draw, findings)
+
+
+#: What ``nashsim bench llm`` runs.
+EXPERIMENT = experiment("cpu")
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    chosen, rest = parser.parse_known_args()
+    if chosen.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("bench_llm: --device cuda needs a GPU, and torch sees none; use --device cpu")
+    sys.argv[1:] = rest
+    experiment(chosen.device).main()

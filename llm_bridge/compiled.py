@@ -1,0 +1,170 @@
+"""Decoding with fixed shapes: static caches and a compiled step (CUDA graphs on a GPU), draw for draw as ``sample``.
+
+The first tokens of a policy cost seconds of compilation, every later one a fraction of the eager step; it pays for
+long responses, many batches of one shape, and on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch.func import functional_call
+
+from nashsim.errors import NashsimError
+from nashsim.rules import POLICY
+
+from .policy import CausalPolicy
+from .sampling import Drawn, Role, inverse_cdf, role_weights, uniforms
+from .sequences import Sequences, left_aligned, padded, position_ids
+
+
+class CompiledEngine:
+    """A sampler with the contract of ``sample``, its step compiled once for every batch shape.
+
+    Prompts are padded to a multiple of ``pad_to`` tokens and all rows run to ``length`` tokens or until every one has
+    ended, so that shapes repeat. Tokens are drawn from the same random numbers as in ``sample``; log-probabilities
+    differ by rounding.
+
+    Parameters
+    ----------
+    mode : str or None
+        Of ``torch.compile``: ``"reduce-overhead"`` replays CUDA graphs. ``None`` chooses it on a GPU only.
+    pad_to : int
+
+    Raises
+    ------
+    NashsimError
+        For models without a static cache (recurrent ones), or adapters whose reference needs them switched off.
+    """
+
+    def __init__(self, mode: str | None = None, pad_to: int = 16):
+        if pad_to < 1:
+            raise NashsimError(f"pad_to: a number of tokens >= 1 is needed, found {pad_to}")
+        self.mode, self.pad_to = mode, pad_to
+        self._steps: WeakKeyDictionary = WeakKeyDictionary()
+
+    @torch.no_grad()
+    def __call__(
+        self, policy: CausalPolicy, prompts: Sequence[Sequence[int]], roles: Mapping[str, Role], length: int
+    ) -> dict[str, Drawn]:
+        """Return one response a prompt from every role.
+
+        Parameters
+        ----------
+        policy : CausalPolicy
+        prompts : sequence of sequences of int
+        roles : mapping of str to Role
+        length : int
+        """
+        count = len(prompts)
+        weights = role_weights(policy, roles, count)
+        width = -(-max(len(prompt) for prompt in prompts) // self.pad_to) * self.pad_to
+        # A row of full width sets the shape, and goes again.
+        ids, mask = padded([[policy.pad] * width, *(p for _ in roles for p in prompts)], policy.pad)
+        ids, mask = left_aligned(ids[1:], mask[1:])
+        ids, mask = ids.to(policy.device), mask.to(policy.device)
+        device = policy.device
+        uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])
+        uniform = torch.as_tensor(uniform, device=device)
+        greedy = torch.tensor([role.greedy for role in roles.values()], device=device).repeat_interleave(
+            count
+        )
+        voices = [_Voice(self, policy, name, weight, ids, mask, length) for name, weight in weights.items()]
+        alive = torch.ones(len(ids), dtype=torch.bool, device=device)
+        log_probs = torch.zeros(len(ids), dtype=torch.float64, device=device)
+        tokens, masks = [], []
+        for t in range(length):
+            table = torch.zeros(len(ids), policy.vocabulary, dtype=torch.float64, device=device)
+            for voice in voices:
+                table[voice.rows] += voice.weight * voice.next(tokens[-1] if t else None, alive, t)
+            table = table.log_softmax(-1)
+            chosen = torch.where(greedy, table.argmax(-1), inverse_cdf(table, uniform[:, t]))
+            chosen = torch.where(alive, chosen, policy.pad)
+            log_probs += torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
+            tokens.append(chosen)
+            masks.append(alive)
+            alive = alive & (chosen != policy.eos)
+            if not alive.any():
+                break
+        response, response_mask = torch.stack(tokens, 1), torch.stack(masks, 1)
+        found = {}
+        for i, name in enumerate(roles):
+            rows = slice(i * count, (i + 1) * count)
+            parts = Sequences(ids[rows], mask[rows], response[rows], response_mask[rows])
+            found[name] = Drawn(parts, log_probs[rows])
+        return found
+
+    def step(self, policy: CausalPolicy, name: str):
+        """Return the compiled step of a named policy: (new, mask, positions, cache) to log-probabilities.
+
+        The policy that trains and frozen weights are compiled apart: traced with its own weights as arguments, a step
+        keeps them whatever it is given later.
+
+        Parameters
+        ----------
+        policy : CausalPolicy
+        name : str
+        """
+        reader = policy.reader
+        live, frozen = self._steps.get(policy) or self._steps.setdefault(policy, self._compiled(reader))
+        if name == POLICY:
+            return live
+        weights = policy.frozen_weights(name)
+        if weights is None:
+            raise NashsimError(
+                f"engine: the compiled one needs frozen weights of {name!r}; a reference with adapters switched off"
+                " has none, use the eager one"
+            )
+        return lambda *args: frozen(weights, *args)
+
+    def _compiled(self, reader):
+        mode = self.mode
+        if mode is None and next(reader.parameters()).device.type == "cuda":
+            mode = "reduce-overhead"
+
+        def live(new, mask, positions, cache):
+            return reader("next", new, mask, positions, cache, True)[0]
+
+        def frozen(weights, new, mask, positions, cache):
+            return functional_call(reader, weights, ("next", new, mask, positions, cache, True))[0]
+
+        return tuple(torch.compile(f, dynamic=False, mode=mode) for f in (live, frozen))
+
+
+class _Voice:
+    """One named policy's rows and its static cache."""
+
+    def __init__(self, engine, policy, name, weight, ids, mask, length):
+        from transformers import StaticCache
+
+        self.rows = torch.nonzero(weight).squeeze(1)
+        self.weight = weight[self.rows, None]
+        self._policy, self._name, self._step = policy, name, engine.step(policy, name)
+        self._ids, self._width = ids[self.rows], ids.shape[1]
+        room = self._width + length
+        self._mask = torch.zeros(len(self.rows), room, dtype=torch.bool, device=ids.device)
+        self._mask[:, : self._width] = mask[self.rows]
+        self._positions = position_ids(self._mask[:, : self._width])
+        self._cache = StaticCache(config=policy.config, max_cache_len=room)
+
+    def next(self, last, alive, t: int) -> torch.Tensor:
+        """Log-probabilities of the next token on this voice's rows, float64."""
+        if t == 0:
+            found, _ = self._policy.run(
+                self._name,
+                "next",
+                self._ids,
+                self._mask[:, : self._width],
+                self._positions,
+                self._cache,
+                True,
+            )
+            return found.double()
+        at = self._width + t - 1
+        # A row that has ended goes on as padding: seen by nobody, not even itself.
+        self._mask[:, at] = alive[self.rows]
+        positions = self._positions[:, -1:] + t
+        return self._step(last[self.rows, None], self._mask, positions, self._cache).double()

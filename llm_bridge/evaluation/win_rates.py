@@ -1,0 +1,223 @@
+"""Policies against each other: a win-rate matrix with intervals, read as a preference game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from nashsim.errors import NashsimError
+
+from ..judges import Comparison, Judge
+
+#: Prompts from which on a bootstrap over prompts says something.
+PROMPTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class WinRates:
+    """Win rates between players, policies that answered the same prompts.
+
+    Attributes
+    ----------
+    players : tuple of str
+    outcomes : ndarray, shape (players, players, prompts, samples)
+        P(row ≻ column) as judged: of every prompt's k-th answers. 1/2 on the diagonal.
+    lengths : ndarray of int, shape (players, prompts, samples)
+        Tokens, or characters of answers that are texts.
+    rates, low, high : ndarray, shape (players, players)
+        Means, and the ends of percentile bootstrap intervals.
+    unit : str
+        What the bootstrap draws anew: ``"prompts"``, a prompt's answers staying together, or ``"answers"`` for these
+        prompts alone, where they are fewer than 20.
+    confidence : float
+    """
+
+    players: tuple[str, ...]
+    outcomes: np.ndarray
+    lengths: np.ndarray
+    rates: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    unit: str
+    confidence: float
+    _resampled: np.ndarray
+
+    def game(self, tau: float | None = None):
+        """Return the rates as a ``nashsim.PreferenceGame`` between the players.
+
+        Parameters
+        ----------
+        tau : float or None
+        """
+        from nashsim.game import PreferenceGame
+
+        return PreferenceGame(self.rates, labels=self.players, tau=tau, name="win rates")
+
+    def inspect(self):
+        """Return ``nashsim.inspect`` of the rates: Smith set, cycles, maximal lottery."""
+        from nashsim.inspection import inspect
+
+        return inspect(self.game())
+
+    def exploitability(self):
+        """Return who beats whom by most: max_j P(j ≻ i) - 1/2 of every player, as a DataFrame.
+
+        Columns player, exploitability, low, high, exploiter. A maximum of noisy means lies above the mean's maximum;
+        so do the ends of its interval.
+        """
+        import pandas as pd
+
+        worst = 0.5 - self.rates.min(axis=1)
+        tails = _tails(self.confidence)
+        ends = np.percentile(0.5 - self._resampled.min(axis=2), tails, axis=0)
+        return pd.DataFrame(
+            {
+                "player": self.players,
+                "exploitability": worst,
+                "low": ends[0],
+                "high": ends[1],
+                "exploiter": [self.players[j] for j in self.rates.argmin(axis=1)],
+            }
+        )
+
+    def improvements(self):
+        """Return the win rate of every player against the one before, as a DataFrame: DNO's monotone improvement.
+
+        Columns player, previous, win_rate, low, high.
+        """
+        import pandas as pd
+
+        rows = [
+            (self.players[j], self.players[i], self.rates[j, i], self.low[j, i], self.high[j, i])
+            for i, j in pairwise(range(len(self.players)))
+        ]
+        return pd.DataFrame(rows, columns=["player", "previous", "win_rate", "low", "high"])
+
+    def frame(self):
+        """Return all cells as a tidy DataFrame: player, opponent, win_rate, low, high, comparisons."""
+        import pandas as pd
+
+        n = len(self.players)
+        row, column = np.divmod(np.arange(n * n), n)
+        names = np.array(self.players, dtype=object)
+        return pd.DataFrame(
+            {
+                "player": names[row],
+                "opponent": names[column],
+                "win_rate": self.rates.ravel(),
+                "low": self.low.ravel(),
+                "high": self.high.ravel(),
+                "comparisons": int(np.prod(self.outcomes.shape[2:])),
+            }
+        )
+
+
+def win_rates(
+    answers: Mapping[str, Sequence[Sequence]],
+    prompts: Sequence,
+    judge: Judge,
+    *,
+    metadata: Sequence[Mapping | None] | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    batch: int = 256,
+    progress: Callable[[int, int], None] | None = None,
+) -> WinRates:
+    """Let a judge compare the players' answers: mean of P(a ≻ b) over prompts and samples.
+
+    Parameters
+    ----------
+    answers : mapping of str to sequences
+        ``answers[player][x][k]``: the k-th answer to prompt x, a text or a tuple of token ids; as many of every
+        player, drawn independently.
+    prompts : sequence
+    judge : Judge
+    metadata : sequence of mapping or None
+        One a prompt, for the judge.
+    confidence : float
+        Nominal coverage of the intervals, in (0, 1).
+    resamples : int
+    seed : int
+        Of the bootstrap.
+    batch : int
+        Comparisons put to the judge at once.
+    progress : callable or None
+        Called with (comparisons done, comparisons).
+
+    Raises
+    ------
+    NashsimError
+        For fewer than two players, answers that do not fit the prompts, or a judge outside [0, 1].
+
+    Examples
+    --------
+    >>> from llm_bridge.judges import LengthJudge
+    >>> found = win_rates({"short": [["a"], ["b"]], "long": [["aa"], ["bbb"]]}, ["x", "y"], LengthJudge(1.0))
+    >>> found.rates.round(3)
+    array([[0.5  , 0.194],
+           [0.806, 0.5  ]])
+    """
+    from ..judges import check_probabilities
+
+    players, shape = tuple(answers), _shape(answers, prompts)
+    if not 0 < confidence < 1 or resamples < 1 or batch < 1:
+        raise NashsimError(
+            f"confidence, resamples, batch: (0, 1), >= 1 and >= 1 are needed, found {confidence}, {resamples}, {batch}"
+        )
+    notes = [None] * len(prompts) if metadata is None else list(metadata)
+    outcomes = np.full((len(players), len(players), *shape), 0.5)
+    pairs = list(combinations(range(len(players)), 2))
+    total, done = len(pairs) * shape[0] * shape[1], 0
+    for i, j in pairs:
+        asked = [
+            Comparison(prompts[x], a, b, notes[x])
+            for x in range(shape[0])
+            for a, b in zip(answers[players[i]][x], answers[players[j]][x], strict=True)
+        ]
+        said = []
+        for start in range(0, len(asked), batch):
+            part = asked[start : start + batch]
+            said.append(check_probabilities(judge(part), len(part)))
+            done += len(part)
+            if progress:
+                progress(done, total)
+        outcomes[i, j] = np.concatenate(said).reshape(shape)
+        outcomes[j, i] = 1 - outcomes[i, j]
+    unit = "prompts" if shape[0] >= PROMPTS else "answers"
+    units = outcomes.mean(axis=3) if unit == "prompts" else outcomes.reshape(*outcomes.shape[:2], -1)
+    drawn = np.random.default_rng(seed).multinomial(
+        units.shape[2], np.full(units.shape[2], 1 / units.shape[2]), resamples
+    )
+    resampled = np.einsum("rx,ijx->rij", drawn / units.shape[2], units)
+    low, high = np.percentile(resampled, _tails(confidence), axis=0)
+    lengths = np.array([[[len(y) for y in row] for row in answers[player]] for player in players])
+    rates = outcomes.mean(axis=(2, 3))
+    # P + P^T = 1 to the last bit: rounding of the means is not symmetric.
+    lower = np.tril_indices(len(players), -1)
+    rates[lower] = 1 - rates.T[lower]
+    return WinRates(players, outcomes, lengths, rates, low, high, unit, confidence, resampled)
+
+
+def _shape(answers, prompts) -> tuple[int, int]:
+    """Prompts and samples, or a line on what does not fit."""
+    if len(answers) < 2 or not len(prompts):
+        raise NashsimError(
+            f"answers, prompts: two players and a prompt are needed, found {len(answers)} and {len(prompts)}"
+        )
+    samples = {len(row) for rows in answers.values() for row in rows}
+    for player, rows in answers.items():
+        if len(rows) != len(prompts):
+            raise NashsimError(f"answers: {player!r} answered {len(rows)} of {len(prompts)} prompts")
+    if len(samples) != 1 or 0 in samples:
+        raise NashsimError(
+            f"answers: equally many, at least one, to every prompt are needed, found {sorted(samples)}"
+        )
+    return len(prompts), samples.pop()
+
+
+def _tails(confidence: float) -> list[float]:
+    return [50 * (1 - confidence), 50 * (1 + confidence)]

@@ -1,0 +1,163 @@
+"""What a training leaves on disk: records as JSONL and CSV, samples, checkpoints, the configuration, the last model.
+
+    OUT/config.yaml  metrics.jsonl  metrics.csv  samples/step-*.jsonl  checkpoints/step-*/  final/
+
+A record is on disk as soon as it is made. What was killed in the middle of a line, or went on past its last
+checkpoint, is cut back to that checkpoint when the run resumes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
+from pathlib import Path
+
+from nashsim.errors import NashsimError
+from nashsim.files import to_json, write_frame, write_text
+
+from .checkpoint import Checkpoints
+from .trackers import Tracker
+
+#: Files of a run.
+CONFIG, RECORDS, TABLE, SAMPLES, STATES, FINAL = (
+    "config.yaml", "metrics.jsonl", "metrics.csv", "samples", "checkpoints", "final",
+)  # fmt: skip
+
+
+class RunFolder:
+    """One run's folder.
+
+    Parameters
+    ----------
+    path : str or Path
+    keep : int
+        Checkpoints that stay.
+    resume : bool
+        Whether to go on with what stands there; otherwise a folder that holds a run is refused.
+    trackers : iterable of Tracker
+        TensorBoard, W&B: told every record too.
+
+    Raises
+    ------
+    NashsimError
+        For a folder that holds another run, or nothing to resume.
+    """
+
+    def __init__(
+        self, path: str | Path, *, keep: int = 2, resume: bool = False, trackers: Iterable[Tracker] = ()
+    ):
+        self.path, self.trackers = Path(path), tuple(trackers)
+        self.checkpoints = Checkpoints(self.path / STATES, keep)
+        there = (self.path / CONFIG).exists() or (self.path / RECORDS).exists()
+        if there and not resume:
+            raise NashsimError(
+                f"out: {str(path)!r} holds a run already; add --resume to go on with it, or choose another folder"
+            )
+        if resume and not there:
+            raise NashsimError(f"resume: {str(path)!r} holds no run; leave --resume out to start one")
+
+    def begin(self, config: str) -> None:
+        """Write the resolved configuration; of a run that resumes it must be the same.
+
+        Parameters
+        ----------
+        config : str
+            YAML.
+
+        Raises
+        ------
+        NashsimError
+            Where the run on disk had another configuration; the first line that differs is named.
+        """
+        file = self.path / CONFIG
+        if not file.exists():
+            write_text(file, config)
+            return
+        before = file.read_text(encoding="utf-8")
+        if before != config:
+            # A line that was only added or taken away differs from None.
+            old, new = before.splitlines(), config.splitlines()
+            pairs = [(a, b) for a, b in zip_longest(old, new) if a != b]
+            was, now = pairs[0] if pairs else ("", "")
+            raise NashsimError(
+                f"resume: {str(self.path)!r} was started with another configuration: {_shown(was)} there,"
+                f" {_shown(now)} now; resume with the same, or choose another folder"
+            )
+
+    def records(self) -> list[dict]:
+        """Return the records on disk, whole lines only."""
+        file = self.path / RECORDS
+        if not file.exists():
+            return []
+        found = []
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break  # the line that a kill cut short is the last one
+        return found
+
+    def rewind(self, step: int) -> list[dict]:
+        """Drop records and samples after a step, and return the records that stay.
+
+        Parameters
+        ----------
+        step : int
+        """
+        kept = [record for record in self.records() if record["step"] <= step]
+        write_text(self.path / RECORDS, "".join(to_json(record) + "\n" for record in kept))
+        for file in (self.path / SAMPLES).glob("step-*.jsonl"):
+            if int(file.stem.removeprefix("step-")) > step:
+                file.unlink()
+        return kept
+
+    def record(self, record: Mapping) -> None:
+        """Append one record and tell the trackers.
+
+        Parameters
+        ----------
+        record : mapping
+            ``step`` and every metric.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with open(self.path / RECORDS, "a", encoding="utf-8") as file:
+                file.write(to_json(dict(record)) + "\n")
+        except OSError as error:
+            raise NashsimError(
+                f"out: {str(self.path)!r} cannot be written ({error.strerror}); what was written before stands,"
+                " make room and resume"
+            ) from error
+        for tracker in self.trackers:
+            tracker.record(record)
+
+    def samples(self, step: int, rows: Iterable[Mapping]) -> None:
+        """Write what was said at a step, one JSON object a response.
+
+        Parameters
+        ----------
+        step : int
+        rows : iterable of mapping
+        """
+        write_text(
+            self.path / SAMPLES / f"step-{step:08d}.jsonl", "".join(to_json(dict(row)) + "\n" for row in rows)
+        )
+
+    def frame(self):
+        """Return the records as a tidy DataFrame: step, queries, metric, value."""
+        import pandas as pd
+
+        wide = pd.DataFrame(self.records())
+        return wide.melt(["step", "queries"], var_name="metric", value_name="value")
+
+    def close(self) -> None:
+        """Write the table of all records and let the trackers finish."""
+        if self.records():
+            write_frame(self.path / TABLE, self.frame())
+        for tracker in self.trackers:
+            tracker.close()
+
+
+def _shown(line: str | None) -> str:
+    return "nothing" if line is None else repr(line.strip())
