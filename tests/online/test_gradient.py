@@ -136,3 +136,11 @@ def test_threads_and_cuts_change_no_bit(name, tmp_path):
 def test_a_step_of_zero_is_refused():
     with pytest.raises(NashsimError, match="step: a number > 0"):
         OnlineNashMDPG(step=0.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_strong_regularisation_does_not_overflow(name):
+    """At tau = 50 a step of 1 would overshoot fifty-fold; the default stays near pi*, which is within 1/tau of mu."""
+    play = play_learner(random_game(4, actions=6, tau=50.0), name, rounds=2000, seeds=5)
+    assert np.isfinite(play.log_policy).all()
+    assert np.abs(play.log_policy - play.game.log_reference).max() < 0.5

@@ -25,16 +25,16 @@ class GradientLearner(Learner):
 
     Parameters
     ----------
-    step : float
-        eta_t = step/sqrt(t + 1) on the logits. At most 1/pull is safe, where pull is the weight of -log pi in what is
-        climbed: a drawn response is then never pulled beyond its reference [derived].
+    step : float or None
+        eta_t = step/sqrt(t + 1) on the logits; ``None`` is min(1, 1/pull), where pull is the weight of -log pi in what
+        is climbed, so that the pull back of a drawn logit is at most its own distance [derived].
     """
 
-    step: float = 1.0
+    step: float | None = None
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.step > 0:
+        if self.step is not None and not self.step > 0:
             raise NashsimError(f"step: a number > 0 is needed, found {self.step!r}")
 
     def gradient(self, tau: float) -> GradientStep:
@@ -63,7 +63,8 @@ class GradientLearner(Learner):
         step = self.gradient(arena.tau)
         arrays = (state["theta"], state["target"], state["room"])
         weights = (_weights(step.opponent), _weights(step.score))
-        rates = self.step / np.sqrt(np.arange(t0, t1) + 1.0)
+        first_rate = min(1.0, -1 / weights[1][0]) if self.step is None else self.step
+        rates = first_rate / np.sqrt(np.arange(t0, t1) + 1.0)
         advance(arena, book, *arrays, *weights, step.pairwise, self.keep(), rates, t0, first, last)
 
 
