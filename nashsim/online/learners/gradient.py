@@ -2,6 +2,9 @@
 
 The opponent and the scores climbed are those of ``rules/policy_gradient.py`` and ``rules/prox_gradient.py``; only the
 step decreases, which sampling noise needs: eta_t = step/sqrt(t + 1) keeps a noise floor that falls with it.
+
+Measured exponents of regret, 20 seeds, rounds 1e3 to 1e5, tau = .1: .32 to .50 on biased RPS, .47 on the NLHF table,
+.58 to .63 on a random game of 10 actions (.44 to .52 from 3e4 on). No rate is proved.
 """
 
 from __future__ import annotations
