@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import unknown_name
 from .enpo import ENPO, ENPOOracle
+from .gradient import OnlineIPOPairs, OnlineNashMDPG, OnlineNashMPSGD, OnlineNashProxSGD
 from .iterative import OnlineINPO, OnlineNashMD
 from .language import Learner
 from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
@@ -17,6 +18,10 @@ LEARNERS: tuple[type[Learner], ...] = (
     MinimaxReference,
     MinimaxSelf,
     MinimaxAdversary,
+    OnlineNashMPSGD,
+    OnlineNashProxSGD,
+    OnlineIPOPairs,
+    OnlineNashMDPG,
 )
 
 
