@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ...errors import unknown_name
+from .bandits import DoubleThompson, RelativeUCB, Uniform
 from .enpo import ENPO, ENPOOracle
 from .iterative import OnlineINPO, OnlineNashMD
 from .language import Learner
 from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
+from .sparring import SparringEXP3
 
 #: Every learner class of the package.
 LEARNERS: tuple[type[Learner], ...] = (
@@ -17,6 +19,10 @@ LEARNERS: tuple[type[Learner], ...] = (
     MinimaxReference,
     MinimaxSelf,
     MinimaxAdversary,
+    Uniform,
+    DoubleThompson,
+    RelativeUCB,
+    SparringEXP3,
 )
 
 

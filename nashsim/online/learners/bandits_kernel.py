@@ -1,0 +1,253 @@
+"""Compiled rounds of dueling bandits: uniform pairs, Double Thompson Sampling, relative upper bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+
+from ...engine.random_kernel import uniform
+from ..beta_kernel import beta, count_duel, learn_duel
+from ..round_kernel import charge, charge_duel, context_of, measure, win
+
+# Learners, as ``advance`` is told them: the places of the names in ``bandits.CHOICES``.
+UNIFORM, THOMPSON = 0, 1
+
+
+@nb.njit(cache=True, nogil=True)
+def advance(arena, book, arrays, alpha, who, t0, t1, first, last):
+    """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
+
+    Parameters
+    ----------
+    arena : Arena
+    book : Book
+    arrays : tuple of ndarray
+        wins, ahead, log_peak, edge, seen, champion and room of ``BanditLearner.state``.
+    alpha : float
+        Width of the bounds: sqrt(alpha log t / duels).
+    who : int
+        Place in CHOICES.
+    t0, t1, first, last : int
+    """
+    wins, ahead, log_peak, edge, seen, champion, room = arrays
+    for seed in range(first, last):
+        stream = book.streams[seed]
+        if t0 == 0:
+            for c in range(arena.log_mu.shape[0]):
+                if who == UNIFORM:
+                    spread(arena, book, seed, c)
+                measure(arena, book, seed, c)
+        for _ in range(t0, t1):
+            c = context_of(arena, stream)
+            seen[seed, c] += 1
+            inside = arena.log_mu[c]
+            if who == UNIFORM:
+                y = pick_other(inside, -1, stream)
+                z = pick_other(inside, y, stream)
+            else:
+                reach = math.sqrt(alpha * math.log(seen[seed, c]))
+                if who == THOMPSON:
+                    y = sampled_winner(ahead[seed, c], edge[seed, c], inside, reach, room[seed], stream)
+                    z = sampled_rival(wins[seed, c], edge[seed, c], inside, reach, y, stream)
+                else:
+                    y = plausible_winner(
+                        edge[seed, c], inside, reach, champion[seed, c : c + 1], room[seed, 0], stream
+                    )
+                    z = highest_bound(wins[seed, c], inside, reach, y, room[seed, 0], stream)
+                play_pair(arena, book, seed, c, y, z)
+            charge(arena, book, seed, 1)
+            charge_duel(arena, book, seed, c, y, z)
+            if y == z:
+                continue
+            winner, loser = y, z
+            if win(arena, c, y, z, stream) == 0.0:
+                winner, loser = z, y
+            if who == THOMPSON:
+                learn_duel(wins[seed, c], ahead[seed, c], log_peak[seed, c], edge[seed, c], winner, loser)
+            else:
+                count_duel(wins[seed, c], edge[seed, c], winner, loser)
+
+
+@nb.njit(cache=True, nogil=True)
+def sampled_winner(ahead, edge, inside, reach, room, stream):
+    """Return the first arm of Double Thompson Sampling.
+
+    Candidates have the most j with upper bound P(i, j) > 1/2; of these argmax_i #{j: theta_ij > 1/2}. Whether
+    theta_ij exceeds 1/2 is drawn by its probability, once a pair, and not at all for a lone candidate: the same law
+    as samples of theta.
+
+    Parameters
+    ----------
+    ahead, edge : ndarray, shape (actions, actions)
+        See ``learn_duel``.
+    inside : ndarray, shape (actions,)
+        log mu: absent arms are below -1e299.
+    reach : float
+        sqrt(alpha log t).
+    room : ndarray, shape (2, actions)
+    stream : ndarray of uint64, shape (1,)
+    """
+    n = inside.shape[0]
+    candidate, score = room[0], room[1]
+    most = -1.0
+    for i in range(n):
+        candidate[i] = -1.0
+        if inside[i] > -1e299:
+            candidate[i] = 0.0
+            for j in range(n):
+                if inside[j] > -1e299 and j != i and edge[i, j] > -reach:
+                    candidate[i] += 1.0
+            most = max(most, candidate[i])
+    candidates, lone = 0, 0
+    for i in range(n):
+        candidate[i] = 1.0 if candidate[i] == most else 0.0
+        score[i] = 0.0 if candidate[i] == 1.0 else -1.0
+        if candidate[i] == 1.0:
+            candidates, lone = candidates + 1, i
+    if candidates == 1:
+        return lone
+    for i in range(n):
+        if inside[i] > -1e299:
+            for j in range(i + 1, n):
+                if inside[j] > -1e299 and candidate[i] + candidate[j] > 0.0:
+                    if uniform(stream) < ahead[i, j]:
+                        score[i] += candidate[i]
+                    else:
+                        score[j] += candidate[j]
+    return pick_highest(score, -1, stream)
+
+
+@nb.njit(cache=True, nogil=True)
+def sampled_rival(wins, edge, inside, reach, y, stream):
+    """Return the second arm of Double Thompson Sampling: argmax theta_iy over lower bounds P(i, y) <= 1/2.
+
+    theta_iy ~ Beta(wins + 1, losses + 1) is drawn afresh, and theta_yy = 1/2.
+    """
+    best, highest = y, 0.5
+    for i in range(inside.shape[0]):
+        if (
+            i != y and inside[i] > -1e299 and edge[y, i] >= -reach
+        ):  # lower bound of (i, y) = 1 - upper of (y, i)
+            theta = beta(wins[i, y] + 1.0, wins[y, i] + 1.0, stream)
+            if theta > highest:
+                best, highest = i, theta
+    return best
+
+
+@nb.njit(cache=True, nogil=True)
+def plausible_winner(edge, inside, reach, champion, candidate, stream):
+    """Return the first arm of relative UCB, and renew its champion.
+
+    Candidates have upper bounds P(i, j) >= 1/2 against all j; the champion is the last lone candidate, forgotten
+    where it is none any more. Without candidates any arm; else the champion with probability 1/2 and otherwise one of
+    the other candidates; without a champion one of the candidates.
+    """
+    n = inside.shape[0]
+    candidates, lone = 0, -1
+    for i in range(n):
+        candidate[i] = 0.0
+        if inside[i] > -1e299:
+            candidate[i] = 1.0
+            for j in range(n):
+                if inside[j] > -1e299 and j != i and edge[i, j] < -reach:
+                    candidate[i] = 0.0
+                    break
+        if candidate[i] == 1.0:
+            candidates, lone = candidates + 1, i
+    if candidates == 0:
+        champion[0] = -1
+        return pick_other(inside, -1, stream)
+    if champion[0] >= 0 and candidate[champion[0]] == 0.0:
+        champion[0] = -1
+    if candidates == 1:
+        champion[0] = lone
+        return lone
+    if champion[0] >= 0 and uniform(stream) < 0.5:
+        return champion[0]
+    return pick_highest(candidate, champion[0], stream)
+
+
+@nb.njit(cache=True, nogil=True)
+def highest_bound(wins, inside, reach, y, bound, stream):
+    """Return the second arm of relative UCB: argmax_i of the upper bound P(i, y), not y in a tie."""
+    for i in range(inside.shape[0]):
+        duels = wins[i, y] + wins[y, i]
+        if inside[i] <= -1e299:
+            bound[i] = -1.0
+        elif i == y:
+            bound[i] = 0.5
+        elif duels == 0.0:
+            bound[i] = 2.0
+        else:
+            bound[i] = wins[i, y] / duels + reach / math.sqrt(duels)
+    return pick_highest(bound, y, stream)
+
+
+@nb.njit(cache=True, nogil=True)
+def pick_highest(score, unwanted, stream):
+    """Return argmax score, any of equals by one uniform; ``unwanted`` only where it alone is highest."""
+    most = score.max()
+    ties, found = 0, unwanted
+    for i in range(score.shape[0]):
+        if score[i] == most and i != unwanted:
+            ties, found = ties + 1, i
+    if ties < 2:
+        return found
+    skip = int(ties * uniform(stream))
+    for i in range(score.shape[0]):
+        if score[i] == most and i != unwanted:
+            if skip == 0:
+                return i
+            skip -= 1
+    return found
+
+
+@nb.njit(cache=True, nogil=True)
+def pick_other(inside, unwanted, stream):
+    """Return an arm of the support by one uniform; ``unwanted`` only where it is the only one."""
+    arms = 0
+    for i in range(inside.shape[0]):
+        if inside[i] > -1e299 and i != unwanted:
+            arms += 1
+    if arms == 0:
+        return unwanted
+    skip = int(arms * uniform(stream))
+    for i in range(inside.shape[0]):
+        if inside[i] > -1e299 and i != unwanted:
+            if skip == 0:
+                return i
+            skip -= 1
+    return unwanted
+
+
+@nb.njit(cache=True, nogil=True)
+def play_pair(arena, book, seed, context, y, z):
+    """Play either arm of a pair with probability 1/2 from now on in a context."""
+    policy, log_policy = book.policy[seed, context], book.log_policy[seed, context]
+    share = 1.0 if y == z else 0.5
+    if policy[y] == share and policy[z] == share:
+        return  # the last duel's pair again: nothing to measure
+    for i in range(policy.shape[0]):
+        policy[i], log_policy[i] = 0.0, -1e300
+    policy[y] = policy[z] = share
+    log_policy[y] = log_policy[z] = math.log(share)
+    measure(arena, book, seed, context)
+
+
+@nb.njit(cache=True, nogil=True)
+def spread(arena, book, seed, context):
+    """Play all arms of the support alike from now on in a context."""
+    log_mu, policy, log_policy = (
+        arena.log_mu[context],
+        book.policy[seed, context],
+        book.log_policy[seed, context],
+    )
+    arms = 0
+    for i in range(log_mu.shape[0]):
+        if log_mu[i] > -1e299:
+            arms += 1
+    for i in range(log_mu.shape[0]):
+        policy[i], log_policy[i] = 0.0, -1e300
+        if log_mu[i] > -1e299:
+            policy[i], log_policy[i] = 1.0 / arms, -math.log(arms)
