@@ -48,6 +48,20 @@ def beta(a, b, stream):
 
 
 @nb.njit(cache=True, nogil=True)
+def beta_above_half(a, b, stream):
+    """Return a sample of Beta(a, b) given that it exceeds 1/2, by rejection.
+
+    A side that was drawn by its probability asks for 1/probability samples, one a draw on average. After a million
+    none is expected any more: the probability was below the rounding of ``learn_duel``, and the law is a point at 1/2.
+    """
+    for _ in range(1_000_000):
+        theta = beta(a, b, stream)
+        if theta > 0.5:
+            return theta
+    return 0.5
+
+
+@nb.njit(cache=True, nogil=True)
 def learn_duel(wins, ahead, log_peak, edge, y, z):
     """Count one duel that y won against z and renew what the posteriors say of both.
 

@@ -57,14 +57,22 @@ class DoubleThompson(Choice):
         score = -score if self.flip == "argmin" else score
         best = score[candidates].max()
         y = self.pick([i for i in candidates if score[i] == best])
-        theta = np.full(self.n, -np.inf)
-        for i in range(self.n):
-            if i == y:
-                theta[i] = 0.5
-            elif (upper if self.flip == "upper" else lower)[i, y] <= 0.5:
-                theta[i] = self.beta(self.wins[i, y] + 1, self.wins[y, i] + 1)
-                theta[i] = 1 - theta[i] if self.flip == "rival" else theta[i]
-        return y, int(np.argmax(theta))
+        doubtful = (upper if self.flip == "upper" else lower)[:, y] <= 0.5
+        above = []
+        for i in np.flatnonzero(doubtful):
+            # theta' > 1/2 = theta'_yy with the probability of a fresh Beta(wins + 1, losses + 1) above 1/2
+            if i != y and self.stream.uniform() < 1 - betainc(self.wins[i, y] + 1, self.wins[y, i] + 1, 0.5):
+                above.append(i)
+        if len(above) < 2:
+            return y, int(above[0]) if above else y
+        theta = [self.beta_above_half(self.wins[i, y] + 1, self.wins[y, i] + 1) for i in above]
+        return y, int(above[np.argmin(theta) if self.flip == "rival" else np.argmax(theta)])
+
+    def beta_above_half(self, a, b):
+        """Samples of Beta(a, b) until one exceeds 1/2."""
+        while (theta := self.beta(a, b)) <= 0.5:
+            pass
+        return theta
 
     def beta(self, a, b):
         """Cheng's algorithm BB in the words of its paper; powers of a uniform where a or b is 1."""

@@ -8,8 +8,9 @@ from scipy import stats
 
 from nashsim import NashsimError, PreferenceGame, games
 from nashsim.engine.feedback import streams
+from nashsim.engine.random_kernel import uniform, uniforms
 from nashsim.online import play_learner
-from nashsim.online.beta_kernel import beta, learn_duel
+from nashsim.online.beta_kernel import beta, beta_above_half, learn_duel
 from nashsim.online.learners.bandits import DoubleThompson, RelativeUCB, Uniform
 from nashsim.online.learners.sparring import SparringEXP3
 from tests.online.bandits_written_out import written_out
@@ -89,6 +90,20 @@ def test_beta_samples_have_their_law(a, b):
     samples = np.array([beta(float(a), float(b), stream) for _ in range(20_000)])
     assert stats.kstest(samples, stats.beta(a, b).cdf).pvalue > 1e-4
     assert stats.kstest(samples, stats.beta(b, a).cdf).pvalue < 1e-4 or a == b
+
+
+@pytest.mark.parametrize("a, b", [(1, 1), (1, 7), (5, 1), (2, 9), (40, 30)])
+def test_beta_samples_above_half_have_their_law(a, b):
+    """Kolmogorov-Smirnov with 20,000 samples against the truncated law: p > 1e-4."""
+    stream, law = streams([12], [0])[0], stats.beta(a, b)
+    samples = np.array([beta_above_half(float(a), float(b), stream) for _ in range(20_000)])
+    assert stats.kstest(samples, lambda x: (law.cdf(x) - law.cdf(0.5)) / law.sf(0.5)).pvalue > 1e-4
+
+
+def test_numbers_in_vectors_are_those_one_by_one():
+    one, other, found = streams([4], [0])[0], streams([4], [0])[0], np.zeros(9)
+    uniforms(one, found, 8)
+    assert found.tolist() == [*(uniform(other) for _ in range(8)), 0.0] and one == other
 
 
 @pytest.mark.parametrize("truth", [0.5, 0.55, 0.97])

@@ -10,7 +10,7 @@ import numpy as np
 from ...data.structure import condorcet_winner, smith_set
 from ...errors import NashsimError
 from ...game import PreferenceGame
-from ..arena import Arena, Book
+from ..arena import ABSENT, Arena, Book
 from .language import Learner, State
 
 #: How a pair is chosen.
@@ -47,14 +47,17 @@ class BanditLearner(Learner):
         """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         pairs = (seeds, contexts, n, n)
+        inside = arena.log_mu > ABSENT
+        met = inside[:, :, None] & inside[:, None, :] & ~np.eye(n, dtype=bool)
         return {
             "wins": np.zeros(pairs),
             "ahead": np.full(pairs, 0.5),
             "log_peak": np.full(pairs, -np.log(4)),
-            "edge": np.full(pairs, np.inf),
+            "edge": np.broadcast_to(np.where(met, np.inf, -np.inf), pairs).copy(),
             "seen": np.zeros((seeds, contexts), np.int64),
             "champion": np.full((seeds, contexts), -1, np.int64),
             "room": np.zeros((seeds, 2, n)),
+            "draws": np.zeros((seeds, n * n)),
         }
 
     def advance(
@@ -93,8 +96,8 @@ class DoubleThompson(BanditLearner):
     C = argmax_i #{j: upper(i, j) > 1/2};  theta_ij ~ Beta(1 + wins, 1 + losses), theta_ji = 1 - theta_ij;
     y = argmax_{i in C} #{j: theta_ij > 1/2}, any of equals;
     y' = argmax_{i: lower(i, y) <= 1/2} theta'_iy with fresh samples theta' and theta'_yy = 1/2.
-    No Condorcet winner is needed: it converges to duels among Copeland winners. Of the first samples only the side of
-    1/2 matters, which is drawn by its exact probability. The policy played is the pair.
+    No Condorcet winner is needed: it converges to duels among Copeland winners. Where only the side of 1/2 on which a
+    sample lies matters, the side is drawn, by its exact probability. The policy played is the pair.
 
     References
     ----------

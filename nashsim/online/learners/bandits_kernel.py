@@ -6,8 +6,8 @@ import math
 
 import numba as nb
 
-from ...engine.random_kernel import uniform
-from ..beta_kernel import beta, count_duel, learn_duel
+from ...engine.random_kernel import uniform, uniforms
+from ..beta_kernel import beta_above_half, count_duel, learn_duel
 from ..round_kernel import charge, charge_duel, context_of, measure, win
 
 # Learners, as ``advance`` is told them: the places of the names in ``bandits.CHOICES``.
@@ -23,14 +23,14 @@ def advance(arena, book, arrays, alpha, who, t0, t1, first, last):
     arena : Arena
     book : Book
     arrays : tuple of ndarray
-        wins, ahead, log_peak, edge, seen, champion and room of ``BanditLearner.state``.
+        wins, ahead, log_peak, edge, seen, champion, room and draws of ``BanditLearner.state``.
     alpha : float
         Width of the bounds: sqrt(alpha log t / duels).
     who : int
         Place in CHOICES.
     t0, t1, first, last : int
     """
-    wins, ahead, log_peak, edge, seen, champion, room = arrays
+    wins, ahead, log_peak, edge, seen, champion, room, draws = arrays
     for seed in range(first, last):
         stream = book.streams[seed]
         if t0 == 0:
@@ -48,8 +48,9 @@ def advance(arena, book, arrays, alpha, who, t0, t1, first, last):
             else:
                 reach = math.sqrt(alpha * math.log(seen[seed, c]))
                 if who == THOMPSON:
-                    y = sampled_winner(ahead[seed, c], edge[seed, c], inside, reach, room[seed], stream)
-                    z = sampled_rival(wins[seed, c], edge[seed, c], inside, reach, y, stream)
+                    sides, bounds, spare = ahead[seed, c], edge[seed, c], room[seed]
+                    y = sampled_winner(sides, bounds, inside, reach, spare, draws[seed], stream)
+                    z = sampled_rival(wins[seed, c], sides, bounds, inside, reach, y, spare[0], stream)
                 else:
                     y = plausible_winner(
                         edge[seed, c], inside, reach, champion[seed, c : c + 1], room[seed, 0], stream
@@ -70,7 +71,7 @@ def advance(arena, book, arrays, alpha, who, t0, t1, first, last):
 
 
 @nb.njit(cache=True, nogil=True)
-def sampled_winner(ahead, edge, inside, reach, room, stream):
+def sampled_winner(ahead, edge, inside, reach, room, draws, stream):
     """Return the first arm of Double Thompson Sampling.
 
     Candidates have the most j with upper bound P(i, j) > 1/2; of these argmax_i #{j: theta_ij > 1/2}. Whether
@@ -86,6 +87,7 @@ def sampled_winner(ahead, edge, inside, reach, room, stream):
     reach : float
         sqrt(alpha log t).
     room : ndarray, shape (2, actions)
+    draws : ndarray, shape (actions^2,)
     stream : ndarray of uint64, shape (1,)
     """
     n = inside.shape[0]
@@ -94,42 +96,57 @@ def sampled_winner(ahead, edge, inside, reach, room, stream):
     for i in range(n):
         candidate[i] = -1.0
         if inside[i] > -1e299:
-            candidate[i] = 0.0
-            for j in range(n):
-                if inside[j] > -1e299 and j != i and edge[i, j] > -reach:
-                    candidate[i] += 1.0
+            above, row = 0, edge[i]
+            for j in range(n):  # without a branch: this loop runs in vectors
+                above += row[j] > -reach
+            candidate[i] = above
             most = max(most, candidate[i])
-    candidates, lone = 0, 0
+    arms, candidates, lone = 0, 0, 0
     for i in range(n):
+        arms += inside[i] > -1e299
         candidate[i] = 1.0 if candidate[i] == most else 0.0
         score[i] = 0.0 if candidate[i] == 1.0 else -1.0
         if candidate[i] == 1.0:
             candidates, lone = candidates + 1, i
     if candidates == 1:
         return lone
+    others = arms - candidates
+    uniforms(stream, draws, (arms * (arms - 1) - others * (others - 1)) // 2)
+    k = 0
     for i in range(n):
         if inside[i] > -1e299:
             for j in range(i + 1, n):
                 if inside[j] > -1e299 and candidate[i] + candidate[j] > 0.0:
-                    if uniform(stream) < ahead[i, j]:
-                        score[i] += candidate[i]
-                    else:
-                        score[j] += candidate[j]
+                    above = 1.0 if draws[k] < ahead[i, j] else 0.0
+                    score[i] += candidate[i] * above
+                    score[j] += candidate[j] * (1.0 - above)
+                    k += 1
     return pick_highest(score, -1, stream)
 
 
 @nb.njit(cache=True, nogil=True)
-def sampled_rival(wins, edge, inside, reach, y, stream):
+def sampled_rival(wins, ahead, edge, inside, reach, y, room, stream):
     """Return the second arm of Double Thompson Sampling: argmax theta_iy over lower bounds P(i, y) <= 1/2.
 
-    theta_iy ~ Beta(wins + 1, losses + 1) is drawn afresh, and theta_yy = 1/2.
+    theta_iy ~ Beta(wins + 1, losses + 1) afresh, and theta_yy = 1/2: so y itself where all sides drawn are below 1/2,
+    the only arm above, or of several the highest, whose theta are drawn as Beta samples above 1/2. The same law as
+    samples of all theta.
     """
-    best, highest = y, 0.5
+    above, best = 0, y
     for i in range(inside.shape[0]):
+        room[i] = 0.0
         if (
-            i != y and inside[i] > -1e299 and edge[y, i] >= -reach
-        ):  # lower bound of (i, y) = 1 - upper of (y, i)
-            theta = beta(wins[i, y] + 1.0, wins[y, i] + 1.0, stream)
+            i != y and edge[y, i] >= -reach
+        ):  # lower bound of (i, y) = 1 - upper of (y, i); -inf for absent arms
+            room[i] = 1.0 if uniform(stream) < ahead[i, y] else 0.0
+            if room[i] == 1.0:
+                above, best = above + 1, i
+    if above < 2:
+        return best
+    highest = 0.5
+    for i in range(inside.shape[0]):
+        if room[i] == 1.0:
+            theta = beta_above_half(wins[i, y] + 1.0, wins[y, i] + 1.0, stream)
             if theta > highest:
                 best, highest = i, theta
     return best

@@ -16,10 +16,10 @@ class SparringEXP3(Learner):
     """Sparring: two EXP3 players, each paid by winning the duel against the other.
 
     y ~ p_t, y' ~ q_t;  L_y += I(y' wins)/p_t(y), L'_y' += I(y wins)/q_t(y');  p ∝ exp(-eta_t L), q ∝ exp(-eta_t L')
-    over the K arms of the support, with the anytime step eta_t = scale sqrt(log K/(K t)), whose pseudo-regret to the best
-    arm in hindsight is at most 2 sqrt(T K log K) a player at scale 1; t counts the rounds of the context. The policy
-    played is (p_t + q_t)/2: the duelled arms are draws from its two halves. Its mean over rounds tends to an
-    unregularised Nash policy at the rate 1/sqrt T; it is uniform at first, and knows neither mu nor tau.
+    over the K arms of the support, with the anytime step eta_t = scale sqrt(log K/(K t)), for which a player's
+    pseudo-regret to the best arm in hindsight is at most 2 sqrt(T K log K) at scale 1; t counts the rounds of the
+    context. The policy played is (p_t + q_t)/2: the duelled arms are draws from its two halves. Its mean over rounds
+    tends to an unregularised Nash policy at the rate 1/sqrt T; it is uniform at first, and knows neither mu nor tau.
 
     Parameters
     ----------
