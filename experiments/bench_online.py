@@ -45,6 +45,12 @@ PEER_ROUNDS = 5000
 #: MiB at most, for a million rounds of a hundred seeds.
 MEMORY = 1024.0
 MEASURED = ("inpo-online", "enpo-oracle", "double-thompson")
+#: Colour, marker and printed name of the contestants.
+MARKS = {
+    "nashsim": ("blue", "o", "nashsim"),
+    "NumPy": ("orange", "^", "NumPy loop, scaled"),
+    "duelpy": ("purple", "P", "duelpy, scaled"),
+}
 #: Names the Python of an environment with duelpy.
 VARIABLE = "NASHSIM_DUELPY"
 #: The processor's time: other work on a busy machine counts only as far as it slows caches and memory.
@@ -54,12 +60,12 @@ CLOCK = time.process_time
 def compute(quick: bool) -> pd.DataFrame:
     """Time every learner, its NumPy loop and duelpy in turns; then the memory, each in a process of its own."""
     game = games.get(SOURCE).replace(tau=TAU)
-    size = (50_000, 4, 200) if quick else (ROUNDS, SEEDS, PEER_ROUNDS)
+    size = (20_000, 2, 100) if quick else (ROUNDS, SEEDS, PEER_ROUNDS)
     rows = []
     for cls in LEARNERS:
-        rows += beside_loop(game, cls.name, *size, repeats=3 if quick else 5)
+        rows += beside_loop(game, cls.name, *size, repeats=2 if quick else 5)
         tell(f"{cls.name}: {rows[-1]['learner_seconds']:.3g} s")
-    for name in MEASURED:
+    for name in MEASURED[:1] if quick else MEASURED:
         rows.append(memory(name, *((2000, 5) if quick else (1_000_000, 100))))
         tell(f"{name}: {rows[-1]['mib']:.0f} MiB")
     return pd.DataFrame(rows).assign(machine=json.dumps(machine()))
@@ -144,28 +150,26 @@ def draw(frame: pd.DataFrame):
     time_rows = frame[frame.work == "time"]
     names = time_rows.learner.unique()[::-1]
     figure, ax = plt.subplots(figsize=(7.4, 0.36 * len(names) + 1.3), layout="constrained")
-    own = time_rows[time_rows.contestant == "nashsim"].set_index("learner").seconds
-    ax.barh(np.arange(len(names)), own[names], 0.62, color=PALETTE["blue"], label="nashsim")
-    for k, name in enumerate(names):
-        ax.text(own[name] * 1.06, k, f"{own[name]:.2g} s", va="center", fontsize=7)
-    for who, colour, marker in (("NumPy", "orange", "^"), ("duelpy", "purple", "P")):
-        mine = time_rows[time_rows.contestant == who].set_index("learner")
-        at = [k for k, name in enumerate(names) if name in mine.index]
-        found = mine.seconds[names[at]]
-        label = "NumPy loop, scaled" if who == "NumPy" else "duelpy, scaled"
-        ax.plot(found, at, marker, color=PALETTE[colour], markersize=5, linestyle="none", label=label)
-        for k in at:
-            text = f"{mine.ratio[names[k]]:.0f}×"
-            ax.text(mine.seconds[names[k]] * 1.18, k, text, va="center", fontsize=7, color=PALETTE[colour])
     share = time_rows.rounds.iloc[0] * time_rows.seeds.iloc[0] / (ROUNDS * SEEDS)
     for k, name in enumerate(names):
         if name in LIMITS:
-            ax.plot([LIMITS[name] * share] * 2, [k - 0.42, k + 0.42], color="k", linewidth=1.4,
-                    label="limit" if name == "enpo" else None)  # fmt: skip
+            label = "limit" if name == next(iter(LIMITS)) else None
+            ax.plot([LIMITS[name] * share] * 2, [k - 0.4, k + 0.4], color="k", linewidth=1.4, label=label)
+    for who, (colour, marker, label) in MARKS.items():
+        mine = time_rows[time_rows.contestant == who].set_index("learner")
+        at = [k for k, name in enumerate(names) if name in mine.index]
+        found = mine.loc[names[at]]
+        ax.plot(found.seconds, at, marker, color=PALETTE[colour], markersize=5, linestyle="none", label=label)
+        for k, row in zip(at, found.itertuples(), strict=True):
+            told = f"{row.seconds:.2g} s" if who == "nashsim" else f"{row.ratio:.0f}×"
+            side = (
+                {"ha": "right", "xytext": (-6, 0)} if who == "nashsim" else {"ha": "left", "xytext": (6, 0)}
+            )
+            ax.annotate(told, (row.seconds, k), textcoords="offset points", va="center", fontsize=7,
+                        color=PALETTE[colour], **side)  # fmt: skip
     ax.set_yticks(np.arange(len(names)), names)
     ax.set(xscale="log", xlabel="seconds on one core, after compilation")
-    ax.set_xlim(own.min() / 3, time_rows.seconds.max() * 2.2)
-    ax.grid(axis="y", visible=False)
+    ax.set_xlim(time_rows.seconds.min() / 2.5, time_rows.seconds.max() * 2)
     first = time_rows.iloc[0]
     note = f"{first.seeds:g} seeds × {first.rounds:g} rounds, n = 10, exact gaps every round"
     legend_below(figure, ax.get_legend_handles_labels()[0], note, columns=4)
