@@ -13,7 +13,7 @@ from nashsim import games
 from nashsim.online import LEARNERS, play_learner
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
-SCRIPTS = ("bench_online", "benchmarking", "_online_loops")
+SCRIPTS = ("bench_online", "benchmarking", "_online_loops", "_bandit_loops", "_loop")
 
 
 @pytest.fixture(scope="module")
