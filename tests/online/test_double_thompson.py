@@ -6,6 +6,7 @@ most a few dozen of them, at fixed seeds.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,8 @@ def test_regret_is_that_of_the_numpy_text_at_length(name):
 @pytest.mark.slow
 def test_the_committed_regret_of_the_numpy_text_is_what_it_gives():
     """The means beside the figure's curve, at another seed: within 4 standard errors of the difference."""
-    committed = load_experiment(find_experiments()["regret-bandits"]).INDEPENDENT
+    figure = load_experiment(find_experiments()["regret-bandits"])
+    committed = sys.modules[figure.compute.__module__].INDEPENDENT
     p, rounds = matrix_of("tldr"), list(committed)
     arms = duelled_arms(p, rounds[-1], 200, np.random.default_rng(8))
     found = cumulative_regret(copeland_loss(p), arms, rounds)
