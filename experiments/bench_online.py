@@ -51,6 +51,8 @@ MARKS = {
     "NumPy": ("orange", "^", "NumPy loop, scaled"),
     "duelpy": ("purple", "P", "duelpy, scaled"),
 }
+#: Behind a number, so that no line crosses it.
+PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 #: Names the Python of an environment with duelpy.
 VARIABLE = "NASHSIM_DUELPY"
 #: The processor's time: other work on a busy machine counts only as far as it slows caches and memory.
@@ -166,7 +168,7 @@ def draw(frame: pd.DataFrame):
                 {"ha": "right", "xytext": (-6, 0)} if who == "nashsim" else {"ha": "left", "xytext": (6, 0)}
             )
             ax.annotate(told, (row.seconds, k), textcoords="offset points", va="center", fontsize=7,
-                        color=PALETTE[colour], **side)  # fmt: skip
+                        color=PALETTE[colour], bbox=PATCH, **side)  # fmt: skip
     ax.set_yticks(np.arange(len(names)), names)
     ax.set(xscale="log", xlabel="seconds on one core, after compilation")
     ax.set_xlim(time_rows.seconds.min() / 2.5, time_rows.seconds.max() * 2)

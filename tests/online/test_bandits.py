@@ -9,6 +9,7 @@ from scipy import stats
 from nashsim import NashsimError, PreferenceGame, games
 from nashsim.engine.feedback import streams
 from nashsim.engine.random_kernel import uniform, uniforms
+from nashsim.equilibrium import exploitability
 from nashsim.online import play_learner
 from nashsim.online.beta_kernel import beta, beta_above_half, learn_duel
 from nashsim.online.learners.bandits import DoubleThompson, RelativeUCB, Uniform
@@ -162,6 +163,18 @@ def test_sparring_averages_to_the_nash_policy_of_a_cycle():
     assert (gap[late] <= 4 * np.sqrt(3 * np.log(3) / play.rounds[late])).all()
     # tau KL of a policy off by d is about d^2/tau, so 1/sqrt T in d is 1/T in the regularised gap.
     assert gap[-1] < 0.1 * gap[late][0]
+
+
+def test_the_average_gap_is_the_exploitability_of_the_mean_policy():
+    """The mean of uniform play is uniform over the support, in every context."""
+    reference = np.array([[0.2, 0.3, 0.0, 0.5], [0.1, 0.2, 0.3, 0.4]])
+    base = random_game(4, actions=4, contexts=2)
+    game = PreferenceGame(base.probabilities, reference, tau=0.2, weights=base.weights)
+    mean = np.array([[1 / 3, 1 / 3, 0, 1 / 3], [1 / 4] * 4])
+    with np.errstate(divide="ignore"):
+        expected = game.weights @ exploitability(game, np.log(mean))
+    play = play_learner(game, "uniform", rounds=100, seeds=3)
+    np.testing.assert_allclose(play.values["average_gap"], expected, rtol=1e-12)
 
 
 def test_relative_ucb_refuses_a_cycle():
