@@ -60,7 +60,7 @@ CLOCK = time.process_time
 
 
 def compute(quick: bool) -> pd.DataFrame:
-    """Time every learner, its NumPy loop and duelpy in turns; then the memory, each in a process of its own."""
+    """Time every learner in turns with its NumPy loop, then duelpy and the memory, each in a process of its own."""
     game = games.get(SOURCE).replace(tau=TAU)
     size = (20_000, 2, 100) if quick else (ROUNDS, SEEDS, PEER_ROUNDS)
     rows = []
