@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..engine.checkpoint import INTERVAL, Checkpoint, fingerprint, identity
-from ..equilibrium import exploitability
 from ..errors import NashsimError
 from ..game import PreferenceGame
-from .arena import TALLY, make_arena, open_book
+from ..logspace import kl, log_normalise
+from .arena import TALLY, Arena, make_arena, open_book
 from .learners import Learner, get_learner
 
 #: Regularised regret of the average iterate's policy: exploitability of the mean of the policies played.
@@ -173,7 +173,7 @@ def play_learner(
             arrays["at"][0] = t1
             if t1 == target:
                 kept["tally"][record] = book.tally
-                kept[AVERAGE_GAP][record] = _average_gap(game, book.total / (t1 * learner.labels))
+                kept[AVERAGE_GAP][record] = _average_gap(arena, book.total / (t1 * learner.labels))
             if store:
                 store.save(lambda: arrays, force=t1 == grid[-1])
             if progress:
@@ -191,11 +191,13 @@ def iteration_grid(iterations: int) -> np.ndarray:
     return np.unique(np.round(np.geomspace(1, iterations, 40 * decades)).astype(np.int64))
 
 
-def _average_gap(game: PreferenceGame, average: np.ndarray) -> np.ndarray:
-    """Return the regularised exploitability of average policies, shape (seeds, contexts, actions)."""
+def _average_gap(arena: Arena, average: np.ndarray) -> np.ndarray:
+    """Return the regularised exploitability of average policies, shape (seeds, contexts, actions), all at once."""
+    average = average / average.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore"):
-        log_average = np.log(average / average.sum(axis=-1, keepdims=True))
-    return np.array([game.weights @ exploitability(game, one) for one in log_average])
+        log_average = np.log(average)
+    response = arena.log_mu + np.einsum("cij,scj->sci", arena.skew, average) / arena.tau
+    return arena.tau * (kl(log_average, log_normalise(response)) @ arena.weights)
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

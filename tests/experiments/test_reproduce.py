@@ -22,6 +22,7 @@ NAMES = (
     "rate-tau",
     "regret-ablation",
     "regret-actions",
+    "regret-bandits",
     "regret-growth",
     "regret-rounds",
     "regret-tau",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ...errors import unknown_name
+from .bandits import DoubleThompson, RelativeUCB, Uniform
 from .enpo import ENPO, ENPOOracle
 from .gradient import OnlineIPOPairs, OnlineNashMDPG, OnlineNashMPSGD, OnlineNashProxSGD
 from .iterative import OnlineINPO, OnlineNashMD
 from .language import Learner
 from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
+from .sparring import SparringEXP3
 
 #: Every learner class of the package.
 LEARNERS: tuple[type[Learner], ...] = (
@@ -22,6 +24,10 @@ LEARNERS: tuple[type[Learner], ...] = (
     OnlineNashProxSGD,
     OnlineIPOPairs,
     OnlineNashMDPG,
+    Uniform,
+    DoubleThompson,
+    RelativeUCB,
+    SparringEXP3,
 )
 
 

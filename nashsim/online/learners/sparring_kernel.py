@@ -1,0 +1,71 @@
+"""Compiled rounds of two EXP3 players that spar."""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+
+from ...engine.random_kernel import draw
+from ..round_kernel import charge, charge_duel, context_of, measure, tilt, win
+from .bandits_kernel import spread
+
+
+@nb.njit(cache=True, nogil=True)
+def advance(arena, book, arrays, scale, t0, t1, first, last):
+    """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
+
+    Parameters
+    ----------
+    arena : Arena
+    book : Book
+    arrays : tuple of ndarray
+        losses, policies, log_policies, base and seen of ``SparringEXP3.state``.
+    scale : float
+        Factor of the anytime step sqrt(log K / (K t)), K the arms of the support.
+    t0, t1, first, last : int
+    """
+    losses, policies, log_policies, base, seen = arrays
+    for seed in range(first, last):
+        stream = book.streams[seed]
+        if t0 == 0:
+            for c in range(arena.log_mu.shape[0]):
+                spread(arena, book, seed, c)
+                for player in range(2):
+                    policies[seed, c, player] = book.policy[seed, c]
+                    log_policies[seed, c, player] = book.log_policy[seed, c]
+                measure(arena, book, seed, c)
+        for _ in range(t0, t1):
+            charge(arena, book, seed, 1)
+            c = context_of(arena, stream)
+            seen[seed, c] += 1
+            y, z = draw(policies[seed, c, 0], stream), draw(policies[seed, c, 1], stream)
+            charge_duel(arena, book, seed, c, y, z)
+            won = win(arena, c, y, z, stream)
+            # A loss over the probability of its arm: unbiased for every arm.
+            losses[seed, c, 0, y] += (1.0 - won) / policies[seed, c, 0, y]
+            losses[seed, c, 1, z] += won / policies[seed, c, 1, z]
+            arms = 0
+            for i in range(base.shape[2]):
+                if base[seed, c, i] > -1e299:
+                    arms += 1
+            step = scale * math.sqrt(math.log(arms) / (arms * (seen[seed, c] + 1.0)))
+            for player in range(2):
+                tilt(
+                    base[seed, c],
+                    losses[seed, c, player],
+                    -step,
+                    log_policies[seed, c, player],
+                    policies[seed, c, player],
+                )
+            mix(log_policies[seed, c], policies[seed, c], book.log_policy[seed, c], book.policy[seed, c])
+            measure(arena, book, seed, c)
+
+
+@nb.njit(cache=True, nogil=True)
+def mix(log_both, both, log_policy, policy):
+    """Write the mean of two policies, and its logarithm where both underflow too."""
+    for i in range(policy.shape[0]):
+        policy[i] = 0.5 * (both[0, i] + both[1, i])
+        high, low = max(log_both[0, i], log_both[1, i]), min(log_both[0, i], log_both[1, i])
+        log_policy[i] = high + math.log1p(math.exp(low - high)) - math.log(2.0)
