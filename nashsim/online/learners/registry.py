@@ -7,6 +7,7 @@ from .enpo import ENPO, ENPOOracle
 from .iterative import OnlineINPO, OnlineNashMD
 from .language import Learner
 from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
+from .rewards import XPO, BTNash, OnlineDPO
 
 #: Every learner class of the package.
 LEARNERS: tuple[type[Learner], ...] = (
@@ -17,6 +18,9 @@ LEARNERS: tuple[type[Learner], ...] = (
     MinimaxReference,
     MinimaxSelf,
     MinimaxAdversary,
+    OnlineDPO,
+    XPO,
+    BTNash,
 )
 
 
