@@ -23,6 +23,7 @@ NAMES = (
     "regret-ablation",
     "regret-actions",
     "regret-growth",
+    "regret-rewards",
     "regret-rounds",
     "regret-tau",
     "reward",
