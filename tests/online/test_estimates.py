@@ -10,8 +10,9 @@ from nashsim import NashsimError
 from nashsim.online.estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate
 
 RNG = np.random.default_rng(3)
-FEATURES = RNG.normal(size=(5, 3)) / 2
+FEATURES = RNG.normal(size=(5, 3))
 SKEW = np.array([[0, 0.4, -0.2], [-0.4, 0, 0.3], [0.2, -0.3, 0]])
+FEATURES *= np.sqrt(0.4 / np.abs(FEATURES @ SKEW @ FEATURES.T).max())  # probabilities from .1 to .9
 MARGIN = FEATURES @ SKEW @ FEATURES.T
 BILINEAR = 0.5 + (MARGIN - MARGIN.T) / 2  # 1/2 on the diagonal to the last bit, where widths are 0
 REWARDS = np.array([0.8, 0.3, 0.0, -0.4, -0.7])
