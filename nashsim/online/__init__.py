@@ -3,6 +3,7 @@
 from .duels import DuelLog, Duels, Replay
 from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate
 from .learners import LEARNERS, Learner, get_learner
+from .offline import offline_dpo, pepo
 from .play import DEFINITIONS, Play, play_learner
 from .study import run_regret
 from .votes import RecordedVotes
@@ -20,6 +21,8 @@ __all__ = [
     "RecordedVotes",
     "Replay",
     "get_learner",
+    "offline_dpo",
+    "pepo",
     "play_learner",
     "run_regret",
 ]
