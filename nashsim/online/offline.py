@@ -84,7 +84,7 @@ def pepo(
         At least one; one member with disjoint parts is DPO.
     parts : {"disjoint", "bootstrap"}
         Shuffled and dealt out, or as many duels as there are, drawn with putting back, for each member; resampled
-        members share most of their luck and are far less pessimistic.
+        members share much of their luck and so are less pessimistic.
     seed : int
 
     Returns
@@ -100,8 +100,8 @@ def pepo(
     References
     ----------
     PEPO, Barla et al., Provably avoiding over-optimization in Direct Preference Optimization, arXiv 2602.06239: an
-    ensemble trained on disjoint parts and aggregated by its worst case [recalled, abstract only]; the minimum of normalised policies, the bootstrap and the ridge are ours
-    [derived].
+    ensemble trained on disjoint parts and aggregated by its worst case [recalled, abstract only]; the minimum of
+    normalised policies, the bootstrap and the ridge are ours [derived].
 
     Examples
     --------

@@ -33,7 +33,7 @@ def test_thin_coverage_misleads_dpo_and_not_pepo():
     picked, behind = np.zeros((400, 2)), np.zeros((400, 2))
     for seed in range(400):
         log = data_set(seed, 200, 3)
-        for k, log_policy in enumerate((offline_dpo(log, UNIFORM, 0.4), pepo(log, UNIFORM, 0.4))):
+        for k, log_policy in enumerate((offline_dpo(log, UNIFORM, 0.4), pepo(log, UNIFORM, 0.4, seed=seed))):
             picked[seed, k] = log_policy[0].argmax() > 1
             behind[seed, k] = expit(1 - REWARDS) @ np.exp(log_policy[0]) - 0.5
     for values in (picked, behind):
