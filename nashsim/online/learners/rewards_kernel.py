@@ -7,7 +7,8 @@ import math
 import numba as nb
 
 from ...engine.random_kernel import draw
-from ..logistic_kernel import learn_duel, refit, sigmoid
+from ...engine.structured_kernel import exponential
+from ..logistic_kernel import learn_duel, refit
 from ..round_kernel import charge, charge_duel, context_of, measure, tilt, win
 from .minimax_kernel import settle
 
@@ -134,12 +135,15 @@ def learn(log_mu, fitted, policy, duel, plan, duels, whole, room):
 def equilibrium(arena, book, seed, context, reward, theta, plan, t, room):
     """Play the regularised Nash policy of the game sigmoid(r_y - r_z) from now on in a context."""
     n = reward.shape[0]
-    skew = room[:n]
+    skew, odds = room[:n], room[n]
+    top = reward[0]
+    for i in range(1, n):
+        top = max(top, reward[i])
     for i in range(n):
-        skew[i, i] = 0.0
-        for j in range(i):
-            skew[i, j] = sigmoid(reward[i] - reward[j]) - 0.5
-            skew[j, i] = -skew[i, j]
+        odds[i] = exponential(reward[i] - top)
+    for i in range(n):
+        for j in range(n):  # the whole matrix, so that rows run in vectors; the hair is for two odds of 0
+            skew[i, j] = 0.5 * (odds[i] - odds[j]) / (odds[i] + odds[j] + 1e-300)
     fine = plan.tolerance * arena.tau / math.sqrt(t + 2.0)
     log_policy, policy = book.log_policy[seed, context], book.policy[seed, context]
     settle(skew, arena.log_mu[context], arena.tau, theta, fine, log_policy, policy, room[n:])
