@@ -1,12 +1,17 @@
 """Learning from duels: the preference is unknown, every round buys a comparison, and what counts is regret."""
 
 from .duels import DuelLog, Duels, Replay
+from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate
 from .learners import LEARNERS, Learner, get_learner
+from .offline import offline_dpo, pepo
 from .play import DEFINITIONS, Play, play_learner
 from .study import run_regret
 from .votes import RecordedVotes
 
 __all__ = [
+    "BilinearEstimate",
+    "BradleyTerryEstimate",
+    "CountEstimate",
     "DEFINITIONS",
     "DuelLog",
     "Duels",
@@ -16,6 +21,8 @@ __all__ = [
     "RecordedVotes",
     "Replay",
     "get_learner",
+    "offline_dpo",
+    "pepo",
     "play_learner",
     "run_regret",
 ]

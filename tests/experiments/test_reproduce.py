@@ -24,6 +24,7 @@ NAMES = (
     "regret-actions",
     "regret-bandits",
     "regret-growth",
+    "regret-rewards",
     "regret-rounds",
     "regret-tau",
     "reward",

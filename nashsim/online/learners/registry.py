@@ -9,6 +9,7 @@ from .gradient import OnlineIPOPairs, OnlineNashMDPG, OnlineNashMPSGD, OnlineNas
 from .iterative import OnlineINPO, OnlineNashMD
 from .language import Learner
 from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
+from .rewards import XPO, BTNash, OnlineDPO
 from .sparring import SparringEXP3
 
 #: Every learner class of the package.
@@ -28,6 +29,9 @@ LEARNERS: tuple[type[Learner], ...] = (
     DoubleThompson,
     RelativeUCB,
     SparringEXP3,
+    OnlineDPO,
+    XPO,
+    BTNash,
 )
 
 
