@@ -23,6 +23,7 @@ NAMES = (
     "regret-ablation",
     "regret-actions",
     "regret-bandits",
+    "regret-cost",
     "regret-growth",
     "regret-rewards",
     "regret-rounds",
