@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from nashsim.errors import NashsimError
-from nashsim.rules import GradientStep, MirrorStep, RankingStep
+from nashsim.rules import POLICY, GradientStep, MirrorStep, RankingStep
 
 from .labels import Labels
 
@@ -67,6 +67,29 @@ def stationary(step: GradientStep) -> MirrorStep:
     return MirrorStep(base, step.opponent, 1 / pull, into=step.into)
 
 
+def climbing(step: MirrorStep) -> GradientStep:
+    """Return the gradient step whose zero at a fixed opponent is where a mirror step rests, the inverse of ``stationary``.
+
+    score[k] = (base[k] - [k = policy])/eta, so that one rate eta of it on logits that all responses share equally is
+    the mirror step itself [derived].
+
+    Parameters
+    ----------
+    step : MirrorStep
+
+    Examples
+    --------
+    >>> from nashsim.rules import EGPO
+    >>> half, full = (climbing(step) for step in EGPO(step=0.5).steps(0.5, 0))
+    >>> full.score, full.opponent, stationary(full).eta
+    ({'policy': -0.5, 'reference': 0.5}, {'half': 1.0}, 2.0)
+    """
+    eta = float(step.eta)
+    names = dict.fromkeys([POLICY, *step.base])
+    score = {name: (float(step.base.get(name, 0.0)) - (name == POLICY)) / eta for name in names}
+    return GradientStep(step.opponent, {k: w for k, w in score.items() if w != 0.0}, eta, into=step.into)
+
+
 def _pair_residual(step: MirrorStep, current, past, lengths):
     """D(pi_theta) - sum_k w_k D(base_k), shape (pairs,)."""
     if not isinstance(step, MirrorStep) or not step.opponent:
@@ -112,6 +135,32 @@ def regression_loss(
     labels.check(step)
     residual = _pair_residual(step, current, past, lengths) - float(step.eta) * labels.difference.to(current)
     return _expected(residual**2, weights)
+
+
+def spread_loss(
+    step: MirrorStep,
+    current: torch.Tensor,
+    past: Mapping[str, torch.Tensor],
+    payoff: torch.Tensor,
+    weights: torch.Tensor,
+) -> torch.Tensor:
+    """Return ``regression_loss`` over all pairs y, y' ~ w, in linear time: 2 Var_w[log pi_theta - target].
+
+    target = sum_k w_k log base_k + eta P(. ≻ opponent). E(u_y - u_y')^2 = 2 Var(u) for independent y, y' [derived].
+
+    Parameters
+    ----------
+    step : MirrorStep
+    current : Tensor, shape (prompts, responses)
+    past : mapping of str to Tensor, shape (prompts, responses)
+    payoff : Tensor, shape (prompts, responses)
+        P(y ≻ opponent).
+    weights : Tensor, shape (prompts, responses)
+        w, each prompt's summing to 1.
+    """
+    residual = (current - mixed(step.base, past)).to(weights) - float(step.eta) * payoff
+    mean = (weights * residual).sum(-1, keepdim=True)
+    return 2 * (weights * (residual - mean) ** 2).sum(-1).mean()
 
 
 def logistic_loss(
@@ -312,7 +361,9 @@ def xpo_loss(current, reference, explored, beta: float, alpha: float, *, weights
     return dpo_loss(current, reference, beta, weights=weights) - alpha * anchor_loss(explored)
 
 
-def kto_loss(current, reference, desirable, beta: float, *, z0=0.0, weights=(1.0, 1.0)) -> torch.Tensor:
+def kto_loss(
+    current, reference, desirable, beta: float, *, z0=0.0, weights=(1.0, 1.0), share=None
+) -> torch.Tensor:
     """Return E[w_y (1 - sigma(±beta (log pi_theta/mu - z0)))], + for desirable responses.
 
     Parameters
@@ -324,6 +375,8 @@ def kto_loss(current, reference, desirable, beta: float, *, z0=0.0, weights=(1.0
         KL(pi || mu) of the batch, without gradient; clipped at 0.
     weights : tuple of float
         Of desirable and undesirable responses.
+    share : Tensor or None, shape (responses,)
+        Of an expectation over enumerated responses; ``None`` is the mean.
 
     References
     ----------
@@ -332,7 +385,7 @@ def kto_loss(current, reference, desirable, beta: float, *, z0=0.0, weights=(1.0
     z0 = torch.as_tensor(z0, dtype=current.dtype, device=current.device).detach().clamp_min(0.0)
     gain = beta * (current - reference.detach() - z0)
     value = 1 - torch.sigmoid(torch.where(desirable, gain, -gain))
-    return (torch.where(desirable, weights[0], weights[1]) * value).mean()
+    return _expected(torch.where(desirable, weights[0], weights[1]) * value, share)
 
 
 def _expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
@@ -340,7 +393,7 @@ def _expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tenso
 
 
 __all__ = [
-    "anchor_loss", "dpo_loss", "kto_loss", "logistic_loss", "mixed", "pointwise_loss",
-    "policy_gradient_loss", "ranked_loss", "regression_loss", "stationary",
+    "anchor_loss", "climbing", "dpo_loss", "kto_loss", "logistic_loss", "mixed", "pointwise_loss",
+    "policy_gradient_loss", "ranked_loss", "regression_loss", "spread_loss", "stationary",
     "xpo_loss",
 ]  # fmt: skip
