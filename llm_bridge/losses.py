@@ -68,7 +68,7 @@ def stationary(step: GradientStep) -> MirrorStep:
 
 
 def climbing(step: MirrorStep) -> GradientStep:
-    """Return the gradient step whose zero at a fixed opponent is where a mirror step rests, the inverse of ``stationary``.
+    """Return the gradient step that vanishes, its opponent held fixed, where a mirror step rests.
 
     score[k] = (base[k] - [k = policy])/eta, so that one rate eta of it on logits that all responses share equally is
     the mirror step itself [derived].

@@ -23,6 +23,7 @@ from .enumerated import Enumerated
 from .iterates import Iterates
 from .policy import CausalPolicy
 from .sampled import Round, Sampled, seed_of
+from .state import restore, state_of
 
 
 @dataclass(frozen=True)
@@ -229,11 +230,15 @@ class Trainer:
         lives_on = self._fit_steps(step) == 1
         if lives_on and key == home and key in self.optimisers:
             return
-        make = torch.optim.Adam if self.settings.optimiser == "adam" else torch.optim.SGD
-        new = make(self.policy.parameters(), lr=self.settings.lr)
+        new = self.new_optimiser()
         if lives_on and key != home and home in self.optimisers:
             new.load_state_dict(deepcopy(self.optimisers[home].state_dict()))
         self.optimisers[key] = new
+
+    def new_optimiser(self) -> torch.optim.Optimizer:
+        """Return a fresh optimiser of the live weights."""
+        make = torch.optim.Adam if self.settings.optimiser == "adam" else torch.optim.SGD
+        return make(self.policy.parameters(), lr=self.settings.lr)
 
     def _descend(self, step) -> None:
         """Do one optimiser step on the batch."""
@@ -262,6 +267,34 @@ class Trainer:
         epoch, place = divmod(self.done, per_epoch)
         order = np.random.default_rng([self.seed, 9, self.iteration, self.stage, epoch]).permutation(items)
         return torch.as_tensor(order[place * size : (place + 1) * size], device=self.policy.device)
+
+    def frame(self):
+        """Return the records as a tidy DataFrame: game, rule, seed, step, queries, metric, value."""
+        import pandas as pd
+
+        tidy = pd.DataFrame(self.records).melt(["step", "queries"], var_name="metric", value_name="value")
+        for place, name in enumerate(("game", "rule", "seed")):
+            value = self.algorithm.name if name == "rule" else getattr(self, name)
+            tidy.insert(place, name, value)
+        return tidy
+
+    def state_dict(self) -> dict:
+        """Return all that a resumed training needs, as tensors and JSON-able numbers, lists and strings."""
+        return state_of(self)
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a state of the same algorithm on the same model: the bits are those of a run never interrupted.
+
+        Parameters
+        ----------
+        state : dict
+
+        Raises
+        ------
+        NashsimError
+            For the state of another algorithm or another model.
+        """
+        restore(self, state)
 
     def _record(self) -> None:
         self.iterates.occupy(POLICY)
