@@ -130,6 +130,9 @@ def loss_of(
         return policy_gradient_loss(step, tokens, batch.frozen, mask, batch.payoff, weights=weights)
     current = policy.sequence_log_probs(batch.responses)
     loss = _fitted(algorithm, step, batch, current, weights)
+    if algorithm.every_step:
+        # Descent then climbs exactly as fast as the gradient step would at the same rate.
+        loss = loss / (4 * float(step.eta))
     if algorithm.anchor and algorithm.fit != "xpo" and len(batch.anchors):
         anchor_weights = batch.anchor_weights if len(batch.anchor_weights) else None
         loss = loss + algorithm.anchor * anchor_loss(current[batch.anchors], anchor_weights)

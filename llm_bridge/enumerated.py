@@ -38,6 +38,9 @@ class Enumerated:
         self.all = Sequences.of(prompts, responses * self.prompts).to(task.device)
         self.preference = torch.as_tensor(task.judge.preference, device=task.device)
         self.classes = torch.as_tensor(task.classes, device=task.device)
+        # Several parts of a batch ask for the same policy: one forward pass answers them all.
+        self._memo: dict[str, torch.Tensor] = {}
+        self._remembering = False
         self._children, self._prefixes = (
             part.to(task.device) for part in _tree(task.enumeration.tokens, task.enumeration.lengths)
         )
@@ -51,9 +54,23 @@ class Enumerated:
         of : str
             As the policy names it.
         """
+        return self.tokens(policy, of).double().sum(-1).view(self.prompts, self.count)
+
+    def tokens(self, policy: CausalPolicy, of: str) -> torch.Tensor:
+        """Return token log-probabilities of every response, without gradients, shape (rows, T).
+
+        Parameters
+        ----------
+        policy : CausalPolicy
+        of : str
+        """
+        if of in self._memo:
+            return self._memo[of]
         with torch.no_grad():
-            found = policy.sequence_log_probs(self.all, of).double()
-        return found.view(self.prompts, self.count)
+            found = policy.token_log_probs(self.all, of)
+        if self._remembering:
+            self._memo[of] = found
+        return found
 
     def distribution(
         self,
@@ -88,8 +105,7 @@ class Enumerated:
 
     def _token_mixture(self, policy: CausalPolicy, weights: Mapping[str, float]) -> torch.Tensor:
         """log q(y) = sum_t log softmax_v(sum_k w_k log pi_k(v | x, y_<t)) [y_t], every softmax from the enumeration."""
-        with torch.no_grad():
-            mixed = sum(w * policy.token_log_probs(self.all, of).double() for of, w in weights.items())
+        mixed = sum(w * self.tokens(policy, of).double() for of, w in weights.items())
         mixed = mixed.view(self.prompts, self.count, -1)
         real = self.all.response_mask.view_as(mixed)
         total = torch.zeros_like(mixed[..., 0])
@@ -127,6 +143,13 @@ class Enumerated:
         real : callable
             The policy's own name of a rule's policy.
         """
+        self._remembering = True
+        try:
+            return self._batch(policy, algorithm, step, real)
+        finally:
+            self._remembering, self._memo = False, {}
+
+    def _batch(self, policy: CausalPolicy, algorithm: Algorithm, step, real) -> Batch:
         opponent = self.distribution(
             policy, step.opponent, real, level=algorithm.level, arithmetic=step.arithmetic
         )
@@ -135,11 +158,10 @@ class Enumerated:
         if algorithm.fit == "ranked":
             payoff = self.payoff(rows)  # the win rate within a batch, of K without end
         pairs, wins, weights = self._weighted(algorithm, rows.exp(), second)
-        tokens = isinstance(step, GradientStep)
-        read = policy.token_log_probs if tokens else policy.sequence_log_probs
-        with torch.no_grad():
-            frozen = {name: read(self.all, real(name)) for name in sorted(needed(step))}
-            anchors = self._anchors(policy, algorithm, real)
+        frozen = {name: self.tokens(policy, real(name)) for name in sorted(needed(step))}
+        if not isinstance(step, GradientStep):
+            frozen = {name: table.sum(-1) for name, table in frozen.items()}
+        anchors = self._anchors(policy, algorithm, real)
         every = torch.arange(len(self.all) if len(anchors) else 0, device=payoff.device)
         return Batch(self.all, payoff.flatten(), pairs, wins, weights, every, anchors, frozen, self.prompts)
 
