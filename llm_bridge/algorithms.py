@@ -37,7 +37,7 @@ from nashsim.rules import (
 )
 
 from .labels import BEST_WORST, IID
-from .losses import climbing, stationary
+from .steps import climbing, stationary
 
 #: Losses that a step may be carried by.
 FITS = ("regression", "logistic", "ranked", "pointwise", "policy-gradient", "dpo", "xpo", "kto")

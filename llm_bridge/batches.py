@@ -13,17 +13,15 @@ from .algorithms import Algorithm
 from .labels import Labels, Source
 from .losses import (
     anchor_loss,
-    dpo_loss,
-    kto_loss,
     logistic_loss,
     pointwise_loss,
     policy_gradient_loss,
     ranked_loss,
     regression_loss,
     spread_loss,
-    xpo_loss,
 )
 from .policy import CausalPolicy
+from .preference_losses import dpo_loss, kto_loss, xpo_loss
 from .sequences import Sequences
 
 

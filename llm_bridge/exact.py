@@ -14,8 +14,9 @@ from .algorithms import Algorithm, get_algorithm
 from .enumerated import Enumerated
 from .policy import CausalPolicy
 from .sampled import Sampled
+from .settings import Settings
 from .tasks import EnumerableTask, class_log_masses
-from .trainer import Settings, Trainer
+from .trainer import Trainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +128,7 @@ def train(
     queries : int
         Budget of payoff vectors, as for ``nashsim.run``: a two-call rule spends two an iteration.
     settings : Settings or None
+        ``None`` is ``Settings.enumerated``.
     source : Sampled or None
         Where responses are sampled and judged; ``None`` takes exact expectations over all of them.
     seed : int
@@ -159,7 +161,7 @@ def train(
         algorithm,
         source or enumerated,
         tau=task.tau,
-        settings=settings,
+        settings=settings or Settings.enumerated(algorithm),
         measure=measure,
         seed=seed,
         game=task.name,

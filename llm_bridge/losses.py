@@ -13,9 +13,10 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from nashsim.errors import NashsimError
-from nashsim.rules import POLICY, GradientStep, MirrorStep, RankingStep
+from nashsim.rules import GradientStep, MirrorStep, RankingStep
 
 from .labels import Labels
+from .steps import climbing, stationary
 
 
 def mixed(weights: Mapping[str, float], past: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -39,55 +40,6 @@ def mixed(weights: Mapping[str, float], past: Mapping[str, torch.Tensor]) -> tor
             f"past: the step needs log-probabilities of {missing}, found those of {list(past)}"
         )
     return sum(weight * past[name].detach() for name, weight in named.items())
-
-
-def stationary(step: GradientStep) -> MirrorStep:
-    """Return the mirror step onto the zero of a gradient step's climb, its opponent held fixed.
-
-    P(. ≻ opponent) + sum_k score[k] log k is constant where log at = sum_{k != at} (score[k]/c) log k
-    + (1/c) P(. ≻ opponent) + const, c = -score[at]. Its regression loss is IPO's: descent on it, pairs from the
-    policy itself, climbs 4/tau times as fast as the gradient step [derived].
-
-    Parameters
-    ----------
-    step : GradientStep
-
-    Examples
-    --------
-    >>> from nashsim.rules import OnlineIPO
-    >>> stationary(OnlineIPO().steps(0.5, 0)[0]).base, stationary(OnlineIPO().steps(0.5, 0)[0]).eta
-    ({'reference': 1.0}, 2.0)
-    """
-    pull = -float(step.score.get(step.at, 0.0))
-    if not pull > 0:
-        raise NashsimError(
-            f"step: only a climb with a pull on {step.at!r} has a zero, found the score {step.score}"
-        )
-    base = {name: float(weight) / pull for name, weight in step.score.items() if name != step.at}
-    return MirrorStep(base, step.opponent, 1 / pull, into=step.into)
-
-
-def climbing(step: MirrorStep) -> GradientStep:
-    """Return the gradient step that vanishes, its opponent held fixed, where a mirror step rests.
-
-    score[k] = (base[k] - [k = policy])/eta, so that one rate eta of it on logits that all responses share equally is
-    the mirror step itself [derived].
-
-    Parameters
-    ----------
-    step : MirrorStep
-
-    Examples
-    --------
-    >>> from nashsim.rules import EGPO
-    >>> half, full = (climbing(step) for step in EGPO(step=0.5).steps(0.5, 0))
-    >>> full.score, full.opponent, stationary(full).eta
-    ({'policy': -0.5, 'reference': 0.5}, {'half': 1.0}, 2.0)
-    """
-    eta = float(step.eta)
-    names = dict.fromkeys([POLICY, *step.base])
-    score = {name: (float(step.base.get(name, 0.0)) - (name == POLICY)) / eta for name in names}
-    return GradientStep(step.opponent, {k: w for k, w in score.items() if w != 0.0}, eta, into=step.into)
 
 
 def _pair_residual(step: MirrorStep, current, past, lengths):
@@ -134,7 +86,7 @@ def regression_loss(
     """
     labels.check(step)
     residual = _pair_residual(step, current, past, lengths) - float(step.eta) * labels.difference.to(current)
-    return _expected(residual**2, weights)
+    return expected(residual**2, weights)
 
 
 def spread_loss(
@@ -193,7 +145,7 @@ def logistic_loss(
     """
     margin = _pair_residual(step, current, past, lengths) / float(step.eta)
     p = torch.sigmoid(first - second).to(current)
-    return -_expected(p * logsigmoid(margin) + (1 - p) * logsigmoid(-margin), weights)
+    return -expected(p * logsigmoid(margin) + (1 - p) * logsigmoid(-margin), weights)
 
 
 def ranked_loss(
@@ -227,7 +179,7 @@ def ranked_loss(
     """
     gap = first - second
     margin = torch.sign(gap).to(current) * _pair_residual(step, current, past, lengths) / float(step.eta)
-    return -_expected((gap.abs() >= step.margin).to(current) * logsigmoid(margin), weights)
+    return -expected((gap.abs() >= step.margin).to(current) * logsigmoid(margin), weights)
 
 
 def pointwise_loss(
@@ -257,7 +209,7 @@ def pointwise_loss(
     Wu et al., arXiv 2405.00675 [code].
     """
     residual = current - mixed(step.base, past) - float(step.eta) * (payoff - 0.5).to(current)
-    return _expected(residual**2, weights)
+    return expected(residual**2, weights)
 
 
 def policy_gradient_loss(
@@ -306,7 +258,7 @@ def policy_gradient_loss(
     score = torch.where(mask, score, 0.0)
     to_go = score.flip(-1).cumsum(-1).flip(-1)
     credit = to_go + (payoff.to(current) - baseline)[..., None]
-    return -_expected((torch.where(mask, credit, 0.0).detach() * current).sum(-1), weights)
+    return -expected((torch.where(mask, credit, 0.0).detach() * current).sum(-1), weights)
 
 
 def anchor_loss(current: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -317,83 +269,21 @@ def anchor_loss(current: torch.Tensor, weights: torch.Tensor | None = None) -> t
     current : Tensor, shape (responses,)
     weights : Tensor or None, shape (responses,)
     """
-    return -_expected(current, weights)
+    return -expected(current, weights)
 
 
-def dpo_loss(current, reference, beta: float, *, label_smoothing: float = 0.0, weights=None) -> torch.Tensor:
-    """Return -E log sigma(beta (D(pi_theta) - D(mu))), winner first.
-
-    Parameters
-    ----------
-    current, reference : Tensor, shape (pairs, 2)
-        Winner first.
-    beta : float
-        4 tau matches the scale of preferences, tau does not [derived].
-    label_smoothing : float
-        Probability that a label is wrong.
-    weights : Tensor or None, shape (pairs,)
-
-    References
-    ----------
-    Rafailov et al., arXiv 2305.18290 [recalled].
-    """
-    advance = current - reference.detach()
-    margin = beta * (advance[..., 0] - advance[..., 1])
-    kept = (1 - label_smoothing) * logsigmoid(margin) + label_smoothing * logsigmoid(-margin)
-    return -_expected(kept, weights)
-
-
-def xpo_loss(current, reference, explored, beta: float, alpha: float, *, weights=None) -> torch.Tensor:
-    """Return DPO's loss plus alpha E_{z ~ mu} log pi_theta(z), which is minimised: optimism.
+def expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Return the mean, or the expectation under given weights.
 
     Parameters
     ----------
-    current, reference : Tensor, shape (pairs, 2)
-    explored : Tensor, shape (responses,)
-        log pi_theta of responses drawn from mu.
-    beta, alpha : float
-    weights : Tensor or None, shape (pairs,)
-
-    References
-    ----------
-    Xie et al., arXiv 2405.21046 [code].
+    values : Tensor
+    weights : Tensor or None
     """
-    return dpo_loss(current, reference, beta, weights=weights) - alpha * anchor_loss(explored)
-
-
-def kto_loss(
-    current, reference, desirable, beta: float, *, z0=0.0, weights=(1.0, 1.0), share=None
-) -> torch.Tensor:
-    """Return E[w_y (1 - sigma(±beta (log pi_theta/mu - z0)))], + for desirable responses.
-
-    Parameters
-    ----------
-    current, reference : Tensor, shape (responses,)
-    desirable : Tensor of bool, shape (responses,)
-    beta : float
-    z0 : float or Tensor
-        KL(pi || mu) of the batch, without gradient; clipped at 0.
-    weights : tuple of float
-        Of desirable and undesirable responses.
-    share : Tensor or None, shape (responses,)
-        Of an expectation over enumerated responses; ``None`` is the mean.
-
-    References
-    ----------
-    Ethayarajh et al., arXiv 2402.01306 [recalled].
-    """
-    z0 = torch.as_tensor(z0, dtype=current.dtype, device=current.device).detach().clamp_min(0.0)
-    gain = beta * (current - reference.detach() - z0)
-    value = 1 - torch.sigmoid(torch.where(desirable, gain, -gain))
-    return _expected(torch.where(desirable, weights[0], weights[1]) * value, share)
-
-
-def _expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
     return values.mean() if weights is None else (weights.detach() * values).sum()
 
 
 __all__ = [
-    "anchor_loss", "climbing", "dpo_loss", "kto_loss", "logistic_loss", "mixed", "pointwise_loss",
-    "policy_gradient_loss", "ranked_loss", "regression_loss", "spread_loss", "stationary",
-    "xpo_loss",
+    "anchor_loss", "climbing", "expected", "logistic_loss", "mixed", "pointwise_loss", "policy_gradient_loss",
+    "ranked_loss", "regression_loss", "spread_loss", "stationary",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,43 +23,8 @@ from .enumerated import Enumerated
 from .iterates import Iterates
 from .policy import CausalPolicy
 from .sampled import Round, Sampled, seed_of
+from .settings import Settings
 from .state import restore, state_of
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How steps are fitted.
-
-    Parameters
-    ----------
-    fit_steps : int
-        Optimiser steps for each mirror step; gradient steps have one.
-    lr : float
-        Falling linearly to zero over each fit; constant for gradient steps.
-    clip : float
-        Largest gradient norm.
-    optimiser : str
-        ``"adam"`` or ``"sgd"``.
-    prompts : int or None
-        Prompts an iteration, in an order shuffled anew every epoch; ``None`` is all of them.
-    minibatch : int or None
-        Pairs, or single responses, an optimiser step; ``None`` is the whole batch.
-    """
-
-    fit_steps: int = 60
-    lr: float = 3e-3
-    clip: float = 1.0
-    optimiser: str = "adam"
-    prompts: int | None = None
-    minibatch: int | None = None
-
-    def __post_init__(self):
-        if self.fit_steps < 1 or not (self.lr > 0 and self.clip > 0):
-            raise NashsimError("fit_steps, lr, clip: each must be > 0")
-        if min(1 if v is None else v for v in (self.prompts, self.minibatch)) < 1:
-            raise NashsimError("prompts, minibatch: a whole number >= 1 or None is needed")
-        if self.optimiser not in ("adam", "sgd"):
-            raise NashsimError(f"optimiser: 'adam' or 'sgd' is needed, found {self.optimiser!r}")
 
 
 class Trainer:
