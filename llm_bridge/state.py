@@ -62,6 +62,10 @@ def restore(trainer: Trainer, state: dict) -> None:
         policy.load_weights(weights, name)
     for name in _COUNTERS:
         setattr(trainer, name, deepcopy(state[name]))
+    # JSON knows no tuples, and judges may hash what they are shown.
+    trainer.buffer = [
+        [tuple(x), *([tuple(y) for y in side] for side in sides)] for x, *sides in state["buffer"]
+    ]
     trainer.iterates.live = state["live"]
     trainer.batch = None if state["batch"] is None else Batch.of(_to(state["batch"], policy.device))
     trainer.optimisers = {name: trainer.new_optimiser() for name in state["optimisers"]}

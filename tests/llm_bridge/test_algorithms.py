@@ -4,10 +4,20 @@ import pytest
 
 from llm_bridge.algorithms import ALGORITHMS, Algorithm, get_algorithm
 from nashsim import NashsimError
-from nashsim.rules import INPO, RULES, EGPO, GradientStep, MirrorStep, NashEMA
+from nashsim.rules import EGPO, INPO, RULES, GradientStep, MirrorStep, NashEMA
 
 PAPERS = (
-    *("nash-md", "nash-md-pg", "nash-ema-pg", "nash-mp", "nash-mp-pg", "nash-prox", "nash-prox-pg", "inpo", "enpo"),
+    *(
+        "nash-md",
+        "nash-md-pg",
+        "nash-ema-pg",
+        "nash-mp",
+        "nash-mp-pg",
+        "nash-prox",
+        "nash-prox-pg",
+        "inpo",
+        "enpo",
+    ),
     *("egpo", "online-ipo", "ipo-md", "sppo", "mnpo", "comal", "dno", "dno-prct", "xpo", "dpo", "kto"),
 )
 
