@@ -14,6 +14,7 @@ from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Trainer
 from nashsim import PreferenceGame, run
 from nashsim.engine.feedback import Feedback
+from nashsim.rules import NashProx, get_rule
 
 torch.set_num_threads(1)
 #: Queries that the tabular run of the rule needs to get there, with room.
@@ -64,7 +65,9 @@ def test_duels_bring_it_to_the_noise_floor_of_the_twin(task, name):
     The mean gap over the second half of a run must be below the mean of 16 twins' plus four of their standard
     deviations: a model that were one more twin would be above once in 10^4 seeds, by a normal tail.
     """
-    reference, rule, iterations = log_reference(task), get_algorithm(name).rule, 20
+    # Nash Prox at its default of 20 inner steps would see a single proximal point.
+    rule = get_rule(name) if name != "nash-prox" else NashProx(inner=4)
+    reference, iterations = log_reference(task), 20
     preference = np.array(task.preference)[np.ix_(task.classes, task.classes)]
     stack = np.broadcast_to(preference, (len(task.prompts), *preference.shape))
     game = PreferenceGame(stack, log_reference=reference, tau=task.tau)
@@ -77,7 +80,7 @@ def test_duels_bring_it_to_the_noise_floor_of_the_twin(task, name):
     trainer = Trainer(
         policy_of(task),
         list(task.prompts) * PAIRS,
-        get_algorithm(name, responses=2, comparators=1, labels="duels", pairs={"policy": 1.0}),
+        get_algorithm(rule, responses=2, comparators=1, labels="duels", pairs={"policy": 1.0}),
         Sampled(task.judge, task.length, duels=True),
         tau=task.tau,
         settings=Settings(fit_steps=20),
