@@ -32,8 +32,8 @@ def demo(
     """Train a two-layer transformer to the Nash of a cycle of styles, every response enumerated."""
     import torch
 
+    from .exact import train
     from .tasks import EnumerableTask
-    from .trainer import train
 
     torch.set_num_threads(1)  # the model is too small to share
     task = EnumerableTask(tau=tau, seed=seed)

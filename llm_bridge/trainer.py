@@ -1,295 +1,272 @@
-"""The training loop: sample, judge, fit, record; for any rule of ``nashsim`` on a task with a known equilibrium.
+"""The training loop: sample, judge, fit, record; for every algorithm, on text or on enumerated responses.
 
-A mirror step is fitted by regression on pairs,
-
-    E_{y, y' ~ w} [D(pi_theta) - sum_k w_k D(base_k) - eta (P(y ≻ opp) - P(y' ≻ opp))]^2,  D(q) = log q(y)/q(y'),
-
-whose minimiser is the exact step [derived]; a gradient step climbs E_{y ~ pi}[v(y)] by one optimiser step. The named
-policies of a rule are kept as log-probabilities of every response, frozen where the rule wrote them.
+A step of a rule is one batch and the optimiser steps on it: many for a fit of a mirror step, one for a gradient step.
+The loop moves by single optimiser steps, between any two of which its whole state can be saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from nashsim.errors import NashsimError
-from nashsim.rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule, get_rule
+from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
-from .judges import Comparison
-from .tasks import EnumerableTask
+from .algorithms import PREVIOUS, Algorithm, get_algorithm
+from .batches import Batch, loss_of
+from .enumerated import Enumerated
+from .iterates import Iterates
+from .policy import CausalPolicy
+from .sampled import Round, Sampled, seed_of
+from .settings import Settings
+from .state import restore, state_of
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How steps are fitted.
+class Trainer:
+    """A training in progress.
 
     Parameters
     ----------
-    fit_steps : int
-        Optimiser steps for each mirror step.
-    lr : float
-        Adam's, falling linearly to zero over each fit; constant for gradient steps.
-    clip : float
-        Largest gradient norm.
-    samples : int or None
-        Responses a prompt drawn for each mirror or gradient step; ``None`` takes the expectation over all of them.
-    opponents : int
-        Opponent's responses that each sampled response is compared with.
-    duels : bool
-        Whether the label is a coin with the judge's probability instead of the probability itself.
-    """
-
-    fit_steps: int = 60
-    lr: float = 3e-3
-    clip: float = 1.0
-    samples: int | None = None
-    opponents: int = 1
-    duels: bool = False
-
-    def __post_init__(self):
-        if min(self.fit_steps, self.opponents) < 1 or not (self.lr > 0 and self.clip > 0):
-            raise NashsimError("fit_steps, opponents, lr, clip: each must be > 0")
-        if self.samples is not None and self.samples < 2:
-            raise NashsimError(f"samples: pairs need at least 2 responses, found {self.samples}")
-        if self.duels and self.samples is None:
-            raise NashsimError("duels: coins need sampled responses; give samples=...")
-
-
-@dataclass(frozen=True, eq=False)
-class Training:
-    """What a training leaves behind.
+    policy : CausalPolicy
+        Trained in place; its reference is mu.
+    prompts : sequence of tuple of int
+    algorithm : str, Rule or Algorithm
+    source : Sampled or Enumerated
+        Where responses come from, and what judges them.
+    tau : float
+        KL regularisation, > 0.
+    settings : Settings or None
+    measure : callable or None
+        ``measure(policy) -> dict of float``, of the policy in the live weights.
+    seed : int
+    game : str
+        A name for the records.
 
     Attributes
     ----------
-    game, rule : str
-    seed : int
-    records : list of dict
-        ``step``, ``queries`` (payoff vectors P(. ≻ opponent) asked for, as in tabular runs) and every metric;
-        ``comparisons`` counts what the judge answered.
-    log_policy, log_equilibrium : ndarray, shape (prompts, responses)
-    equilibrium_masses : ndarray, shape (classes,)
-        Of the exact Nash, averaged over prompts.
-    model : torch.nn.Module
+    iteration, stage, done : int
+        Whole iterations; steps of the rule done in this one; optimiser steps done in this step.
+    queries, comparisons : int
+        Payoff vectors P(. ≻ opponent) asked for, as in tabular runs, and comparisons that the judge answered.
     """
 
-    game: str
-    rule: str
-    seed: int
-    records: list[dict]
-    log_policy: np.ndarray
-    log_equilibrium: np.ndarray
-    equilibrium_masses: np.ndarray
-    model: torch.nn.Module
+    def __init__(
+        self,
+        policy: CausalPolicy,
+        prompts: Sequence[tuple[int, ...]],
+        algorithm: str | Rule | Algorithm,
+        source: Sampled | Enumerated,
+        *,
+        tau: float,
+        settings: Settings | None = None,
+        measure: Callable[[CausalPolicy], dict] | None = None,
+        seed: int = 0,
+        game: str = "task",
+    ):
+        if not tau > 0:
+            raise NashsimError(f"tau: a number > 0 is needed, found {tau!r}")
+        if not prompts:
+            raise NashsimError("prompts: at least one is needed")
+        self.policy, self.prompts, self.source = policy, [tuple(p) for p in prompts], source
+        self.algorithm, self.tau = get_algorithm(algorithm), float(tau)
+        self.settings, self.measure = settings or Settings(), measure or (lambda policy: {})
+        self.seed, self.game = int(seed), game
+        self.iteration = self.stage = self.done = self.queries = self.comparisons = 0
+        self.batch: Batch | None = None
+        self.buffer: list[list] = []
+        self.records: list[dict] = []
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.iterates = Iterates(policy, self._names())
+
+    def _names(self) -> set[str]:
+        """Every policy that the rule names at any of its first iterations, and what the explorer needs."""
+        rule, names = self.algorithm.rule, {PREVIOUS} if self.algorithm.explorer else set()
+        for step in rule.steps(self.tau, 0):
+            names |= {step.into, *step.base, *step.opponent, *getattr(step, "score", {})}
+        return names
+
+    @property
+    def step(self) -> MirrorStep | GradientStep:
+        """The rule's step that is due."""
+        return self.algorithm.rule.steps(self.tau, self.iteration)[self.stage]
+
+    def run(self, iterations: int, record: int = 1) -> Trainer:
+        """Train until a number of whole iterations is done, measuring every ``record`` of them and at the end.
+
+        Parameters
+        ----------
+        iterations : int
+        record : int
+        """
+        if iterations < 1 or record < 1:
+            raise NashsimError(f"iterations, record: each must be >= 1, found {iterations} and {record}")
+        if not self.records:
+            self._record()
+        while self.iteration < iterations:
+            if self.tick() and (self.iteration % record == 0 or self.iteration == iterations):
+                self._record()
+        return self
+
+    def tick(self) -> bool:
+        """Do one optimiser step, or one step of the rule that needs none; return whether an iteration ended."""
+        step = self._askable(self.step)
+        if step is None:
+            self._mix(self.step)
+        else:
+            carried = self.algorithm.carried(step)
+            if self.batch is None:
+                self.batch = self._sample(carried, asked=bool(self.step.opponent))
+            self._descend(carried)
+            self.done += 1
+            if self.done < self._fit_steps(carried):
+                return False
+            self.iterates.wrote(step.into)
+        self.batch, self.done, self.stage = None, 0, self.stage + 1
+        if self.stage < len(self.algorithm.rule.steps(self.tau, self.iteration)):
+            return False
+        self.stage, self.iteration = 0, self.iteration + 1
+        return True
+
+    def _askable(self, step):
+        """The step as something to fit, or None where copies and averages of parameters do it."""
+        base = {name: float(w) for name, w in step.base.items() if float(w) != 0.0}
+        if step.opponent:
+            return step
+        if step.into != POLICY or len(base) == 1:
+            return None
+        # A mixture written into the policy is fitted as a step of length zero, which asks nothing.
+        return replace(step, opponent={POLICY: 1.0}, eta=0.0)
+
+    def _mix(self, step) -> None:
+        base = {name: float(w) for name, w in step.base.items() if float(w) != 0.0}
+        self.iterates.mix(base, step.into)
+
+    def _fit_steps(self, step) -> int:
+        return 1 if self.algorithm.every_step or isinstance(step, GradientStep) else self.settings.fit_steps
+
+    def _sample(self, step, asked: bool) -> Batch:
+        """Sample and judge: the batch of a step, from policies none of which has moved yet."""
+        self.iterates.occupy(_home(step))
+        self.iterates.leave(step.into)
+        self._start(step)
+        self.queries += asked
+        if isinstance(self.source, Enumerated):
+            batch = self.source.batch(self.policy, self.algorithm, step, self.iterates.real)
+        else:
+            batch = self._drawn(step)
+        if self.algorithm.explorer and step.into == POLICY:
+            self.policy.snapshot(PREVIOUS)
+        return batch
+
+    def _drawn(self, step) -> Batch:
+        seed = seed_of(self.seed, self.iteration, self.stage)
+        sampling = Round(self.source, self.policy, self.algorithm, step, self.iterates.real, seed)
+        groups = sampling.collect(self._prompts())
+        fresh = []
+        if self.algorithm.anchor:
+            side = 2 if self.algorithm.fit == "xpo" else 1
+            fresh = [(group[0], y) for group in groups for y in group[side]]
+        if self.algorithm.replay:
+            self.buffer += groups
+            order = np.random.default_rng([seed, 1]).integers(len(self.buffer), size=len(groups))
+            groups = [self.buffer[i] for i in order]
+        batch = sampling.batch(groups, fresh)
+        self.comparisons += sampling.comparisons
+        return batch
+
+    def _prompts(self) -> list[tuple[int, ...]]:
+        """The prompts of this iteration: the next ones of an order that is a function of seed and epoch."""
+        count, total = self.settings.prompts or len(self.prompts), len(self.prompts)
+        places = range(self.iteration * count, (self.iteration + 1) * count)
+        orders = {e: np.random.default_rng([self.seed, 7, e]).permutation(total)
+                  for e in {p // total for p in places}}  # fmt: skip
+        if self.settings.prompts is None:
+            return self.prompts
+        return [self.prompts[orders[p // total][p % total]] for p in places]
+
+    def _start(self, step) -> None:
+        """Make an optimiser for a fit; that of gradient steps lives on, and a half step only looks ahead with it."""
+        key, home = step.into, _home(step)
+        lives_on = self._fit_steps(step) == 1
+        if lives_on and key == home and key in self.optimisers:
+            return
+        new = self.new_optimiser()
+        if lives_on and key != home and home in self.optimisers:
+            new.load_state_dict(deepcopy(self.optimisers[home].state_dict()))
+        self.optimisers[key] = new
+
+    def new_optimiser(self) -> torch.optim.Optimizer:
+        """Return a fresh optimiser of the live weights."""
+        make = torch.optim.Adam if self.settings.optimiser == "adam" else torch.optim.SGD
+        return make(self.policy.parameters(), lr=self.settings.lr)
+
+    def _descend(self, step) -> None:
+        """Do one optimiser step on the batch."""
+        chosen = self._chosen()
+        loss = loss_of(self.algorithm, step, self.batch, self.policy, chosen)
+        optimiser, total = self.optimisers[step.into], self._fit_steps(step)
+        for group in optimiser.param_groups:
+            group["lr"] = self.settings.lr * (1 - self.done / total)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip))
+        value = float(loss.detach())
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise NashsimError(
+                f"training: loss {value:.4g} and gradient norm {norm:.4g} at iteration {self.iteration},"
+                f" optimiser step {self.done}; lower lr, or check the judge and the weights of the model"
+            )
+        optimiser.step()
+
+    def _chosen(self) -> torch.Tensor | None:
+        """The minibatch of this optimiser step, a function of its place, or None for the whole batch."""
+        size, items = self.settings.minibatch, self.batch.items
+        if size is None or size >= items:
+            return None
+        per_epoch = items // size
+        epoch, place = divmod(self.done, per_epoch)
+        order = np.random.default_rng([self.seed, 9, self.iteration, self.stage, epoch]).permutation(items)
+        return torch.as_tensor(order[place * size : (place + 1) * size], device=self.policy.device)
 
     def frame(self):
         """Return the records as a tidy DataFrame: game, rule, seed, step, queries, metric, value."""
         import pandas as pd
 
-        wide = pd.DataFrame(self.records)
-        tidy = wide.melt(["step", "queries"], var_name="metric", value_name="value")
-        tidy.insert(0, "game", self.game)
-        tidy.insert(1, "rule", self.rule)
-        tidy.insert(2, "seed", self.seed)
+        tidy = pd.DataFrame(self.records).melt(["step", "queries"], var_name="metric", value_name="value")
+        for place, name in enumerate(("game", "rule", "seed")):
+            value = self.algorithm.name if name == "rule" else getattr(self, name)
+            tidy.insert(place, name, value)
         return tidy
 
+    def state_dict(self) -> dict:
+        """Return all that a resumed training needs, as tensors and JSON-able numbers, lists and strings."""
+        return state_of(self)
 
-def train(
-    task: EnumerableTask,
-    rule: str | Rule,
-    *,
-    queries: int = 30,
-    settings: Settings | None = None,
-    seed: int = 0,
-    record: int = 1,
-) -> Training:
-    """Train the task's language model by a rule and measure every record exactly.
-
-    Parameters
-    ----------
-    task : EnumerableTask
-    rule : str or Rule
-        A name (its theorem's default step) or a rule; ranking rules are refused.
-    queries : int
-        Budget of payoff vectors, as for ``nashsim.run``: a two-call rule spends two an iteration.
-    settings : Settings or None
-    seed : int
-        Of the sampled responses and coins. The model's weights are the task's.
-    record : int
-        Iterations between records.
-
-    Returns
-    -------
-    Training
-
-    Raises
-    ------
-    NashsimError
-        For an unknown or a ranking rule, or a budget below one iteration.
-    """
-    rule = get_rule(rule)
-    iterations = queries // rule.queries_per_step
-    if iterations < 1 or record < 1:
-        raise NashsimError(
-            f"queries, record: {rule.name} needs at least {rule.queries_per_step} queries and record >= 1"
-        )
-    loop = _Loop(task, rule, settings or Settings(), seed)
-    records = [loop.measure(0)]
-    for t in range(iterations):
-        for step in rule.steps(task.tau, t):
-            loop.apply(step)
-        if (t + 1) % record == 0 or t + 1 == iterations:
-            records.append(loop.measure(t + 1))
-    last = loop.policies[POLICY].double().cpu().numpy()
-    nash = loop.measures
-    masses = np.exp(nash.game.log_equilibrium).mean(axis=0)
-    return Training(task.name, rule.name, seed, records, last, nash.log_equilibrium, masses, loop.model)
-
-
-class _Loop:
-    """The state of a training: the model, the named policies, the judge's bill."""
-
-    def __init__(self, task: EnumerableTask, rule: Rule, settings: Settings, seed: int):
-        self.task, self.settings = task, settings
-        self.model = task.build_model()
-        self.random = np.random.default_rng(seed)
-        self.queries = self.comparisons = 0
-        self.climber = torch.optim.Adam(self.model.parameters(), lr=settings.lr)
-        reference = self.current()
-        names = {POLICY, REFERENCE}
-        for step in rule.steps(task.tau, 0):
-            if isinstance(step, RankingStep):
-                raise NashsimError(f"rule: {rule.name!r} ranks its pairs, which this loop cannot fit yet")
-            names |= {step.into, *step.base, *step.opponent}
-        self.policies = dict.fromkeys(names, reference)
-        self.measures = task.measure_against(_normalised(reference.double()).cpu().numpy())
-        self.preference = torch.as_tensor(task.judge.preference, device=task.device)
-        self.classes = torch.as_tensor(task.classes, device=task.device)
-        self.responses = task.enumeration.responses()
-
-    def current(self) -> torch.Tensor:
-        """Return log pi of every response under the model as it is, shape (prompts, responses)."""
-        with torch.no_grad():
-            return self.task.log_probs(self.model)
-
-    def mixture(self, weights: Mapping[str, float]) -> torch.Tensor:
-        """Return the normalised geometric mixture of named policies."""
-        # a zero weight must not turn a log-probability of -inf into NaN
-        parts = [float(w) * self.policies[name].double() for name, w in weights.items() if float(w) != 0.0]
-        return _normalised(torch.stack(parts).sum(0))
-
-    def opponent(self, step) -> torch.Tensor:
-        """Return log-probabilities of the opponent of a step, its mixture geometric or arithmetic."""
-        if not step.arithmetic:
-            return self.mixture(step.opponent)
-        parts = [
-            np.log(float(w)) + self.policies[name].double() for name, w in step.opponent.items() if w != 0
-        ]
-        return torch.stack(parts).logsumexp(0)
-
-    def apply(self, step) -> None:
-        """Do one step of a rule: copy, fit or climb, and freeze what was written."""
-        base = {name: float(w) for name, w in step.base.items() if float(w) != 0.0}
-        if not step.opponent and (step.into != POLICY or list(base.values()) == [1.0]):
-            self.policies[step.into] = self.mixture(base)  # nothing is asked: exact without training
-            return
-        if isinstance(step, GradientStep):
-            self.climb(step)
-        else:
-            self.fit(step)
-        self.policies[step.into] = self.current()
-
-    def fit(self, step) -> None:
-        """Fit the model to a mirror step by regression on pairs of responses."""
-        base, weights = self.mixture(step.base), self._weights()
-        target = base
-        if step.opponent:
-            payoff, weights = self.judge(self.opponent(step), weights)
-            target = base + float(step.eta) * payoff
-        optimiser = torch.optim.Adam(self.model.parameters(), lr=self.settings.lr)
-        total = self.settings.fit_steps
-        for k in range(total):
-            residual = self.task.log_probs(self.model).double() - target
-            mean = (weights * residual).sum(1, keepdim=True)
-            # the mean square over all pairs is twice the variance
-            loss = 2 * (weights * (residual - mean) ** 2).sum(1).mean()
-            for group in optimiser.param_groups:
-                group["lr"] = self.settings.lr * (1 - k / total)
-            self._descend(optimiser, loss)
-
-    def climb(self, step: GradientStep) -> None:
-        """Do one step of policy gradient, no gradient through the opponent."""
-        source = self.opponent(step) if step.pairwise else self.current().double()
-        payoff, weights = self.judge(self.opponent(step), source.exp())
-        score = sum(
-            float(w) * self.policies[name].double() for name, w in step.score.items() if float(w) != 0.0
-        )
-        value = payoff + score
-        value = value - (weights * value).sum(1, keepdim=True)
-        loss = -(weights * value * self.task.log_probs(self.model).double()).sum(1).mean()
-        self._descend(self.climber, loss)
-
-    def judge(self, opponent: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return P(. ≻ opponent), and the weights of the responses that it is known for.
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a state of the same algorithm on the same model: the bits are those of a run never interrupted.
 
         Parameters
         ----------
-        opponent : Tensor, shape (prompts, responses)
-        weights : Tensor, shape (prompts, responses)
-            The distribution that responses are drawn from.
+        state : dict
+
+        Raises
+        ------
+        NashsimError
+            For the state of another algorithm or another model.
         """
-        self.queries += 1
-        if self.settings.samples is None:
-            masses = torch.zeros(
-                len(weights), len(self.preference), dtype=torch.float64, device=weights.device
-            )
-            masses.index_add_(1, self.classes, opponent.exp())
-            return (masses @ self.preference.T)[:, self.classes], weights
-        return self._sampled(opponent.exp().cpu().numpy(), weights.cpu().numpy())
+        restore(self, state)
 
-    def _sampled(self, opponent: np.ndarray, weights: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        payoff, drawn = np.zeros_like(weights), np.zeros_like(weights)
-        count = self.settings.samples
-        for x, prompt in enumerate(self.task.prompts):
-            ys = self.random.choice(weights.shape[1], count, p=weights[x] / weights[x].sum())
-            zs = self.random.choice(
-                weights.shape[1], (count, self.settings.opponents), p=opponent[x] / opponent[x].sum()
-            )
-            asked = [
-                Comparison(prompt, self.responses[y], self.responses[z])
-                for y, row in zip(ys, zs, strict=True)
-                for z in row
-            ]
-            answers = self.task.judge(asked)
-            self.comparisons += len(asked)
-            if self.settings.duels:
-                answers = (self.random.random(len(answers)) < answers).astype(float)
-            # a response drawn twice has the mean of its labels, weighted by how often it was drawn
-            np.add.at(drawn[x], ys, 1.0)
-            np.add.at(payoff[x], ys, answers.reshape(count, -1).mean(axis=1))
-        payoff = np.divide(payoff, drawn, out=np.zeros_like(payoff), where=drawn > 0)
-        device = self.task.device
-        return torch.as_tensor(payoff, device=device), torch.as_tensor(drawn / count, device=device)
-
-    def _weights(self) -> torch.Tensor:
-        """Return what responses are drawn from: policy and reference in equal parts, so that none is forgotten."""
-        return 0.5 * (self.policies[POLICY].double().exp() + self.policies[REFERENCE].double().exp())
-
-    def _descend(self, optimiser, loss: torch.Tensor) -> None:
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
-        optimiser.step()
-
-    def measure(self, step: int) -> dict[str, float]:
-        """Return one record of the policy that the rule last wrote."""
-        log_policy = _normalised(self.policies[POLICY].double()).cpu().numpy()
-        counts = {"step": step, "queries": self.queries, "comparisons": self.comparisons}
-        return counts | self.measures(log_policy)
+    def _record(self) -> None:
+        self.iterates.occupy(POLICY)
+        counts = {"step": self.iteration, "queries": self.queries, "comparisons": self.comparisons}
+        self.records.append(counts | self.measure(self.policy))
 
 
-def _normalised(logits: torch.Tensor) -> torch.Tensor:
-    return logits.log_softmax(-1)
+def _home(step: MirrorStep | GradientStep) -> str:
+    """Whose weights a step begins from: extragradient steps begin twice from the same."""
+    return step.at if isinstance(step, GradientStep) else POLICY
