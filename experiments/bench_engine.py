@@ -87,12 +87,12 @@ class Engine:
     """
 
     def __init__(self, game: PreferenceGame, rule, start: np.ndarray):
-        from nashsim.engine.drive import DRIVES
+        from nashsim.engine.drive import choose_drive
         from nashsim.engine.feedback import Feedback
 
         streams = np.zeros((1, game.contexts), dtype=np.uint64)
         starts = start.reshape(1, game.contexts, -1).copy()
-        self._drive = DRIVES["compiled"](game, rule, starts, Feedback(), streams)
+        self._drive = choose_drive(game, rule, Feedback())(game, rule, starts, Feedback(), streams)
         self._t = 0
 
     def advance(self, steps: int) -> None:

@@ -5,6 +5,7 @@ from . import games as games
 from . import plots as plots
 from . import preferences as preferences
 from . import rules as rules
+from . import testing as testing
 from . import theory as theory
 from .data import PreferenceData as PreferenceData
 from .data import load as load

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import NashsimError
 from .logspace import log_normalise
-from .preferences import DensePreference, Preference
+from .preferences import Preference, as_preference
 
 #: How far a distribution's sum may lie from 1 before it counts as an error rather than rounding.
 SIMPLEX_TOLERANCE = 1e-6
@@ -27,7 +27,8 @@ class PreferenceGame:
     Parameters
     ----------
     preference : Preference or array_like
-        P, shape (actions, actions) or (contexts, actions, actions), P + P^T = 1.
+        P, shape (actions, actions) or (contexts, actions, actions), P + P^T = 1. One matrix of at least 2000
+        actions is packed: the same entries in half the memory; see :func:`~nashsim.preferences.as_preference`.
     reference : array_like or None
         mu as probabilities, shape (actions,) or (contexts, actions); ``None``
         is uniform. An action of reference mass 0 is outside the game: KL keeps
@@ -82,8 +83,7 @@ class PreferenceGame:
         name: str = "game",
         log_reference=None,
     ):
-        if not isinstance(preference, Preference):
-            preference = DensePreference.from_probabilities(preference)
+        preference = as_preference(preference)
         shape = (preference.contexts, preference.actions)
         fields = {
             "preference": preference,

@@ -18,9 +18,8 @@ def log_normalise(logits: np.ndarray) -> np.ndarray:
         Unnormalised log-weights; -inf marks an action without mass.
     """
     logits = np.asarray(logits, dtype=np.float64)
-    top = logits.max(axis=-1, keepdims=True)
-    shifted = logits - top
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    shifted = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=-1, keepdims=True))
 
 
 def geometric_mixture(weights, log_policies) -> np.ndarray:

@@ -18,8 +18,10 @@ from .output import (
     say,
     with_interval,
 )
+from .regret import learners, regret
 from .source import is_catalogue_name, open_data, open_game
 from .sweeping import sweep
+from .verify import verify
 
 app = typer.Typer(
     name="nashsim",
@@ -151,7 +153,8 @@ def solve(
     from ..equilibrium import solve as solve_game
 
     game = open_game(source, options, tau=tau, reference=reference)
-    if method != "lottery" and tau is None:
+    saved = source.endswith(".json")  # an instance of the falsifier comes with the tau that is its point
+    if method != "lottery" and tau is None and not saved:
         raise NashsimError(
             f"tau: the method {method!r} needs --tau T with T > 0 (only the lottery does without)"
         )
@@ -228,6 +231,8 @@ def run(
 
 
 app.command()(sweep)
+app.command()(learners)
+app.command()(regret)
 
 
 @app.command()
@@ -258,3 +263,37 @@ def reproduce(
     if not all(f["holds"] for f in findings):
         say("nashsim: not every finding holds")
         raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Benchmarks; default: all.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Name the benchmarks and run none.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small settings: tens of seconds, too few for a verdict.")
+    ] = False,
+    out: Annotated[str, typer.Option(help="Folder for PNG, PDF, CSV and JSON.", metavar="DIR")] = "figures",
+    json: Json = False,
+) -> None:
+    """Time nashsim against its peers, side by side, on one thread.
+
+    Times are this machine's: a target that is missed is said, and is no error.
+
+    Examples: nashsim bench --list;  nashsim bench exact --quick --out /tmp/bench;  nashsim bench --json
+    """
+    from .benchmarking import find_benchmarks, run_benchmarks
+
+    if listed:
+        found = list(find_benchmarks())
+        return print_json(found) if json else print("\n".join(found))
+    rows = run_benchmarks(names or [], quick=quick, out=out, quiet=json)
+    if json:
+        return print_json(rows)
+    columns = ("work", "measured", "target")
+    table = [(*(row[name] for name in columns), "yes" if row["reached"] else "NO") for row in rows]
+    print_table("Benchmarks", (*columns, "reached"), table)
+
+
+app.command()(verify)

@@ -21,12 +21,16 @@ def experiments_folder() -> Path:
     raise NashsimError("reproduce: the experiments folder is missing; install from a checkout or a wheel")
 
 
+#: Scripts that take many minutes and are run by hand.
+LONG = ("falsification",)
+
+
 def find_experiments() -> dict[str, Path]:
-    """Return the figure scripts by the name of their figure."""
+    """Return the figure scripts by the name of their figure; benchmarks and long searches are not among them."""
     return {
         path.stem.replace("_", "-"): path
         for path in sorted(experiments_folder().glob("*.py"))
-        if not path.stem.startswith(("_", "bench"))
+        if not path.stem.startswith(("_", "bench", *LONG))
     }
 
 
@@ -35,6 +39,10 @@ def load_experiment(path: Path):
     spec = importlib.util.spec_from_file_location(f"nashsim_experiment_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    if (
+        folder := str(path.parent)
+    ) not in sys.path:  # as where the script runs alone: benchmarks share a module
+        sys.path.append(folder)
     spec.loader.exec_module(module)
     return module.EXPERIMENT
 
@@ -60,6 +68,10 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
     if jobs < 1:
         raise NashsimError(f"jobs: at least 1 is needed, found {jobs}")
     chosen = {name: known[name] for name in (names or known)}
+    if not _has_llm_extra():
+        for name in [name for name in chosen if name.startswith("llm-")]:
+            say(f"{name}: skipped; it needs the llm extra: pip install 'nashsim[llm]'")
+            del chosen[name]
     out = str(Path(out).resolve())  # a worker process may have been started in another folder
     work = [delayed(draw_one)(name, path, out, quick) for name, path in chosen.items()]
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
@@ -67,6 +79,10 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
     if not quiet:
         say(f"{len(chosen)} figures as PNG, PDF and CSV in {out}")
     return [{"figure": name, **finding} for name in chosen for finding in drawn[name]["findings"]]
+
+
+def _has_llm_extra() -> bool:
+    return all(importlib.util.find_spec(package) for package in ("torch", "transformers"))
 
 
 def _followed(results, total: int, quiet: bool):

@@ -45,7 +45,8 @@ def open_game(
     Parameters
     ----------
     source : str
-        A catalogue name, with parameters as in ``rps:n=5,strength=0.6``, or a file.
+        A catalogue name, with parameters as in ``rps:n=5,strength=0.6``, or a file; one in JSON is an instance that
+        the falsifier saved, with its reference and tau.
     options : LoaderOptions
     tau : float or None
     reference : str or None
@@ -57,6 +58,10 @@ def open_game(
         from .. import games
 
         game = games.get(source, defaults={"tau": tau, "seed": seed})
+    elif source.endswith(".json"):
+        from ..theory.claims.files import load_instance
+
+        game = load_instance(source).game
     else:
         game = open_data(source, options).game(**options.game_arguments())
     changes = {} if tau is None else {"tau": tau}

@@ -10,7 +10,7 @@ import math
 
 import numba as nb
 
-from .mixture_kernel import mix_all
+from .mixture_kernel import mix_all, pointers
 from .unrolled import step_games, sum_actions
 from .vectors import (
     add,
@@ -84,23 +84,15 @@ def advance_games(
         pointer(inverses),
         pointer(total),
     )
-    kind, into, eta = pointer(program.kind), pointer(program.into), pointer(program.eta)
-    base_count, base_slot, base_weight = (
-        pointer(program.base_count),
-        pointer(program.base_slot),
-        pointer(program.base_weight),
-    )
-    count, slot, weight = (
-        pointer(program.opponent_count),
-        pointer(program.opponent_slot),
-        pointer(program.opponent_weight),
-    )
+    kind, into, eta, base_count, base_slot, base_weight, count, slot, weight = pointers(program)
     for block in range(first, last):
         at = block * slots * size
         one = block * slots * width
         room = block * size
         spare = at + (slots - 1) * size
         mixture = beyond(log_at, spare)
+        mean = beyond(mean_at, room)
+        matrix = beyond(entry_at, block * entries.shape[1] * width)
         for t in range(t0, t1):
             row = (t - t0) * program.stride * stages
             for stage in range(stages):
@@ -158,23 +150,46 @@ def advance_games(
                         )
                         first_at, other_at, share, rest = mixture, mixture, 1.0, 0.0
                     inverse = load(shape, inverse_at, one + asked * width)
-                    mass = step_games(
-                        shape,
-                        actions,
-                        panel,
-                        beyond(entry_at, block * entries.shape[1] * width),
-                        beyond(power_at, at + asked * size),
-                        inverse,
-                        broadcast(shape, eta[row + stage]),
-                        first_at,
-                        broadcast(shape, share),
-                        other_at,
-                        broadcast(shape, rest),
-                        beyond(mean_at, room),
-                        inverse if count_here else broadcast(shape, 0.0),
-                        beyond(log_at, target),
-                        beyond(power_at, target),
-                    )
+                    step = broadcast(shape, eta[row + stage])
+                    values = beyond(power_at, at + asked * size)
+                    if count_here:
+                        mass = step_games(
+                            shape,
+                            actions,
+                            panel,
+                            (0,),
+                            matrix,
+                            values,
+                            inverse,
+                            step,
+                            first_at,
+                            broadcast(shape, share),
+                            other_at,
+                            broadcast(shape, rest),
+                            mean,
+                            inverse,
+                            beyond(log_at, target),
+                            beyond(power_at, target),
+                        )
+                    else:
+                        mass = step_games(
+                            shape,
+                            actions,
+                            panel,
+                            (),
+                            matrix,
+                            values,
+                            inverse,
+                            step,
+                            first_at,
+                            broadcast(shape, share),
+                            other_at,
+                            broadcast(shape, rest),
+                            mean,
+                            inverse,
+                            beyond(log_at, target),
+                            beyond(power_at, target),
+                        )
                 else:
                     mix_all(
                         shape,

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..files import atomic_path
+from ..preferences import Preference
 
 #: Seconds between two writes.
 INTERVAL = 5.0
@@ -64,6 +65,17 @@ class Checkpoint:
         self._written = time.monotonic()
 
 
+def identity(preference: Preference) -> tuple:
+    """Return what tells a preference from every other: its storage's type and arrays, or else its matrix.
+
+    Parameters
+    ----------
+    preference : Preference
+    """
+    arrays = preference.arrays() if hasattr(preference, "arrays") else (preference.dense(),)
+    return type(preference).__name__, *arrays
+
+
 def fingerprint(*parts) -> str:
     """Return a digest of arrays and of the texts of everything else.
 
@@ -76,7 +88,7 @@ def fingerprint(*parts) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(repr((part.shape, part.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
+            digest.update(np.ascontiguousarray(part))
         else:
             digest.update(repr(part).encode())
         digest.update(b"\0")

@@ -7,7 +7,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..errors import NashsimError
 from ..game import PreferenceGame
+from ..preferences import (
+    AnnotatorPreference,
+    DensePreference,
+    LowRankPreference,
+    PackedPreference,
+    Preference,
+)
 from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
 from .layouts import ABSENT
@@ -117,13 +125,54 @@ class ReadableDrive:
         return policies, np.stack([engine.average for engine in self._engines])
 
 
-def _compiled(game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
-    """Return the fastest drive that can do what is asked."""
-    plain = tabulate(rule, game.tau, 0, 1).mirror_steps_only
-    if feedback.kind == "exact" and plain and vectors_work():
-        return VectorDrive(game, rule, starts, jobs)
-    return PortableDrive(game, rule, starts, feedback, streams, jobs)
+#: The paths a run may take; "compiled" is the fastest that can do what is asked.
+PATHS = ("compiled", "portable", "numpy")
+
+#: Up to here a game of any storage is played on its matrix, which is then no larger than 0.5 MB.
+_SMALL = 256
+#: Up to here noisy feedback, which reads single entries, may form the matrix of a storage: 128 MB.
+MOST_NOISY = 4096
 
 
-#: The paths a run may take.
-DRIVES = {"compiled": _compiled, "portable": PortableDrive, "numpy": ReadableDrive}
+def choose_drive(game: PreferenceGame, rule: Rule, feedback: Feedback, path: str = "compiled"):
+    """Return the class that drives a run.
+
+    With exact feedback and plain mirror steps, large games run by products alone where their storage has a fast
+    one, all others under the vector kernels where those compile; the portable kernel does the rest.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    rule : Rule
+    feedback : Feedback
+    path : "compiled", "portable" or "numpy"
+
+    Raises
+    ------
+    NashsimError
+        If noisy feedback or a step that is no mirror step needs the matrix of a storage that takes more than 128 MB.
+    """
+    plain = feedback.kind == "exact" and tabulate(rule, 1.0, 0, 1).mirror_steps_only
+    if not plain and not isinstance(game.preference, DensePreference) and game.actions > MOST_NOISY:
+        raise NashsimError(
+            f"feedback: {rule.name!r} with {feedback.kind!r} feedback reads single entries of the matrix, which is"
+            f" formed for at most {MOST_NOISY} actions, found {game.actions}; use a DensePreference, or a rule of"
+            " mirror steps with exact feedback"
+        )
+    if path == "numpy":
+        return ReadableDrive
+    if path == "portable" or not plain:
+        return PortableDrive
+    if _has_fast_product(game.preference):
+        from .structured import StructuredDrive
+
+        return StructuredDrive
+    return VectorDrive if vectors_work() else PortableDrive
+
+
+def _has_fast_product(preference: Preference) -> bool:
+    if preference.actions <= _SMALL or preference.contexts > 1:
+        return False
+    if isinstance(preference, AnnotatorPreference):
+        return preference.series is not None or preference.actions > MOST_NOISY
+    return isinstance(preference, LowRankPreference | PackedPreference)

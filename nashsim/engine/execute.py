@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..rules import Rule, get_rule
-from .checkpoint import INTERVAL, Checkpoint, fingerprint
-from .drive import DRIVES
+from .checkpoint import INTERVAL, Checkpoint, fingerprint, identity
+from .drive import PATHS, choose_drive
 from .feedback import Feedback
 from .metrics import Exact, get_metrics
 from .record import Run, record_steps
@@ -120,8 +120,8 @@ def run_many(
         As for ``run``.
     """
     rules = [get_rule(r) for r in ([rules] if isinstance(rules, str | Rule) else rules)]
-    if path not in DRIVES:
-        raise unknown_name("path", path, DRIVES)
+    if path not in PATHS:
+        raise unknown_name("path", path, PATHS)
     if jobs < 1:
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
     if checkpoint is not None and path == "numpy":
@@ -141,13 +141,14 @@ def run_many(
                 rule.warn_outside(stack.game.require_tau())
             chosen = get_metrics(metrics, rule, stack.game)
             starts = stack.starts(start, seeds)
-            drive = DRIVES[path](stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
+            driven_by = choose_drive(stack.game, rule, feedback, path)
+            drive = driven_by(stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
             sink = lines.sink(rule, grid, seeds) if lines else None
             tape = Tape(stack, chosen, exact, keep_policies, sink)
             store = None
             if checkpoint is not None:
                 settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
-                arrays = (stack.game.preference.dense(), stack.game.log_reference, starts, grid)
+                arrays = (*identity(stack.game.preference), stack.game.log_reference, starts, grid)
                 file = Path(checkpoint) / f"{r}-{stack.members[0]}.npz"
                 store = Checkpoint(file, fingerprint(*settings, *arrays), interval)
 

@@ -8,7 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ..equilibrium import duality_gap, exploitability, lottery, solve_newton, unregularised_gap
+from ..equilibrium import (
+    duality_gap,
+    exploitability,
+    lottery,
+    lottery_in_reach,
+    solve_newton,
+    unregularised_gap,
+)
 from ..errors import unknown_name
 from ..game import PreferenceGame
 from ..logspace import kl, span
@@ -148,7 +155,7 @@ def get_metrics(names, rule: Rule, game: PreferenceGame) -> tuple[Metric, ...]:
     """Return metrics by name.
 
     ``None`` means all that the game allows: those of the regularised game where tau is set, and the distance
-    to the lottery for rules that seek it.
+    to the lottery for rules that seek it, where it is in reach.
 
     Parameters
     ----------
@@ -163,7 +170,8 @@ def get_metrics(names, rule: Rule, game: PreferenceGame) -> tuple[Metric, ...]:
     """
     if names is None:
         absent = set() if game.tau is not None else {"tau", "equilibrium"}
-        absent |= {"lottery"} if rule.target == "duality_gap" else set()
+        seeks = rule.target != "duality_gap" and lottery_in_reach(game)
+        absent |= set() if seeks else {"lottery"}
         return tuple(metric for metric in METRICS.values() if metric.needs not in absent)
     for name in names:
         if name not in METRICS:

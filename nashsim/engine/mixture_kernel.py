@@ -1,10 +1,26 @@
-"""What the three vector kernels share: mixtures of slots."""
+"""What the three vector kernels share: where a program lies, and mixtures of slots."""
 
 from __future__ import annotations
 
 import numba as nb
 
-from .vectors import beyond, broadcast, fma, load, multiply, store
+from .vectors import beyond, broadcast, fma, load, multiply, pointer, store
+
+
+@nb.njit(cache=True, nogil=True, forceinline=True)
+def pointers(program):
+    """Return pointers to kind, into and eta of a program, and to count, slot and weight of bases and of opponents."""
+    return (
+        pointer(program.kind),
+        pointer(program.into),
+        pointer(program.eta),
+        pointer(program.base_count),
+        pointer(program.base_slot),
+        pointer(program.base_weight),
+        pointer(program.opponent_count),
+        pointer(program.opponent_slot),
+        pointer(program.opponent_weight),
+    )
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)

@@ -10,7 +10,7 @@ import math
 
 import numba as nb
 
-from .mixture_kernel import mix
+from .mixture_kernel import mix, pointers
 from .unrolled import multiply_columns
 from .vectors import (
     add,
@@ -86,17 +86,7 @@ def advance_panels(shape, actions, columns, logits, powers, inverses, total, pro
         pointer(inverses),
         pointer(total),
     )
-    kind, into, eta = pointer(program.kind), pointer(program.into), pointer(program.eta)
-    base_count, base_slot, base_weight = (
-        pointer(program.base_count),
-        pointer(program.base_slot),
-        pointer(program.base_weight),
-    )
-    count, slot, weight = (
-        pointer(program.opponent_count),
-        pointer(program.opponent_slot),
-        pointer(program.opponent_weight),
-    )
+    kind, into, eta, base_count, base_slot, base_weight, count, slot, weight = pointers(program)
     for problem in range(first, last):
         at = problem * slots * width
         one = problem * slots

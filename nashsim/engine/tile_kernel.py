@@ -10,7 +10,7 @@ import math
 
 import numba as nb
 
-from .mixture_kernel import mix
+from .mixture_kernel import mix, pointers
 from .vectors import (
     add,
     beyond,
@@ -32,77 +32,88 @@ from .vectors import (
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _eight_rows(shape, tiles, at, blocks, block, values, first, product):
-    """Add what rows of eight lanes, from their diagonal on, give to both sides; return where the tiles go on."""
+def _eight_rows(shape, tiles, blocks, block, backward, values, product):
+    """Add what the tiles from the diagonal on give to both their sides, last tile first if ``backward``."""
     i = block * 8
-    p0, p1 = broadcast(shape, values[first + i]), broadcast(shape, values[first + i + 1])
-    p2, p3 = broadcast(shape, values[first + i + 2]), broadcast(shape, values[first + i + 3])
-    p4, p5 = broadcast(shape, values[first + i + 4]), broadcast(shape, values[first + i + 5])
-    p6, p7 = broadcast(shape, values[first + i + 6]), broadcast(shape, values[first + i + 7])
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = broadcast(shape, 0.0)
-    for j in range(i, blocks * 8, 8):
-        other = load(shape, values, first + j)
-        below = load(shape, product, j)
+    p0, p1 = broadcast(shape, values[i]), broadcast(shape, values[i + 1])
+    p2, p3 = broadcast(shape, values[i + 2]), broadcast(shape, values[i + 3])
+    p4, p5 = broadcast(shape, values[i + 4]), broadcast(shape, values[i + 5])
+    p6, p7 = broadcast(shape, values[i + 6]), broadcast(shape, values[i + 7])
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero = broadcast(shape, 0.0)
+    for k in range(blocks - block):
+        place = blocks - block - 1 - k if backward else k
+        at, j = place * 64, i + place * 8
+        other, below, more = (
+            load(shape, values, j),
+            load(shape, product, j),
+            zero,
+        )  # two sums wait half as long
         row = load(shape, tiles, at)
         s0, below = fma(row, other, s0), minus_fma(row, p0, below)
         row = load(shape, tiles, at + 8)
-        s1, below = fma(row, other, s1), minus_fma(row, p1, below)
+        s1, more = fma(row, other, s1), minus_fma(row, p1, more)
         row = load(shape, tiles, at + 16)
         s2, below = fma(row, other, s2), minus_fma(row, p2, below)
         row = load(shape, tiles, at + 24)
-        s3, below = fma(row, other, s3), minus_fma(row, p3, below)
+        s3, more = fma(row, other, s3), minus_fma(row, p3, more)
         row = load(shape, tiles, at + 32)
         s4, below = fma(row, other, s4), minus_fma(row, p4, below)
         row = load(shape, tiles, at + 40)
-        s5, below = fma(row, other, s5), minus_fma(row, p5, below)
+        s5, more = fma(row, other, s5), minus_fma(row, p5, more)
         row = load(shape, tiles, at + 48)
         s6, below = fma(row, other, s6), minus_fma(row, p6, below)
         row = load(shape, tiles, at + 56)
-        s7, below = fma(row, other, s7), minus_fma(row, p7, below)
-        store(product, j, below)
-        at += 64
+        s7, more = fma(row, other, s7), minus_fma(row, p7, more)
+        store(product, j, add(below, more))
     low = pairs2(pairs1(s0, s1), pairs1(s2, s3))
     high = pairs2(pairs1(s4, s5), pairs1(s6, s7))
     store(product, i, add(load(shape, product, i), pairs4(low, high)))
-    return at
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _four_rows(shape, tiles, at, blocks, block, values, first, product):
-    """The same for rows of four lanes."""
+def _four_rows(shape, tiles, blocks, block, backward, values, product):
+    """The same for tiles of four rows."""
     i = block * 4
-    p0, p1 = broadcast(shape, values[first + i]), broadcast(shape, values[first + i + 1])
-    p2, p3 = broadcast(shape, values[first + i + 2]), broadcast(shape, values[first + i + 3])
-    s0 = s1 = s2 = s3 = broadcast(shape, 0.0)
-    for j in range(i, blocks * 4, 4):
-        other = load(shape, values, first + j)
-        below = load(shape, product, j)
+    p0, p1 = broadcast(shape, values[i]), broadcast(shape, values[i + 1])
+    p2, p3 = broadcast(shape, values[i + 2]), broadcast(shape, values[i + 3])
+    s0 = s1 = s2 = s3 = zero = broadcast(shape, 0.0)
+    for k in range(blocks - block):
+        place = blocks - block - 1 - k if backward else k
+        at, j = place * 16, i + place * 4
+        other, below, more = (
+            load(shape, values, j),
+            load(shape, product, j),
+            zero,
+        )  # two sums wait half as long
         row = load(shape, tiles, at)
         s0, below = fma(row, other, s0), minus_fma(row, p0, below)
         row = load(shape, tiles, at + 4)
-        s1, below = fma(row, other, s1), minus_fma(row, p1, below)
+        s1, more = fma(row, other, s1), minus_fma(row, p1, more)
         row = load(shape, tiles, at + 8)
         s2, below = fma(row, other, s2), minus_fma(row, p2, below)
         row = load(shape, tiles, at + 12)
-        s3, below = fma(row, other, s3), minus_fma(row, p3, below)
-        store(product, j, below)
-        at += 16
+        s3, more = fma(row, other, s3), minus_fma(row, p3, more)
+        store(product, j, add(below, more))
     sums = pairs2(pairs1(s0, s1), pairs1(s2, s3))
     store(product, i, add(load(shape, product, i), sums))
-    return at
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _product(shape, tiles, at, blocks, values, first, product):
-    """Write A times ``values[first:]`` into ``product``."""
-    width = len(shape) * len(shape[0])
+def _product(shape, tiles, blocks, backward, values, product):
+    """Write A times ``values`` into ``product``.
+
+    Products in turn go forward and backward, so that each begins with the tiles that the one before left in cache.
+    """
+    width = len(shape[0])
     for block in range(blocks):
         store(product, block * width, broadcast(shape, 0.0))
-    for block in range(blocks):
+    for turn in range(blocks):
+        block = blocks - 1 - turn if backward else turn
+        rows = beyond(tiles, (block * blocks - block * (block - 1) // 2) * width * width)
         if width == 8:
-            at = _eight_rows(shape, tiles, at, blocks, block, values, first, product)
+            _eight_rows(shape, rows, blocks, block, backward, values, product)
         else:
-            at = _four_rows(shape, tiles, at, blocks, block, values, first, product)
+            _four_rows(shape, rows, blocks, block, backward, values, product)
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -161,17 +172,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
         pointer(total),
     )
     margin_at = pointer(product)
-    kind, into, eta = pointer(program.kind), pointer(program.into), pointer(program.eta)
-    base_count, base_slot, base_weight = (
-        pointer(program.base_count),
-        pointer(program.base_slot),
-        pointer(program.base_weight),
-    )
-    count, slot, weight = (
-        pointer(program.opponent_count),
-        pointer(program.opponent_slot),
-        pointer(program.opponent_weight),
-    )
+    kind, into, eta, base_count, base_slot, base_weight, count, slot, weight = pointers(program)
     for problem in range(first, last):
         at = problem * slots * size
         one = problem * slots
@@ -218,11 +219,10 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                 if what >= 1:
                     _product(
                         shape,
-                        tile_at,
-                        (problem % contexts) * entries,
+                        beyond(tile_at, (problem % contexts) * entries),
                         size // width,
-                        power_at,
-                        at + asked * size,
+                        (t * stages + stage) % 2 == 1,
+                        beyond(power_at, at + asked * size),
                         beyond(margin_at, room),
                     )
                     scale = broadcast(shape, eta[row + stage] * inverse_at[one + asked])

@@ -44,6 +44,7 @@ def step_games(
     shape,
     actions,
     panel,
+    counting,
     entries,
     values,
     inverse,
@@ -72,6 +73,8 @@ def step_games(
         As many zeros as actions.
     panel : tuple
         Shape of the vector that holds the actions of one game.
+    counting : tuple
+        Empty to leave the mean as it is.
     entries : pointer, shape (actions (actions - 1)/2, lanes)
         A above its diagonal, row after row.
     values : pointer, shape (actions, lanes)
@@ -85,6 +88,7 @@ def step_games(
         shape,
         actions,
         panel,
+        counting,
         entries,
         values,
         inverse,
@@ -113,7 +117,7 @@ def step_games(
             counted,
             log_at,
             power_at,
-        ) = arguments[3:]
+        ) = arguments[4:]
         inverse, eta, share, rest, counted = (split(builder, v) for v in (inverse, eta, share, rest, counted))
         columns = _read_all(builder, value_at, size, vector)
         parts = []
@@ -124,13 +128,9 @@ def step_games(
             margin = _multiply(builder, margins[i], eta)
             x = _fuse(builder, margin, inverse, base)
             _write(builder, log_at, i, x, vector)
-            _write(
-                builder,
-                mean_at,
-                i,
-                _fuse(builder, column, counted, _read(builder, mean_at, i, vector)),
-                vector,
-            )
+            if len(counting):
+                mean = _fuse(builder, column, counted, _read(builder, mean_at, i, vector))
+                _write(builder, mean_at, i, mean, vector)
             parts.append([reg.exp2(builder, part) for part in x])
         for i, part in enumerate(parts):
             _write(builder, power_at, i, part, vector)

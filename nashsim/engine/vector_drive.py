@@ -10,6 +10,7 @@ import numpy as np
 from ..game import PreferenceGame
 from ..logspace import log_normalise
 from ..rules import POLICY, REFERENCE, Rule
+from .feedback import Feedback
 from .layouts import ABSENT, choose_layout
 from .program import program
 from .table import SEGMENT, slot_names, tabulate
@@ -27,11 +28,15 @@ class VectorDrive:
     rule : Rule
     starts : ndarray, shape (seeds, contexts, actions)
         log pi_0.
+    feedback : Feedback
+        Exact; see ``choose_drive``.
+    streams : ndarray
+        Not used: exact feedback has no noise.
     jobs : int
         Threads over (seed, context).
     """
 
-    def __init__(self, game: PreferenceGame, rule: Rule, starts: np.ndarray, jobs: int = 1):
+    def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
         self.game, self.rule, self.jobs, self._shape = game, rule, jobs, starts.shape
         names = slot_names(rule)
         self._slot, slots = names.index(POLICY), len(names)

@@ -10,7 +10,7 @@ from .certificate import (
     unregularised_gap,
 )
 from .fixed_point import NewtonPoint, regularised_equilibrium
-from .lottery import Lottery, lottery
+from .lottery import Lottery, lottery, lottery_in_reach
 from .newton import solve_newton
 from .result import Equilibrium
 from .solve import METHODS, solve
@@ -30,6 +30,7 @@ __all__ = [
     "duality_gap",
     "exploitability",
     "lottery",
+    "lottery_in_reach",
     "regularised_equilibrium",
     "solve",
     "solve_cvxpy",

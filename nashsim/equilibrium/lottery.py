@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..game import PreferenceGame
+from ..preferences import DensePreference, check_dense
 from .certificate import average
 from .skew import symmetric_equilibrium
+
+#: Largest game whose matrix the linear programme takes where its storage does not hold it: 200 MB.
+MOST_ACTIONS = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +74,16 @@ def lottery(game: PreferenceGame) -> Lottery:
 
     Raises
     ------
+    NashsimError
+        For a game of more than 5000 actions that is not stored as a matrix.
     ConvergenceError
         If the linear programme fails or its answer cannot be confirmed to rounding.
 
     Notes
     -----
-    By linear programming (HiGHS), then to rounding from the constraints that are tight; uniqueness by
-    strict complementarity, Goldman and Tucker (1956) [recalled]. COMAL's game, arXiv 2410.23223 [paper]:
+    By principal pivoting (linear programming where rounding stops that), then to rounding from the constraints
+    that are tight; uniqueness by strict complementarity, Goldman and Tucker (1956) [recalled]. COMAL's game, arXiv
+    2410.23223 [paper]:
 
     Examples
     --------
@@ -85,6 +92,8 @@ def lottery(game: PreferenceGame) -> Lottery:
     >>> (11 * result.policy).round(9), result.unique
     (array([[4., 3., 4.]]), (True,))
     """
+    if not lottery_in_reach(game):
+        check_dense(game.actions, "lottery", MOST_ACTIONS)
     solved = [symmetric_equilibrium(skew) for skew in game.preference.dense()]
     policy = np.stack([p for p, _ in solved])
     unique = tuple(one for _, one in solved)
@@ -99,6 +108,16 @@ def lottery(game: PreferenceGame) -> Lottery:
         value=0.5 - gain,
         status=_status(game, unique),
     )
+
+
+def lottery_in_reach(game: PreferenceGame) -> bool:
+    """Whether :func:`lottery` takes a game: the linear programme needs its matrix.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    """
+    return isinstance(game.preference, DensePreference) or game.actions <= MOST_ACTIONS
 
 
 def _status(game: PreferenceGame, unique: tuple[bool, ...]) -> str:

@@ -1,7 +1,8 @@
 """Symmetric equilibria of a skew matrix game: one vertex, the maximal support, the point of least norm.
 
-The optimal policies {p >= 0, sum p = 1, A p <= 0} of A = -A^T form a polytope. Its vertices come from a
-linear programme; whether it is a single point is decided by strict complementarity.
+The optimal policies {p >= 0, sum p = 1, A p <= 0} of A = -A^T form a polytope. Its vertices come from
+principal pivoting, or where rounding stops that from a linear programme; whether it is a single point is
+decided by strict complementarity.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ConvergenceError
+from .pivoting import only_policy, pivoted_vertex
 
-# All of these are relative to max|A|. LP vertices are read off at one of the first, polished, and held
+# All of these are relative to max|A|. Vertices are read off at one of the first, polished, and held
 # to the second, far above rounding (1e-16 n) and far below any of the first; what is below the third
 # after polishing counts as zero, in a slack and in a singular value alike.
 _READING_TOLERANCES = (1e-7, 1e-9, 1e-11)
@@ -55,11 +57,17 @@ def symmetric_equilibrium(skew: np.ndarray) -> tuple[np.ndarray, bool]:
     (array([4., 3., 4.]), True)
     """
     actions = len(skew)
-    scale = np.abs(skew).max()
+    scale = float(skew.max())  # A is skew: its largest entry is max|A|
     if scale == 0.0:
         return np.full(actions, 1.0 / actions), actions == 1
+    point = pivoted_vertex(skew, scale)
+    only = None if point is None else only_policy(skew, scale, point, _ZERO)
+    if only is not None and _is_optimal(skew, only, scale):
+        return only, True
     skew = skew / scale
-    policy = _vertex(skew)
+    policy = None if point is None else _polished(skew, np.where(point.inside, point.values, 0.0))
+    if policy is None:
+        policy = _vertex(skew)
     support = _maximal_support(skew, policy)
     if support.sum() == (policy > 0).sum() and _null_space(skew[np.ix_(support, support)]).shape[1] == 1:
         return policy, True
@@ -67,25 +75,33 @@ def symmetric_equilibrium(skew: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def _vertex(skew: np.ndarray) -> np.ndarray:
-    """A vertex of the optimal polytope, by LP and then to rounding from the constraints tight at it."""
+    """A vertex of the optimal polytope by LP, to rounding."""
     actions = len(skew)
     rough = _solve_lp(
         np.zeros(actions), A_ub=skew, b_ub=np.zeros(actions), A_eq=np.ones((1, actions)), b_eq=[1.0]
     )
+    policy = _polished(skew, rough)
+    if policy is None:
+        raise ConvergenceError(
+            f"lottery: the LP's vertex misses A p <= 0 by {max((skew @ rough).max(), 0.0):.3g} and could not"
+            " be polished to rounding; margins differ too much in size: round or rescale the smallest ones"
+        )
+    return policy
+
+
+def _polished(skew: np.ndarray, rough: np.ndarray) -> np.ndarray | None:
+    """The vertex to rounding from the constraints tight at it, or None where that finds none."""
     slack = -skew @ rough
     for tolerance in _READING_TOLERANCES:
         played, tight = rough > tolerance, slack < tolerance
-        policy = np.zeros(actions)
+        policy = np.zeros(len(skew))
         null = _null_space(skew[np.ix_(tight, played)])
         policy[played] = null @ (null.T @ rough[played])
         if policy.sum() > 0.5:
             policy /= policy.sum()
             if (policy[played] > 0).all() and _is_optimal(skew, policy):
                 return policy
-    raise ConvergenceError(
-        f"lottery: the LP's vertex misses A p <= 0 by {max(-slack.min(), 0.0):.3g} and could not"
-        " be polished to rounding; margins differ too much in size: round or rescale the smallest ones"
-    )
+    return None
 
 
 def _maximal_support(skew: np.ndarray, vertex: np.ndarray) -> np.ndarray:
@@ -173,8 +189,8 @@ def _least_norm(skew: np.ndarray, support: np.ndarray) -> np.ndarray:
     return policy
 
 
-def _is_optimal(skew: np.ndarray, policy: np.ndarray) -> bool:
-    return bool((skew @ policy).max() <= _FEASIBLE * max(1.0, len(skew) / 100))
+def _is_optimal(skew: np.ndarray, policy: np.ndarray, scale: float = 1.0) -> bool:
+    return bool((skew @ policy).max() <= _FEASIBLE * scale * max(1.0, len(skew) / 100))
 
 
 def _null_space(matrix: np.ndarray) -> np.ndarray:

@@ -12,13 +12,15 @@ from typing import Protocol
 import numpy as np
 
 from ..logspace import log_normalise
-from ..preferences import BlockPreference, DensePreference, LowRankPreference, Preference
+from ..preferences import AnnotatorPreference, BlockPreference, DensePreference, LowRankPreference, Preference
 from .factored import FactoredSystem
 from .krylov import KrylovSystem
 from .products import accurate_margin
 
 # Up to here LU on the matrix, of 2 MB at most, is no slower than products alone (measured, tau = 1e-3).
 _SMALL = 500
+# From here on a payoff to the last digit from n^2 logistic functions takes minutes.
+_HUGE = 20_000
 
 
 class System(Protocol):
@@ -63,14 +65,16 @@ class DenseSystem:
         self, policy: np.ndarray, payoff: np.ndarray, mismatch: np.ndarray, sharpness: float
     ) -> np.ndarray:
         """Return x with (I - sharpness A (diag pi - pi pi^T)) x = mismatch, NaN where float64 has none."""
-        scaled = sharpness * payoff
-        jacobian = scaled[:, None] * policy - self._skew * (sharpness * policy)
-        jacobian[np.diag_indices_from(jacobian)] += 1.0
-        try:
-            return np.linalg.solve(jacobian, mismatch)
-        except np.linalg.LinAlgError:
-            # Nonsingular in exact arithmetic: tau is beyond float64, and NaN is a step that no test accepts.
-            return np.full_like(mismatch, np.nan)
+        # LAPACK itself: what np.linalg.solve adds is as long as the rest of a step at n = 10.
+        from scipy.linalg.lapack import dgesv
+
+        # The Jacobian's transpose in C order is the Jacobian as LAPACK wants it; A^T = -A.
+        transposed = self._skew + payoff
+        transposed *= (sharpness * policy)[:, None]
+        transposed.flat[:: len(policy) + 1] += 1.0
+        _, _, step, info = dgesv(transposed.T, mismatch, overwrite_a=True)
+        # Nonsingular in exact arithmetic: else tau is beyond float64, and NaN is a step that no test accepts.
+        return step if info == 0 else np.full_like(mismatch, np.nan)
 
     def restrict(self, support: np.ndarray) -> DenseSystem:
         """Return the system of the actions in ``support``, bool of shape (actions,)."""
@@ -84,10 +88,14 @@ def systems_of(preference: Preference) -> Iterator[System]:
     ----------
     preference : Preference
         Low rank is solved by its factors, blocks and triangles of more than 500 actions by
-        products alone, everything else by its dense matrix.
+        products alone, everything else by its dense matrix. From 20 000 actions on, annotators are solved as the
+        low rank that they are to rounding (``AnnotatorPreference.low_rank``).
     """
     if isinstance(preference, LowRankPreference):
         yield FactoredSystem.of_low_rank(preference.left, preference.right)
+    elif isinstance(preference, AnnotatorPreference) and preference.actions >= _HUGE:
+        low = preference.low_rank()
+        yield FactoredSystem.of_low_rank(low.left, low.right)
     elif isinstance(preference, BlockPreference) and preference.actions > _SMALL:
         yield KrylovSystem(preference)
     else:

@@ -2,7 +2,7 @@
 
 from .annotators import AnnotatorPreference, BradleyTerryPreference
 from .blocks import BlockPreference
-from .checks import ASYMMETRY_TOLERANCE
+from .checks import ASYMMETRY_TOLERANCE, MOST_DENSE, check_dense
 from .choose import PACKED_FROM, as_preference
 from .dense import DensePreference, Preference
 from .low_rank import LowRankPreference
@@ -10,6 +10,7 @@ from .packed import PackedPreference
 
 __all__ = [
     "ASYMMETRY_TOLERANCE",
+    "MOST_DENSE",
     "PACKED_FROM",
     "AnnotatorPreference",
     "BlockPreference",
@@ -19,4 +20,5 @@ __all__ = [
     "PackedPreference",
     "Preference",
     "as_preference",
+    "check_dense",
 ]

@@ -67,8 +67,8 @@ class AnnotatorPreference(BlockPreference):
         self.rewards, self.weights, self.actions = rewards, shares, rewards.shape[1]
 
     @cached_property
-    def _series(self) -> list[LogisticSeries] | None:
-        """The series of every annotator, where they are to be used."""
+    def series(self) -> list[LogisticSeries] | None:
+        """The series of every annotator that :meth:`margin` sums; ``None`` where it takes the matrix by rows."""
         if self.actions < _SERIES_FROM or self._degree > _MOST_DEGREES:
             return None
         return [LogisticSeries(reward) for reward in self.rewards]
@@ -79,9 +79,9 @@ class AnnotatorPreference(BlockPreference):
 
     def margin(self, policy: np.ndarray) -> np.ndarray:
         """Return ``A pi`` = P(. ≻ pi) - 1/2; policy and result have shape (1, actions)."""
-        if self._series is None:
+        if self.series is None:
             return super().margin(policy)
-        pairs = zip(self.weights, self._series, strict=True)
+        pairs = zip(self.weights, self.series, strict=True)
         return sum(weight * series.margin(policy[0]) for weight, series in pairs)[None]
 
     def low_rank(self) -> LowRankPreference:
@@ -135,6 +135,10 @@ class AnnotatorPreference(BlockPreference):
             block += margin
         # Shares may sum to 1 + 1e-9.
         return np.clip(block, -0.5, 0.5, out=block)
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return rewards and weights."""
+        return (self.rewards, self.weights)
 
     def __repr__(self) -> str:
         return f"AnnotatorPreference(actions={self.actions}, annotators={len(self.rewards)})"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .checks import check_dense
+
 # Entries that are formed at once, 4 MB of float64: a few per cent of any matrix worth storing this way.
 _BLOCK = 2**19
 
@@ -33,6 +35,10 @@ class BlockPreference(ABC):
         first, last : int
         """
 
+    @abstractmethod
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return the arrays that the preference is held by, not copied; with its type they determine it."""
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield A's rows in order in blocks of bounded memory, each of shape (rows, actions)."""
         for first, last in row_ranges(self.actions):
@@ -43,7 +49,14 @@ class BlockPreference(ABC):
         return np.concatenate([block @ policy[0] for block in self.blocks()])[None]
 
     def dense(self) -> np.ndarray:
-        """Return A, shape (1, actions, actions), read-only; formed anew at every call, 8 actions^2 bytes."""
+        """Return A, shape (1, actions, actions), read-only; formed anew at every call, 8 actions^2 bytes.
+
+        Raises
+        ------
+        NashsimError
+            For more than 20 000 actions.
+        """
+        check_dense(self.actions)
         skew = np.empty((1, self.actions, self.actions))
         for first, last in row_ranges(self.actions):
             skew[0, first:last] = self.rows(first, last)

@@ -9,6 +9,26 @@ from ..errors import NashsimError
 #: How far P + P^T may lie from 1 before it counts as an error in the data rather than rounding.
 ASYMMETRY_TOLERANCE = 1e-9
 
+#: Largest game whose matrix is formed from another storage: 3.2 GB.
+MOST_DENSE = 20_000
+
+
+def check_dense(actions: int, what: str = "preference", most: int = MOST_DENSE) -> None:
+    """Raise NashsimError where a matrix is too large to be formed from a storage that avoids it.
+
+    Parameters
+    ----------
+    actions : int
+    what : str
+        What needs the matrix, to name in the error.
+    most : int
+    """
+    if actions > most:
+        raise NashsimError(
+            f"{what}: this needs the matrix of all preferences, which is formed for at most {most} actions,"
+            f" found {actions} ({8e-9 * actions**2:.3g} GB); use what needs products only, or fewer actions"
+        )
+
 
 def check_square(matrix: np.ndarray) -> None:
     """Raise NashsimError unless the array is a non-empty stack of square matrices.

@@ -22,7 +22,8 @@ class Preference(Protocol):
     """How P is applied. P(y, y') is the probability that y is preferred to y'.
 
     Every storage keeps the skew part A = P - 1/2, so that P + P^T = 1 and
-    P(y, y) = 1/2 hold exactly and not to rounding.
+    P(y, y) = 1/2 hold exactly and not to rounding. A storage whose ``arrays()`` returns what it is held by is
+    told apart from others by these in a checkpoint, any other by its matrix.
     """
 
     @property
@@ -119,6 +120,10 @@ class DensePreference:
     def dense(self) -> np.ndarray:
         """Return A, shape (contexts, actions, actions), read-only."""
         return self._skew
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return A alone."""
+        return (self._skew,)
 
     def __repr__(self) -> str:
         return f"DensePreference(contexts={self.contexts}, actions={self.actions})"

@@ -26,6 +26,8 @@ class LogisticSeries:
 
     Attributes
     ----------
+    position : ndarray, shape (actions,)
+        t, in [-1, 1].
     core : ndarray, shape (degree, degree)
         C.
     error : float
@@ -42,7 +44,7 @@ class LogisticSeries:
     def __init__(self, rewards: np.ndarray):
         low, high = rewards.min(), rewards.max()
         half = max(0.5 * (high - low), np.finfo(float).tiny)
-        self._position = np.clip((rewards - low) / half - 1.0, -1.0, 1.0)
+        self.position = np.clip((rewards - low) / half - 1.0, -1.0, 1.0)
         self.core = _core(half, series_degree(high - low))
         squares = np.arange(len(self.core)) ** 2.0
         rounding = np.finfo(float).eps * (np.abs(self.core) * (1 + squares[:, None] + squares)).sum()
@@ -70,16 +72,16 @@ class LogisticSeries:
         kept = values > _TRUNCATION
         kept[-1] = True  # one reward for all: rank 1, of zeros
         scaled = vectors[:, kept] * np.sqrt(2.0 * np.maximum(values[kept], 0.0))
-        left, right = np.empty((2, len(self._position), scaled.shape[1]))
+        left, right = np.empty((2, len(self.position), scaled.shape[1]))
         for rows, basis in self._blocks():
             left[rows], right[rows] = basis @ scaled.imag, basis @ scaled.real
         return left, right
 
     def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield T_k(t) for some actions at a time, shape (rows, degree); forming costs no more than keeping."""
-        for first in range(0, len(self._position), _BLOCK):
+        for first in range(0, len(self.position), _BLOCK):
             rows = slice(first, first + _BLOCK)
-            yield rows, chebvander(self._position[rows], len(self.core) - 1)
+            yield rows, chebvander(self.position[rows], len(self.core) - 1)
 
 
 def series_degree(width: float) -> int:

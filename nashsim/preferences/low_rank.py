@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import NashsimError
+from .checks import check_dense
 
 # Rows of A that are formed at once when its range is checked, and the rounding that the check forgives.
 _BLOCK = 1024
@@ -89,11 +90,22 @@ class LowRankPreference:
         return margin
 
     def dense(self) -> np.ndarray:
-        """Return A, shape (1, actions, actions), exactly skew; formed anew at every call."""
+        """Return A, shape (1, actions, actions), exactly skew; formed anew at every call.
+
+        Raises
+        ------
+        NashsimError
+            For more than 20 000 actions.
+        """
+        check_dense(self.actions)
         product = self.left @ self.right.T
         skew = np.clip(product - product.T, -0.5, 0.5)[None]
         skew.flags.writeable = False
         return skew
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return U and V."""
+        return (self.left, self.right)
 
     def __repr__(self) -> str:
         return f"LowRankPreference(actions={self.actions}, rank={self.left.shape[1]})"

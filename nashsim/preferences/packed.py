@@ -172,6 +172,10 @@ class PackedPreference(BlockPreference):
         unpack_rows(self.triangle, first, block)
         return block
 
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Return the triangle alone."""
+        return (self.triangle,)
+
     def __repr__(self) -> str:
         return f"PackedPreference(actions={self.actions}, dtype={self.triangle.dtype})"
 

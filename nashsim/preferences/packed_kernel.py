@@ -7,7 +7,7 @@ import numpy as np
 
 
 # Only the order of the sums is free, so that they run in vectors.
-@numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def skew_product(triangle, vector, product):
     """Write A v into ``product``, reading each entry of the triangle once, eight rows at a time.
 

@@ -253,6 +253,7 @@ BAD = {
     "parameter": (["solve", "rps:m=3", "--tau", 1], "m"),
     "columns": (["inspect", "b.csv", "--columns", "a,,b"], "names separated by commas"),
     "figure": (["reproduce", "convergense"], "unknown figure 'convergense'; did you mean 'convergence'"),
+    "benchmark": (["bench", "exakt"], "unknown benchmark 'exakt'; did you mean 'exact'"),
     "jobs": (["reproduce", "--jobs", 0], "jobs: at least 1"),
 }
 
@@ -284,11 +285,38 @@ def test_bad_reference_files(nashsim, tmp_path, text, message):
 
 
 def test_help_has_examples(capsys):
-    for command in ("games", "rules", "inspect", "solve", "run", "reproduce"):
+    for command in ("games", "rules", "inspect", "solve", "run", "reproduce", "bench"):
         assert call([command, "--help"]) == 0
         assert "Example" in capsys.readouterr().out
     assert call([]) == 0 and "Commands:" in capsys.readouterr().out
     assert call(["--version"]) == 0 and capsys.readouterr().out.startswith("nashsim ")
+
+
+def test_bench_lists_runs_and_tells_what_was_reached(nashsim, tmp_path, monkeypatch):
+    assert "exact" in nashsim("bench", "--list").split()
+    assert nashsim("bench", "--list", "--json") == sorted(nashsim("bench", "--list", "--json"))
+    script = tmp_path / "bench_made_up.py"
+    finding = "{'finding': 'a work', 'measured': '2x', 'expected': '≥ 3x', 'holds': False}"
+    script.write_text(
+        "import json, os, sys; from pathlib import Path; assert os.environ['OPENBLAS_NUM_THREADS'] == '1'\n"
+        "out = Path(sys.argv[sys.argv.index('--out') + 1])\n"
+        f"(out / 'bench-made-up.json').write_text(json.dumps({{'findings': [{finding}]}}))\n"
+    )
+    monkeypatch.setattr("nashsim.cli.benchmarking.experiments_folder", lambda: tmp_path)
+    (row,) = nashsim("bench", "made-up", "--out", tmp_path, "--json")
+    assert row == {
+        "benchmark": "made-up",
+        "work": "a work",
+        "measured": "2x",
+        "target": "≥ 3x",
+        "reached": False,
+    }
+    text = nashsim("bench", "--out", tmp_path)
+    assert "a work" in text and "NO" in text
+    script.write_text("raise RuntimeError('no such peer')")
+    assert "bench_made_up.py ended with status 1: RuntimeError: no such peer" in nashsim(
+        "bench", "--out", tmp_path, "--json", fails=True
+    )
 
 
 def test_interrupt_and_closed_pipe(monkeypatch, capsys):

@@ -124,23 +124,23 @@ def test_actions_without_reference_mass_stay_out():
     game = PreferenceGame(
         [[0.5, 0.9, 0.2], [0.1, 0.5, 0.7], [0.8, 0.3, 0.5]], reference=[0.5, 0, 0.5], tau=0.1
     )
-    for path in drive.DRIVES:
+    for path in drive.PATHS:
         finished = run(game, "egpo", queries=100, path=path, metrics=())
         assert finished.log_policy[0, 1] == -np.inf and finished.average_policy[0, 1] == 0
 
 
 def test_noise_and_missing_vectors_take_the_portable_kernel(monkeypatch):
     game = random_game(0, actions=3, tau=0.5)
-    starts, none = game.log_reference[None], np.zeros((1, 1), dtype=np.uint64)
-    choose = drive.DRIVES["compiled"]
-    noisy = choose(game, get_rule("omd"), starts, Feedback("duels", 2), none)
-    assert isinstance(noisy, drive.PortableDrive)
-    exact = choose(game, get_rule("omd"), starts, Feedback(), none)
-    assert isinstance(exact, VectorDrive if vectors_work() else drive.PortableDrive)
+    rule = get_rule("omd")
+    assert drive.choose_drive(game, rule, Feedback("duels", 2)) is drive.PortableDrive
+    assert drive.choose_drive(game, get_rule("nash-md-pg"), Feedback()) is drive.PortableDrive
+    assert drive.choose_drive(game, rule, Feedback()) is (
+        VectorDrive if vectors_work() else drive.PortableDrive
+    )
     monkeypatch.setenv("NASHSIM_PORTABLE", "1")
     vectors_work.cache_clear()
     try:
-        assert isinstance(choose(game, get_rule("omd"), starts, Feedback(), none), drive.PortableDrive)
+        assert drive.choose_drive(game, rule, Feedback()) is drive.PortableDrive
     finally:
         monkeypatch.undo()
         vectors_work.cache_clear()

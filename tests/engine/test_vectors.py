@@ -113,6 +113,7 @@ def _unrolled(shape, actions, panel, entries, values, base, weights, rows, numbe
         shape,
         actions,
         panel,
+        (0,),
         at,
         v_at,
         v.broadcast(shape, weights[0]),

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nashsim import ConvergenceError, PreferenceGame
-from nashsim.equilibrium import lottery, skew
+from nashsim.equilibrium import lottery, pivoting, skew
 from nashsim.preferences import DensePreference
 
 from .families import COMAL, FAMILIES, RPS, make_game, skew_from_upper
@@ -184,14 +184,40 @@ def test_labels_and_reference_in_the_answer():
     assert "reference mass 0" in found.status and found.method == "lottery"
 
 
-def test_a_failing_programme_names_its_methods(monkeypatch):
+@pytest.fixture
+def without_pivoting(monkeypatch):
+    """As where rounding stops the pivoting: the vertex has to come from a linear programme."""
+    monkeypatch.setattr(skew, "pivoted_vertex", lambda *_: None)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pivoting_and_linear_programming_agree(family, monkeypatch):
+    games = [make_game(family, n, seed=seed) for n in (2, 5, 17, 60) for seed in range(3)]
+    pivoted = [lottery(game) for game in games]
+    monkeypatch.setattr(skew, "pivoted_vertex", lambda *_: None)
+    for game, found in zip(games, pivoted, strict=True):
+        programmed = lottery(game)
+        assert found.unique == programmed.unique
+        # both are optimal to 1e-16, which moves a policy by that over the least singular value of a random block
+        np.testing.assert_allclose(found.policy, programmed.policy, atol=1e-11)
+
+
+def test_pivoting_that_gives_up_leaves_the_answer_to_the_programme(monkeypatch):
+    game = make_game("signs", 31)
+    expected = lottery(game)
+    monkeypatch.setattr(pivoting, "_EXCHANGES", -20)
+    assert pivoting.pivoted_vertex(game.preference.dense()[0], 0.5) is None
+    np.testing.assert_allclose(lottery(game).policy, expected.policy, atol=1e-13)
+
+
+def test_a_failing_programme_names_its_methods(monkeypatch, without_pivoting):
     result = scipy.optimize.OptimizeResult(status=4, message="numerical trouble", x=None)
     monkeypatch.setattr(scipy.optimize, "linprog", lambda *_, **__: result)
     with pytest.raises(ConvergenceError, match="highs-ds: numerical trouble; highs-ipm: numerical trouble"):
         lottery(PreferenceGame(COMAL))
 
 
-def test_a_vertex_that_is_not_optimal_is_refused(monkeypatch):
+def test_a_vertex_that_is_not_optimal_is_refused(monkeypatch, without_pivoting):
     monkeypatch.setattr(skew, "_solve_lp", lambda *_, **__: np.array([0.9, 0.1, 0.0]))
     with pytest.raises(ConvergenceError, match="could not be polished"):
         lottery(PreferenceGame(COMAL))

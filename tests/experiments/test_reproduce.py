@@ -15,10 +15,16 @@ NAMES = (
     "convergence",
     "cyclic-mass",
     "dno-pairs",
+    "llm-gap",
     "noise",
     "original",
     "policy-gradient",
     "rate-tau",
+    "regret-ablation",
+    "regret-actions",
+    "regret-growth",
+    "regret-rounds",
+    "regret-tau",
     "reward",
     "simplex",
     "threshold",
@@ -30,6 +36,12 @@ def test_all_figures_are_found_under_their_names():
     assert set(found) == set(NAMES)
     for name, path in found.items():
         assert load_experiment(path).name == name
+
+
+def test_figures_of_language_models_are_skipped_where_the_extra_is_missing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("nashsim.cli.reproducing._has_llm_extra", lambda: False)
+    assert call(["reproduce", "llm-gap", "--quick", "--out", str(tmp_path)]) == 0
+    assert "llm-gap: skipped" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")

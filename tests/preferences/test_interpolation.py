@@ -34,7 +34,7 @@ def test_large_games_use_it_where_it_is_exact(spread):
     rng = np.random.default_rng(2)
     rewards = spread * rng.normal(size=(2, 2100))
     preference = AnnotatorPreference(rewards, [0.7, 0.3])
-    assert (preference._series is None) == (spread == 8.0)
+    assert (preference.series is None) == (spread == 8.0)
     policy = rng.dirichlet(np.ones(2100))
     truth = 0.7 * (exact(rewards[0]) @ policy) + 0.3 * (exact(rewards[1]) @ policy)
     # series: 2e-14; blocks: 2100 terms of sum 1/2 in any order

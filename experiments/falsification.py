@@ -1,0 +1,99 @@
+"""The claims of the package against a search for their worst games: how tight they are, and whether any breaks.
+
+It takes minutes and is no part of ``nashsim reproduce``: ``python experiments/falsification.py``. The instances
+themselves are written by ``nashsim verify --falsify SECONDS --out DIR``.
+"""
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from nashsim.plots import PALETTE, Experiment, Finding
+from nashsim.theory import CLAIMS
+from nashsim.theory.falsify import falsification_frame, falsify, searchable
+
+#: Of computation, over all processes: ten minutes on two cores.
+SECONDS = 1200.0
+
+
+def compute(quick: bool) -> pd.DataFrame:
+    """Search every claim, and its control, claims side by side; 100 evaluations each if quick."""
+    names = [claim.id for claim in CLAIMS if searchable(claim)]
+    budget = {"evaluations": 100} if quick else {"seconds": SECONDS / len(names)}
+    found = Parallel(n_jobs=-1)(delayed(falsify)([name], **budget) for name in names)
+    return falsification_frame([row for rows in found for row in rows]).drop(columns="file")
+
+
+def draw(frame: pd.DataFrame):
+    """Draw the worst ratio of every claim on a log axis; 1 is a violation's edge."""
+    import matplotlib.pyplot as plt
+
+    frame = frame.iloc[::-1].reset_index(drop=True)
+    figure, axes = plt.subplots(figsize=(7.0, 0.17 * len(frame) + 0.9), layout="constrained")
+    colours = {"bound": PALETTE["blue"], "rate": PALETTE["green"], "identity": PALETTE["orange"]}
+    words = {"bound": "bound", "rate": "rate", "identity": "identity, against its rounding"}
+    for kind, part in frame.groupby("kind"):
+        shown = part.worst_ratio.clip(lower=1e-4, upper=10)
+        axes.scatter(shown, part.index, color=colours[kind], s=16, label=words[kind], zorder=3)
+        axes.hlines(part.index, 1e-4, shown, color=colours[kind], linewidth=0.7, alpha=0.6)
+    axes.axvline(1, color=PALETTE["vermilion"], linestyle="--", linewidth=1.2)
+    axes.set_xscale("log")
+    axes.set_xlim(1e-4, 12)
+    axes.set_ylim(-1, len(frame))
+    axes.set_yticks(range(len(frame)), frame.id, fontsize=6.5)
+    axes.set_xlabel("worst measured/bound found")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=7)
+    return figure
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """Say whether a claim that is asserted broke, whether every planted violation was found, and what is tight."""
+    asserted = frame[frame.tag != "recalled"]
+    broken = asserted[asserted.violated]
+    missed = frame[~frame.control_found]
+    bounds = frame[(frame.kind == "bound") & ~frame.violated]
+    tight = bounds[bounds.worst_ratio > 0.99]
+    total = int(frame.evaluations.sum() + frame.control_evaluations.sum())
+    said = [
+        Finding(
+            f"claims that a search of {total} instances breaks, of {len(asserted)} asserted",
+            ", ".join(broken.id) or "none",
+            "none",
+            broken.empty,
+        ),
+        Finding(
+            "planted violations found from random starts",
+            f"{len(frame) - len(missed)} of {len(frame)}"
+            + ("; not " * bool(len(missed)))
+            + ", ".join(missed.id),
+            "all",
+            missed.empty,
+        ),
+        Finding(
+            "bounds that are reached to 1 %", ", ".join(tight.id) or "none", "measured, not asserted", True
+        ),
+        Finding(
+            "median worst measured/bound of the bounds",
+            f"{np.median(bounds.worst_ratio):.3g}",
+            "at most 1",
+            bool(np.median(bounds.worst_ratio) <= 1),
+        ),
+    ]
+    recalled = frame[frame.tag == "recalled"]
+    said += [
+        Finding(f"{row.id} (recalled)", f"worst ratio {row.worst_ratio:.3g}", "measured, not asserted", True)
+        for row in recalled.itertuples()
+    ]
+    return said
+
+
+EXPERIMENT = Experiment(
+    "falsification",
+    "The worst measured/bound of every claim that a search finds",
+    compute,
+    draw,
+    findings,
+)
+
+if __name__ == "__main__":
+    EXPERIMENT.main()

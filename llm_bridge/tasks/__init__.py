@@ -1,0 +1,16 @@
+"""Small language tasks whose equilibrium is known exactly."""
+
+from .class_equilibrium import ClassGame, class_log_masses, within_class_estimate, within_class_gap
+from .enumerable import EnumerableMeasure, EnumerableTask
+from .enumeration import EOS, Enumeration
+
+__all__ = [
+    "EOS",
+    "ClassGame",
+    "EnumerableMeasure",
+    "EnumerableTask",
+    "Enumeration",
+    "class_log_masses",
+    "within_class_estimate",
+    "within_class_gap",
+]

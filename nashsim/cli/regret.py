@@ -1,0 +1,194 @@
+"""The commands ``nashsim regret`` and ``nashsim learners``: learning from duels, and what it is charged."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import NashsimError
+from ..files import to_json, versions, write_frame, write_text
+from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
+from .output import print_facts, print_json, print_table, progress_bar, say
+from .source import open_game
+
+#: Seconds between two writes of a checkpoint.
+INTERVAL = 5.0
+
+
+def learners(json: Json = False) -> None:
+    """List the learners: update, duels of an iteration, source.
+
+    Example: nashsim learners
+    """
+    from ..online import LEARNERS
+
+    listed = [
+        {
+            "name": cls.name,
+            "update": cls.update,
+            "duels_per_iteration": cls.labels,
+            "source": cls.source,
+            "tag": cls.tag,
+        }
+        for cls in LEARNERS
+    ]
+    if json:
+        return print_json(listed)
+    for learner in listed:
+        print_facts(
+            {
+                learner["name"]: learner["update"],
+                "  duels": f"{learner['duels_per_iteration']} an iteration",
+                "  source": f"{learner['source']}  [{learner['tag']}]",
+            }
+        )
+        print()
+
+
+@with_loader_options
+def regret(
+    source: Source,
+    options: LoaderOptions,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="More learners, after --learner.")
+    ] = None,
+    learner: Annotated[
+        list[str] | None,
+        typer.Option(help="A learner of `nashsim learners`; repeat for more.", metavar="NAME"),
+    ] = None,
+    tau: Tau = 0.1,
+    rounds: Annotated[
+        int, typer.Option(help="Duels each seed may buy.", metavar="N", parser=whole_number)
+    ] = "100000",
+    seeds: Annotated[int, typer.Option(help="How many: the seeds 0 to K - 1.", metavar="K")] = 20,
+    noise: Annotated[
+        float, typer.Option(help="Probability that an observed label is flipped.", metavar="P")
+    ] = 0.0,
+    reference: Reference = None,
+    jobs: Annotated[int, typer.Option(help="Threads over seeds; the result is the same.", metavar="N")] = 1,
+    out: Annotated[
+        str | None, typer.Option(help="Folder for the records and the summary.", metavar="DIR")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the killed run in --out DIR.")] = False,
+    json: Json = False,
+) -> None:
+    """Let learners play a game from duels and say what regret they are charged.
+
+    Examples: nashsim regret rps --learner inpo-online --tau 0.1;
+    nashsim regret hard-b --learner inpo-online nash-md-online --tau 0.05 --rounds 1e6 --out regret
+    """
+    from ..online import DEFINITIONS, play_learner
+
+    game = open_game(source, options, tau=tau, reference=reference, seed=0)
+    chosen = _chosen([*(learner or []), *(more or [])], game)
+    folder = _checkpoints(out, resume)
+    plays = []
+    with progress_bar(f"{len(chosen)} learners on {game.name}", not json) as tell:
+        for number, one in enumerate(chosen):
+            how = {"rounds": rounds, "seeds": seeds, "noise": noise, "jobs": jobs, "interval": INTERVAL}
+            how["checkpoint"] = None if folder is None else folder / f"{one.name}.npz"
+            how["progress"] = lambda done, total, at=number: tell(at * total + done, len(chosen) * total)
+            plays.append(play_learner(game, one, **how))
+    summary = [_summary(play) for play in plays]
+    if out is not None:
+        arguments = {"source": source, "tau": game.tau, "rounds": rounds, "seeds": seeds, "noise": noise}
+        _save(plays, summary, {**arguments, "reference": reference}, Path(out))
+    if json:
+        return print_json(summary)
+    _print(game.name, summary)
+    say(f"regret: {DEFINITIONS['regret']}")
+    if out is not None:
+        say(f"all records in {out}/records.csv, the summary in {out}/regret.json")
+
+
+def _chosen(names: list[str], game) -> list:
+    """Return the learners named, every one of them ready to play the game."""
+    from ..online import get_learner
+
+    if not names:
+        raise NashsimError("learner: name at least one by --learner NAME (see `nashsim learners`)")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise NashsimError(f"learner: {twice!r} is there more than once; give each learner once")
+    chosen = [get_learner(name) for name in names]
+    for one in chosen:
+        one.check(game)
+    return chosen
+
+
+def _checkpoints(out: str | None, resume: bool) -> Path | None:
+    """Return the folder with one checkpoint a learner, emptied unless the run is to be resumed."""
+    if out is None:
+        if resume:
+            raise NashsimError("resume: name the folder of the run to go on with by --out DIR")
+        return None
+    folder = Path(out) / "checkpoint"
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def _summary(play) -> dict:
+    """Return what one play came to: its regret at the end and the power of T at which it grew."""
+    from ..online import DEFINITIONS
+    from ..theory import mean_band, power_of_rounds
+
+    curves = play.values["regret"]
+    mean, low, high = (float(value) for value in mean_band(curves[:, -1]))
+    exponent = power_of_rounds(play.rounds, curves)
+    return {
+        "learner": play.learner.name,
+        "tau": play.game.tau,
+        "rounds": int(play.rounds[-1]),
+        "seeds": len(play.seeds),
+        "regret_mean": mean,
+        "regret_low": low,
+        "regret_high": high,
+        "exponent": exponent.value,
+        "exponent_low": exponent.low,
+        "exponent_high": exponent.high,
+        "definition": DEFINITIONS["regret"],
+    }
+
+
+def _save(plays: list, summary: list[dict], arguments: dict, folder: Path) -> None:
+    """Write ``records.csv``, ``summary.csv`` and ``regret.json`` (summary, definitions, configuration, versions).
+
+    The checkpoints have served their purpose then.
+    """
+    import pandas as pd
+
+    from ..online import DEFINITIONS
+
+    write_frame(folder / "records.csv", pd.concat([play.frame() for play in plays], ignore_index=True))
+    write_frame(folder / "summary.csv", pd.DataFrame(summary))
+    configuration = {
+        **arguments,
+        "game": plays[0].game.name,
+        "learners": [repr(play.learner) for play in plays],
+        "intervals": "95% percentile bootstrap over seeds",
+        "versions": versions(),
+    }
+    result = {"results": summary, "definitions": DEFINITIONS, "configuration": configuration}
+    write_text(folder / "regret.json", to_json(result, indent=2) + "\n")
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+
+def _print(game: str, summary: list[dict]) -> None:
+    """Print a row a learner, intervals beside the numbers."""
+    rows = [
+        (
+            row["learner"],
+            f"{row['regret_mean']:.4g}",
+            f"[{row['regret_low']:.4g}, {row['regret_high']:.4g}]",
+            f"{row['exponent']:.3f}",
+            f"[{row['exponent_low']:.3f}, {row['exponent_high']:.3f}]",
+        )
+        for row in summary
+    ]
+    columns = ("learner", "regret", "95%", "power of T", "95% over seeds")
+    title = f"Regret on {game}, tau = {summary[0]['tau']:g}, {summary[0]['seeds']} seeds, {summary[0]['rounds']} rounds"
+    print_table(title, columns, rows, numbers=columns[1:])

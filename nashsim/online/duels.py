@@ -1,0 +1,312 @@
+"""Duels for learners of one's own: a seeded environment over a game, a log of what it answered, and its replay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..engine.feedback import streams
+from ..errors import NashsimError
+from ..files import atomic_path
+from ..game import PreferenceGame
+from .arena import make_arena
+
+
+class DuelLog(NamedTuple):
+    """Duels in the order in which they were fought.
+
+    Attributes
+    ----------
+    contexts, first, second : ndarray of int, shape (duels,)
+    won : ndarray of bool, shape (duels,)
+        Whether the first won, as observed.
+    """
+
+    contexts: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    won: np.ndarray
+
+    def save(self, path: str | Path) -> None:
+        """Write the log as ``.npz``, atomically.
+
+        Parameters
+        ----------
+        path : str or Path
+        """
+        path = Path(path)
+        with atomic_path(path if path.suffix == ".npz" else path.with_name(path.name + ".npz")) as temporary:
+            np.savez_compressed(temporary, **self._asdict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> DuelLog:
+        """Read a log that was saved; nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Raises
+        ------
+        NashsimError
+            If the file is no log of duels.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                log = cls(*(saved[name] for name in cls._fields))
+        except (ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+            raise NashsimError(f"log: {str(path)!r} holds no log of duels ({error})") from None
+        kinds = [array.dtype.kind for array in log]
+        if kinds != ["i", "i", "i", "b"] or any(array.shape != (len(log.won),) for array in log):
+            raise NashsimError(f"log: {str(path)!r} holds no log of duels (arrays of another kind or length)")
+        return log
+
+
+class Environment:
+    """What every source of duels offers: contexts to see, duels to ask for, a budget, a log."""
+
+    def __init__(self, budget: int | None):
+        if budget is not None and (budget != int(budget) or budget < 1):
+            raise NashsimError(f"budget: a whole number of duels >= 1 is needed, found {budget!r}")
+        self._budget = budget
+        self._parts: list[DuelLog] = []
+        self._fought = 0
+
+    @property
+    def fought(self) -> int:
+        """Duels so far."""
+        return self._fought
+
+    @property
+    def left(self) -> float:
+        """Duels that the budget still allows; infinite without one."""
+        return float("inf") if self._budget is None else self._budget - self._fought
+
+    @property
+    def log(self) -> DuelLog:
+        """All duels so far."""
+        empty = DuelLog(*(np.zeros(0, np.int64) for _ in range(3)), np.zeros(0, bool))
+        return DuelLog(*(np.concatenate(parts) for parts in zip(empty, *self._parts, strict=True)))
+
+    def _afford(self, size: int) -> None:
+        if size != int(size) or size < 1:
+            raise NashsimError(f"size: a whole number of duels >= 1 is needed, found {size!r}")
+        if size > self.left:
+            raise NashsimError(f"budget: {self.left} duels are left of {self._budget}, asked for {size}")
+
+    def _keep(self, batch: DuelLog) -> DuelLog:
+        self._parts.append(batch)
+        self._fought += len(batch.won)
+        return batch
+
+
+class Duels(Environment):
+    """Duels over a game: contexts from its weights, arms from policies, outcomes Bernoulli(P(y ≻ z)).
+
+    The random numbers are those of the compiled learners: the same seed meets the same duels. What a policy played
+    would be charged is ``exploitability(game, log_policy)``.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+        With at least two actions; its tau is of no importance here.
+    seed : int
+    noise : float
+        Probability in [0, 1/2) that an observed label is flipped.
+    budget : int or None
+        Duels that may be bought.
+
+    Raises
+    ------
+    NashsimError
+        For a game of one action, or noise or a budget outside its range.
+
+    Examples
+    --------
+    >>> from nashsim import games
+    >>> duels = Duels(games.get("rps").replace(tau=0.1), seed=1, budget=100)
+    >>> batch = duels.round(duels.game.log_reference, size=30)
+    >>> batch.first.shape, duels.left
+    ((30,), 70)
+    """
+
+    def __init__(self, game: PreferenceGame, seed: int = 0, noise: float = 0.0, budget: int | None = None):
+        super().__init__(budget)
+        self.game = game
+        arena = make_arena(game if game.tau is not None else game.replace(tau=1.0), noise)
+        self._duel, self._weights = arena.duel, arena.weights
+        self._stream = streams([seed], [0])[0]
+
+    def see(self, size: int = 1) -> np.ndarray:
+        """Draw contexts to choose arms for, shape (size,).
+
+        Parameters
+        ----------
+        size : int
+        """
+        from .duels_kernel import see
+
+        contexts = np.empty(size, np.int64)
+        see(self._weights, self._stream, contexts)
+        return contexts
+
+    def duel(self, first, second, contexts=0) -> np.ndarray:
+        """Let chosen arms duel; return whether the first won, bool of shape (duels,).
+
+        Parameters
+        ----------
+        first, second, contexts : int or array_like of int, shape (duels,)
+
+        Raises
+        ------
+        NashsimError
+            For an arm or a context that is not there, or beyond the budget.
+        """
+        from .duels_kernel import fight
+
+        contexts, first, second = _aligned(contexts, first, second, self._duel.shape)
+        self._afford(len(first))
+        won = np.empty(len(first), bool)
+        fight(self._duel, self._stream, contexts, first, second, won)
+        return self._keep(DuelLog(contexts, first, second, won)).won
+
+    def round(self, log_policy, log_opponent=None, size: int = 1) -> DuelLog:
+        """Fight ``size`` duels of y ~ policy and z ~ opponent, each in a context of its own.
+
+        Parameters
+        ----------
+        log_policy : array_like, shape (contexts, actions)
+        log_opponent : array_like or None
+            ``None``: the policy itself.
+        size : int
+
+        Returns
+        -------
+        DuelLog
+
+        Raises
+        ------
+        NashsimError
+            For a policy of another shape, or beyond the budget.
+        """
+        from .duels_kernel import meet
+
+        policy = _probabilities("log_policy", log_policy, self._duel.shape[:2])
+        opponent = (
+            policy
+            if log_opponent is None
+            else _probabilities("log_opponent", log_opponent, self._duel.shape[:2])
+        )
+        self._afford(size)
+        batch = DuelLog(*(np.empty(size, np.int64) for _ in range(3)), np.empty(size, bool))
+        meet(self._weights, policy, opponent, self._duel, self._stream, *batch)
+        return self._keep(batch)
+
+
+class Replay(Environment):
+    """A log in the place of a game: the recorded duels again, in their order.
+
+    A learner that is a function of what it sees goes the recorded way to the last bit; one that asks for another
+    duel than the recorded one is told so.
+
+    Parameters
+    ----------
+    log : DuelLog
+
+    Examples
+    --------
+    >>> from nashsim import games
+    >>> duels = Duels(games.get("rps").replace(tau=0.1), seed=1)
+    >>> won = duels.duel([0, 1], [1, 2])
+    >>> bool((Replay(duels.log).duel([0, 1], [1, 2]) == won).all())
+    True
+    """
+
+    def __init__(self, log: DuelLog):
+        super().__init__(None)
+        self._budget = len(log.won)
+        self._log = log
+
+    def see(self, size: int = 1) -> np.ndarray:
+        """Return the contexts of the next duels, shape (size,).
+
+        Parameters
+        ----------
+        size : int
+        """
+        self._afford(size)
+        return self._log.contexts[self._fought : self._fought + size].copy()
+
+    def duel(self, first, second, contexts=0) -> np.ndarray:
+        """Return the recorded outcomes of the next duels, which must be the ones asked for.
+
+        Parameters
+        ----------
+        first, second, contexts : int or array_like of int, shape (duels,)
+
+        Raises
+        ------
+        NashsimError
+            Where another duel was recorded, or none is left.
+        """
+        asked = _aligned(contexts, first, second, None)
+        recorded = self._next(len(asked[0]))
+        same = np.logical_and.reduce([a == b for a, b in zip(asked, recorded[:3], strict=True)])
+        if not same.all():
+            k = int(np.argmin(same))
+            told = tuple(int(array[k]) for array in recorded[:3])
+            found = tuple(int(array[k]) for array in asked)
+            raise NashsimError(
+                f"log: duel {self._fought + k} was recorded as (context, first, second) = {told}, asked for {found}"
+            )
+        return self._keep(recorded).won
+
+    def round(self, log_policy=None, log_opponent=None, size: int = 1) -> DuelLog:
+        """Return the next recorded duels, whatever the policies.
+
+        Parameters
+        ----------
+        log_policy, log_opponent : ignored
+        size : int
+        """
+        return self._keep(self._next(size))
+
+    def _next(self, size: int) -> DuelLog:
+        self._afford(size)
+        return DuelLog(*(array[self._fought : self._fought + size] for array in self._log))
+
+
+def _aligned(contexts, first, second, shape) -> list[np.ndarray]:
+    """Return contexts, first and second as arrays of one length, within the game."""
+    arrays = [np.atleast_1d(np.asarray(array)) for array in (contexts, first, second)]
+    if any(array.dtype.kind not in "iu" for array in arrays):
+        raise NashsimError("first, second, contexts: whole numbers are needed, found others")
+    try:
+        arrays = [array.astype(np.int64) for array in np.broadcast_arrays(*arrays)]
+    except ValueError:
+        lengths = [array.shape for array in arrays]
+        raise NashsimError(f"first, second, contexts: one length is needed, found {lengths}") from None
+    if arrays[0].ndim != 1:
+        raise NashsimError(f"first, second, contexts: shape (duels,) is needed, found {arrays[0].shape}")
+    if shape is not None:
+        for name, array, limit in zip(("contexts", "first", "second"), arrays, shape, strict=True):
+            if array.size and not (array.min() >= 0 and array.max() < limit):
+                raise NashsimError(
+                    f"{name}: numbers from 0 to {limit - 1} are needed, found {array.min()} to {array.max()}"
+                )
+    return arrays
+
+
+def _probabilities(name: str, log_policy, shape: tuple[int, int]) -> np.ndarray:
+    log_policy = np.asarray(log_policy, float)
+    if log_policy.ndim == 1 and shape[0] == 1:
+        log_policy = log_policy[None]
+    if log_policy.shape != shape:
+        raise NashsimError(f"{name}: shape {shape} is needed, found {log_policy.shape}")
+    policy = np.exp(log_policy)
+    # Sums of a thousand rounded probabilities stay within 1e-9 of 1 by far; probabilities given as logs do not.
+    if not np.allclose(policy.sum(axis=1), 1, rtol=0, atol=1e-9):
+        raise NashsimError(f"{name}: log-probabilities are needed, found sums {policy.sum(axis=1).tolist()}")
+    return np.ascontiguousarray(policy)

@@ -1,0 +1,58 @@
+"""Compiled rounds of iterative NLHF."""
+
+from __future__ import annotations
+
+import numba as nb
+
+from ...engine.random_kernel import draw
+from ..regression_kernel import learn_pair
+from ..round_kernel import charge, charge_duel, context_of, measure, normalise, play, win
+
+
+@nb.njit(cache=True, nogil=True)
+def advance(arena, book, theta, inverse, room, shares, own, t0, first, last):
+    """Do iterations ``t0 <= t < t0 + len(shares)`` of the seeds ``first <= s < last``.
+
+    Parameters
+    ----------
+    arena : Arena
+    book : Book
+    theta : ndarray, shape (seeds, contexts, actions)
+    inverse : ndarray, shape (seeds, contexts, actions, actions)
+    room : ndarray, shape (seeds, 2, actions)
+    shares, own : ndarray, shape (iterations,)
+        eta_t tau, 0 for the ridge fit of all pairs; and the policy's weight in the mixture that is sampled.
+    t0, first, last : int
+    """
+    contexts, actions = arena.log_mu.shape
+    for seed in range(first, last):
+        stream = book.streams[seed]
+        mixed, sampler = room[seed, 0], room[seed, 1]
+        if t0 == 0:
+            for c in range(contexts):
+                measure(arena, book, seed, c)
+        for step in range(shares.shape[0]):
+            charge(arena, book, seed, 1)
+            c = context_of(arena, stream)
+            if own[step] == 1.0:
+                y, z = draw(book.policy[seed, c], stream), draw(book.policy[seed, c], stream)
+            else:
+                for i in range(actions):
+                    mixed[i] = (
+                        own[step] * book.log_policy[seed, c, i] + (1.0 - own[step]) * arena.log_mu[c, i]
+                    )
+                normalise(mixed, sampler)
+                y, z = draw(sampler, stream), draw(sampler, stream)
+            charge_duel(arena, book, seed, c, y, z)
+            target = win(arena, c, y, z, stream) - 0.5
+            share = shares[step]
+            if share == 0.0:
+                learn_pair(inverse[seed, c], theta[seed, c], y, z, target, 1.0, mixed)
+            else:
+                # An unbiased estimate of A pi from one duel between two draws of pi.
+                asked = book.policy[seed, c] if own[step] == 1.0 else sampler
+                for i in range(actions):
+                    theta[seed, c, i] *= 1.0 - share
+                theta[seed, c, y] += 0.5 * share * target / asked[y]
+                theta[seed, c, z] -= 0.5 * share * target / asked[z]
+            play(arena, book, seed, c, theta[seed, c])

@@ -1,0 +1,61 @@
+"""What a learner is: a policy that is moved by the outcomes of duels."""
+
+from __future__ import annotations
+
+import abc
+import math
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from ...errors import NashsimError
+from ...game import PreferenceGame
+from ..arena import Arena, Book
+
+#: The state that belongs to a learner, by name; every array begins with the axis of seeds.
+State = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Learner(abc.ABC):
+    """An online algorithm; subclasses are small frozen dataclasses of parameters.
+
+    A learner plays the policies of a ``Book`` and moves them from observed duels. One iteration buys
+    ``labels`` duels and is charged as many rounds of the policy that was played in it.
+    """
+
+    #: Name in lower case with hyphens.
+    name: ClassVar[str]
+    #: One iteration in mathematics.
+    update: ClassVar[str]
+    source: ClassVar[str]
+    #: ``paper``, ``code``, ``derived`` or ``recalled``, as far as the equations were verified.
+    tag: ClassVar[str]
+    #: Duels of one iteration.
+    labels: ClassVar[int] = 1
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if "float" in str(field.type) and value is not None and not _is_number(value):
+                raise NashsimError(
+                    f"{field.name}: the learner {self.name!r} needs a finite number >= 0, found {value!r}"
+                )
+
+    def check(self, game: PreferenceGame) -> None:  # noqa: B027  most learners take every game
+        """Raise NashsimError, naming the reason, where the learner cannot play a game."""
+
+    @abc.abstractmethod
+    def state(self, arena: Arena, seeds: int) -> State:
+        """Return the learner's own arrays before the first iteration."""
+
+    @abc.abstractmethod
+    def advance(
+        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
+    ) -> None:
+        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value) and value >= 0

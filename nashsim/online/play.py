@@ -1,0 +1,208 @@
+"""Learners playing games, and the regret they are charged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from ..engine.checkpoint import INTERVAL, Checkpoint, fingerprint, identity
+from ..equilibrium import exploitability
+from ..errors import NashsimError
+from ..game import PreferenceGame
+from .arena import TALLY, make_arena, open_book
+from .learners import Learner, get_learner
+
+#: Regularised regret of the average iterate's policy: exploitability of the mean of the policies played.
+AVERAGE_GAP = "average_gap"
+#: What each recorded quantity is.
+DEFINITIONS = {
+    "regret": "sum over rounds of tau KL(pi_t || BR_tau(pi_t)) of the policy played, averaged over contexts",
+    "unregularised_regret": "sum over rounds of max_y P(y ≻ pi_t) - 1/2, averaged over contexts, of the policy played",
+    "condorcet_regret": "sum over rounds of the mean over both duelled arms of P(winner ≻ y) - 1/2",
+    "copeland_regret": "sum over rounds of the mean over both duelled arms of the normalised Copeland score they lack",
+    "borda_regret": "sum over rounds of the mean over both duelled arms of the Borda score they lack",
+    AVERAGE_GAP: "tau KL(pi || BR_tau(pi)) of the mean pi of the policies played so far, averaged over contexts",
+}
+#: Iterations that a kernel does before control comes back, for progress and checkpoints.
+STRETCH = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Play:
+    """One learner on one game, over several seeds.
+
+    Attributes
+    ----------
+    game : PreferenceGame
+    learner : Learner
+    seeds : tuple of int
+    rounds : ndarray of int, shape (records,)
+        Duels bought at each record.
+    values : dict of str to ndarray, shape (seeds, records)
+        By the names of ``DEFINITIONS``.
+    log_policy : ndarray, shape (seeds, contexts, actions)
+        The last policy.
+    """
+
+    game: PreferenceGame
+    learner: Learner
+    seeds: tuple[int, ...]
+    rounds: np.ndarray
+    values: dict[str, np.ndarray]
+    log_policy: np.ndarray
+
+    def frame(self):
+        """Return the records as a tidy DataFrame: game, learner, tau, seed, rounds, metric, value."""
+        import pandas as pd
+
+        records = len(self.rounds)
+        return pd.DataFrame(
+            {
+                "game": self.game.name,
+                "learner": self.learner.name,
+                "tau": self.game.tau,
+                "seed": np.tile(np.repeat(self.seeds, records), len(self.values)),
+                "rounds": np.tile(self.rounds, len(self.seeds) * len(self.values)),
+                "metric": np.repeat(list(self.values), len(self.seeds) * records),
+                "value": np.concatenate([array.ravel() for array in self.values.values()]),
+            }
+        )
+
+
+def play_learner(
+    game: PreferenceGame,
+    learner: str | Learner,
+    *,
+    rounds: int = 10_000,
+    seeds: int | Sequence[int] = 20,
+    noise: float = 0.0,
+    jobs: int = 1,
+    checkpoint: str | Path | None = None,
+    interval: float = INTERVAL,
+    progress: Callable[[int, int], None] | None = None,
+) -> Play:
+    """Let a learner play a game from duels and record the regret it is charged.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+        With tau set.
+    learner : str or Learner
+    rounds : int
+        Duels to buy for each seed.
+    seeds : int or sequence of int
+        How many, 0 to seeds - 1, or which.
+    noise : float
+        Probability in [0, 1/2) that an observed label is flipped.
+    jobs : int
+        Threads over seeds; the result is the same for any number.
+    checkpoint : str, Path or None
+        File that keeps the state; a play that was killed and is started again goes on from it, to the same bits.
+    interval : float
+        Seconds between two writes of the checkpoint.
+    progress : callable or None
+        Called as ``progress(done, total)`` in rounds.
+
+    Returns
+    -------
+    Play
+
+    Raises
+    ------
+    NashsimError
+        For an unknown learner, rounds or seeds below one, a game of one action or without tau, or one that the
+        learner cannot play.
+
+    Examples
+    --------
+    >>> from nashsim import PreferenceGame
+    >>> game = PreferenceGame([[0.5, 0.9], [0.1, 0.5]], tau=0.5)
+    >>> play = play_learner(game, "inpo-online", rounds=1000, seeds=2)
+    >>> play.values["regret"].shape == (2, len(play.rounds))
+    True
+    """
+    learner = get_learner(learner)
+    seeds = _seeds(seeds)
+    if rounds != int(rounds) or rounds < learner.labels:
+        raise NashsimError(
+            f"rounds: a whole number of duels >= {learner.labels} is needed by {learner.name!r}, found {rounds!r}"
+        )
+    if jobs < 1:
+        raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
+    learner.check(game)
+    arena, book = make_arena(game, noise), open_book(game, seeds)
+    state = learner.state(arena, len(seeds))
+    grid = iteration_grid(int(rounds) // learner.labels)
+    kept = {
+        "tally": np.zeros((len(grid), len(seeds), len(TALLY))),
+        AVERAGE_GAP: np.zeros((len(grid), len(seeds))),
+    }
+    arrays = {
+        **book._asdict(),
+        **state,
+        **{f"kept_{k}": v for k, v in kept.items()},
+        "at": np.zeros(1, np.int64),
+    }
+    store = None
+    if checkpoint is not None:
+        parts = (repr(learner), game.tau, noise, seeds, int(rounds), *identity(game.preference))
+        store = Checkpoint(Path(checkpoint), fingerprint(*parts, game.log_reference, game.weights), interval)
+        for name, saved in (store.load() or {}).items():
+            arrays[name][...] = saved
+    edges = np.linspace(0, len(seeds), min(jobs, len(seeds)) + 1).astype(int)
+
+    def work(t0: int, t1: int) -> None:
+        spans = list(pairwise(edges.tolist()))
+        if len(spans) == 1:
+            learner.advance(arena, book, state, t0, t1, *spans[0])
+            return
+        with ThreadPoolExecutor(len(spans)) as pool:
+            for done in [pool.submit(learner.advance, arena, book, state, t0, t1, *span) for span in spans]:
+                done.result()
+
+    for record, target in enumerate(grid.tolist()):
+        while arrays["at"][0] < target:
+            t0 = int(arrays["at"][0])
+            t1 = min(target, (t0 // STRETCH + 1) * STRETCH)
+            work(t0, t1)
+            arrays["at"][0] = t1
+            if t1 == target:
+                kept["tally"][record] = book.tally
+                kept[AVERAGE_GAP][record] = _average_gap(game, book.total / (t1 * learner.labels))
+            if store:
+                store.save(lambda: arrays, force=t1 == grid[-1])
+            if progress:
+                progress(t1 * learner.labels, int(grid[-1]) * learner.labels)
+    values = {name: kept["tally"][:, :, k].T.copy() for k, name in enumerate(TALLY)}
+    values[AVERAGE_GAP] = kept[AVERAGE_GAP].T.copy()
+    defined = {name: array for name, array in values.items() if not np.isnan(array).all()}
+    log_policy = np.where(book.log_policy < -1e299, -np.inf, book.log_policy)
+    return Play(game, learner, seeds, grid * learner.labels, defined, log_policy)
+
+
+def iteration_grid(iterations: int) -> np.ndarray:
+    """Return the recorded iterations, about 40 a decade from 1 on, so that memory does not grow with their number."""
+    decades = max(1, int(np.ceil(np.log10(max(iterations, 10)))))
+    return np.unique(np.round(np.geomspace(1, iterations, 40 * decades)).astype(np.int64))
+
+
+def _average_gap(game: PreferenceGame, average: np.ndarray) -> np.ndarray:
+    """Return the regularised exploitability of average policies, shape (seeds, contexts, actions)."""
+    with np.errstate(divide="ignore"):
+        log_average = np.log(average / average.sum(axis=-1, keepdims=True))
+    return np.array([game.weights @ exploitability(game, one) for one in log_average])
+
+
+def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(seeds, int | np.integer):
+        if seeds < 1:
+            raise NashsimError(f"seeds: at least one is needed, found {seeds}")
+        return tuple(range(int(seeds)))
+    if len(seeds) == 0:
+        raise NashsimError("seeds: at least one is needed, found none")
+    return tuple(int(seed) for seed in seeds)

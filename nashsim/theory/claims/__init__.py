@@ -1,0 +1,65 @@
+"""The theorems of the field as claims that a machine checks: one file per paper."""
+
+from __future__ import annotations
+
+from ...errors import unknown_name
+from . import (
+    baselines,
+    comal,
+    dno,
+    egpo,
+    identities,
+    inpo,
+    ipo,
+    mmd,
+    mnpo,
+    nash_mp,
+    nlhf,
+    online,
+    spo_onpo,
+)
+from .domain import CATALOGUE, Domain
+from .instance import Instance, Stack, stacks
+from .language import Claim, Control, Evidence
+
+_PAPERS = (identities, nlhf, mmd, inpo, nash_mp, egpo, spo_onpo, comal, dno, mnpo, ipo, baselines, online)
+
+#: Every claim.
+CLAIMS: tuple[Claim, ...] = tuple(claim for paper in _PAPERS for claim in paper.CLAIMS)
+
+
+def get_claim(name: str) -> Claim:
+    """Return a claim by its id.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    NashsimError
+        For an unknown id, suggesting the nearest.
+
+    Examples
+    --------
+    >>> get_claim("gap-identity").tag
+    'derived'
+    """
+    by_name = {claim.id: claim for claim in CLAIMS}
+    if name not in by_name:
+        raise unknown_name("claim", name, by_name)
+    return by_name[name]
+
+
+__all__ = [
+    "CATALOGUE",
+    "CLAIMS",
+    "Claim",
+    "Control",
+    "Domain",
+    "Evidence",
+    "Instance",
+    "Stack",
+    "get_claim",
+    "stacks",
+]

@@ -1,0 +1,216 @@
+"""The language of claims: a statement, where it holds, what is measured against what, and how it is made to fail.
+
+A claim measures two numbers on an instance, one that theory bounds and the bound itself, and holds where their
+ratio is at most one. Rates and identities are written the same way: predicted decay over the fastest that the
+fitted interval allows, error over the rounding it may have. Its negative control changes the algorithm, or a
+condition, and must break it; the bound stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ...errors import NashsimError
+from .domain import Domain
+from .instance import Instance, Stack, stacks
+
+#: Kinds of claims.
+KINDS = ("bound", "rate", "identity", "statistical")
+#: What a fact's source was: only the first three are asserted.
+TAGS = ("paper", "code", "derived", "recalled")
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What was measured on a stack of instances, beside what theory allows.
+
+    Of a rate the ratio is the predicted decay over the fastest that the fit allows, ``Fit.most``.
+
+    Attributes
+    ----------
+    x : ndarray, shape (records,)
+        Steps, queries, or whatever the measurements are taken along.
+    measured, bound : ndarray, shape (instances, records)
+    slack : float or ndarray
+        What rounding may add to the measured side; derived where it is set.
+    fits : tuple of Fit
+        Of a rate, one fit an instance; empty otherwise.
+    x_label : str
+    """
+
+    x: np.ndarray
+    measured: np.ndarray
+    bound: np.ndarray
+    slack: float | np.ndarray = 0.0
+    fits: tuple = ()
+    x_label: str = "iterations"
+
+    def ratios(self) -> np.ndarray:
+        """Return the worst measured/bound of every instance, shape (instances,); inf where it is not a number."""
+        if self.fits:
+            return np.array([fit.predicted / fit.most if fit.most > 0 else np.inf for fit in self.fits])
+        measured, bound = np.broadcast_arrays(np.maximum(self.measured - self.slack, 0.0), self.bound)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # a bound of no positive value admits nothing but 0
+            ratio = np.where(measured == 0, 0.0, np.where(bound > 0, measured / bound, np.inf))
+        return np.where(np.isfinite(ratio), ratio, np.inf).max(axis=1)
+
+
+@dataclass(frozen=True)
+class Control:
+    """A named mutation of the algorithm or of a condition under which the claim must fail.
+
+    Attributes
+    ----------
+    name : str
+        What is wrong with it, in a few words.
+    algorithm : object or None
+        What is measured in place of the claim's algorithm; ``None`` leaves it.
+    domain : Domain or None
+        Where it is measured in place of the claim's conditions; ``None`` leaves them.
+    games : int
+        How many instances a verification draws to find the violation.
+    """
+
+    name: str
+    algorithm: Any = None
+    domain: Domain | None = None
+    games: int = 40
+
+    def __post_init__(self):
+        if self.algorithm is None and self.domain is None:
+            raise NashsimError(f"control {self.name!r}: it must change the algorithm or a condition")
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """One machine-checked statement of the theory.
+
+    Attributes
+    ----------
+    id : str
+        Lower case with hyphens.
+    statement : str
+        In mathematics.
+    source : str
+        Paper and place.
+    tag : str
+        ``paper``, ``code`` or ``derived``: asserted. ``recalled``: measured and reported.
+    kind : str
+        ``bound``, ``rate``, ``identity`` or ``statistical``.
+    conditions : str
+        On game and step, in words of mathematics.
+    quantity : str
+        What is measured, for the axis of its figure.
+    measure : callable
+        ``measure(stack, algorithm) -> Evidence``.
+    algorithm : object
+        What is measured: a function from (tau, step) to a Rule, or whatever ``measure`` takes.
+    control : Control
+    domain : Domain
+    predicted : str
+        The bound or rate, in mathematics.
+    rules : tuple of str
+        Names of the rules it runs.
+    games : int or None
+        The most games it is measured on; a statistical claim has its named games and seeds. ``None`` is any number.
+    remark : callable or None
+        From the worst ratio to a sentence that a report may add, such as a sharper constant.
+    """
+
+    id: str
+    statement: str
+    source: str
+    tag: str
+    kind: str
+    conditions: str
+    quantity: str
+    measure: Callable[[Stack, Any], Evidence]
+    algorithm: Any
+    control: Control
+    domain: Domain = field(default_factory=Domain)
+    predicted: str = "1"
+    rules: tuple[str, ...] = ()
+    games: int | None = None
+    remark: Callable[[float], str] | None = None
+
+    def __post_init__(self):
+        for name, known in (("kind", KINDS), ("tag", TAGS)):
+            if getattr(self, name) not in known:
+                raise NashsimError(f"{name}: one of {known} is needed, found {getattr(self, name)!r}")
+
+    @property
+    def asserted(self) -> bool:
+        """Whether a violation is a failure; what is only recalled is measured and reported."""
+        return self.tag != "recalled"
+
+    def sample(self, seed: int) -> Instance:
+        """Return a random instance inside the conditions; the same seed gives the same bits.
+
+        Parameters
+        ----------
+        seed : int
+        """
+        return self.domain.sample(seed)
+
+    def clip(self, instance: Instance) -> Instance:
+        """Return the instance brought inside the conditions.
+
+        Parameters
+        ----------
+        instance : Instance
+        """
+        return self.domain.clip(instance)
+
+    def instances(self, games: int, seed: int = 0) -> tuple[Instance, ...]:
+        """Return the instances of a verification, ``games`` of them or as many as the claim has.
+
+        Parameters
+        ----------
+        games, seed : int
+        """
+        return self.domain.instances(min(games, self.games or games), seed)
+
+    def evidence(self, stack: Stack) -> Evidence:
+        """Return what is measured on a stack.
+
+        Parameters
+        ----------
+        stack : Stack
+        """
+        with np.errstate(all="ignore"):
+            return self.measure(stack, self.algorithm)
+
+    def ratios(self, instances: Sequence[Instance]) -> np.ndarray:
+        """Return measured/bound of every instance, shape (instances,); at most 1 where the claim holds.
+
+        Parameters
+        ----------
+        instances : sequence of Instance
+        """
+        found = np.empty(len(instances))
+        for members, stack in stacks(instances):
+            found[members] = self.evidence(stack).ratios()
+        return found
+
+    def ratio(self, instance: Instance) -> float:
+        """Return measured/bound on one instance.
+
+        Parameters
+        ----------
+        instance : Instance
+        """
+        return float(self.ratios([instance])[0])
+
+    def planted(self) -> Claim:
+        """Return the same claim under its negative control: one that must be found to fail."""
+        return replace(
+            self,
+            id=f"{self.id} ({self.control.name})",
+            algorithm=self.algorithm if self.control.algorithm is None else self.control.algorithm,
+            domain=self.control.domain or self.domain,
+        )

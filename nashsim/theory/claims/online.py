@@ -1,0 +1,115 @@
+"""Regret of the online learners, whose preference is seen through duels only: 20 seeds on named games."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..fits import fit_rate
+from .domain import Domain
+from .instance import Stack
+from .language import Claim, Control, Evidence
+
+_ROUNDS, _SEEDS, _FIRST = 10_000, 20, 100
+
+
+def _regret(stack: Stack, algorithm) -> Evidence:
+    """Mean over seeds of Reg_T/T, Reg_T = sum_t tau KL(pi_t || BR(pi_t)): a regret of order T^a decays as T^(a-1)."""
+    from ...online import play_learner
+
+    learner, curves = algorithm(stack.tau, stack.step), []
+    for instance in stack.instances:
+        played = play_learner(instance.game, learner, rounds=_ROUNDS, seeds=_SEEDS)
+        late = played.rounds >= _FIRST
+        curves.append(played.values["regret"].mean(axis=0)[late] / played.rounds[late])
+    rounds, curves = played.rounds[late], np.array(curves)
+    fits = tuple(fit_rate(rounds, curve, laws=["power"], predicted=0.5) for curve in curves)
+    bound = curves[:, :1] * np.sqrt(rounds[0] / rounds)
+    return Evidence(rounds, curves, bound, fits=fits, x_label="duels T")
+
+
+def _inpo(schedule: str):
+    def learner(tau: float, share: float):
+        from ...online.learners.iterative import OnlineINPO
+
+        return OnlineINPO(schedule=schedule)
+
+    return learner
+
+
+def _nash_md(schedule: str):
+    def learner(tau: float, share: float):
+        from ...online.learners.iterative import OnlineNashMD
+
+        return OnlineNashMD(schedule=schedule)
+
+    return learner
+
+
+def _enpo(explore: str):
+    def of_schedule(schedule: str):
+        def learner(tau: float, share: float):
+            from ...online.learners.enpo import ENPO
+
+            return ENPO(schedule=schedule, explore=explore)
+
+        return learner
+
+    return of_schedule
+
+
+def _adversary(prior: tuple = ()):
+    def learner(tau: float, share: float):
+        from ...online.learners.minimax import MinimaxAdversary
+
+        return MinimaxAdversary(prior=prior)
+
+    return learner
+
+
+#: A transitive game that no number of duels of these runs can talk anybody out of.
+_STUBBORN = tuple((winner, loser, 1e6) for winner, loser in ((0, 1), (0, 2), (1, 2)))
+_CONSTANT = "constant step η_I = 3τ on noisy labels"
+_STEP = "O(√T) with a step of order 1/(τt); linear with a constant step"
+
+
+def _claim(name: str, source: str, growth: str, algorithm, control: Control) -> Claim:
+    return Claim(
+        id=f"{name}-regret",
+        statement=f"Reg_T = Σ_t τ KL(π_t ‖ BR_τ(π_t)) = {growth}",
+        source=f"{source}; growth derived by measurement",
+        tag="derived",
+        kind="statistical",
+        conditions=f"τ = 0.2, named cycles, {_SEEDS} seeds, {_ROUNDS} duels; regret of the mixture, not of the arms",
+        quantity="Reg_T/T, mean over seeds",
+        predicted="T^{−1/2} or faster",
+        measure=_regret,
+        algorithm=algorithm,
+        control=control,
+        domain=Domain(
+            actions=(3, 3),
+            tau=(0.2, 0.2),
+            games=("rps", "comal", "biased-rps", "p-eps", "dice", "three-humans"),
+            cells=6,
+        ),
+        games=6,
+    )
+
+
+def _iterative(name: str, source: str, learner_of) -> Claim:
+    control = Control(_CONSTANT, learner_of("constant"), games=2)
+    return _claim(name, source, _STEP, learner_of("decreasing"), control)
+
+
+CLAIMS = (
+    _iterative("inpo-online", "INPO, arXiv 2407.00617, on duels", _inpo),
+    _iterative("nash-md-online", "Nash-MD, arXiv 2312.00886, on duels", _nash_md),
+    _iterative("enpo", "ENPO, arXiv 2606.01382, Algorithm 2", _enpo("step-b")),
+    _iterative("enpo-oracle", "ENPO, arXiv 2606.01382, exploration oracle", _enpo("vertex")),
+    _claim(
+        "minimax-adversary",
+        "Ye et al., arXiv 2402.07314, the enhancer against a minimax oracle",
+        "O(√T) at most (log T was measured)",
+        _adversary(),
+        Control("estimates held at a wrong guess", _adversary(_STUBBORN), games=2),
+    ),
+)

@@ -1,0 +1,184 @@
+"""``nashsim verify``: exit status, the schema of its JSON, a report that needs nothing else, errors in one line."""
+
+import json
+import re
+import sys
+import types
+from dataclasses import replace
+from html import escape
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from nashsim.cli import call
+from nashsim.theory import claims as claims_module
+from nashsim.theory import get_claim, verify
+from nashsim.theory.claims.files import save_instance
+from nashsim.theory.report import html_report
+from nashsim.theory.svg import histogram, line_figure
+
+QUICK = ["gap-identity", "nash-mp-span", "omwu-last"]
+TYPES = {
+    "id": str,
+    "source": str,
+    "tag": str,
+    "games": int,
+    "worst_ratio": (int, float),
+    "rate": (int, float, type(None)),
+    "rate_low": (int, float, type(None)),
+    "rate_high": (int, float, type(None)),
+    "predicted": str,
+    "control_rejected": bool,
+    "verdict": str,
+}
+
+
+def run(capsys, *arguments):
+    status = call(["verify", *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_json_has_the_promised_schema(capsys):
+    status, out, err = run(capsys, *QUICK, "--games", "8", "--json")
+    found = json.loads(out)
+    assert status == 0 and err == "" and list(found) == ["claims"]
+    assert [claim["id"] for claim in found["claims"]] == QUICK
+    for claim in found["claims"]:
+        assert set(claim) == set(TYPES)
+        for name, kind in TYPES.items():
+            assert isinstance(claim[name], kind), (name, claim[name])
+    by_id = {claim["id"]: claim for claim in found["claims"]}
+    assert by_id["gap-identity"]["rate"] is None and by_id["omwu-last"]["verdict"] == "measured"
+    rate = by_id["nash-mp-span"]
+    assert rate["rate_low"] <= rate["rate"] <= rate["rate_high"]
+
+
+def test_files_are_written_and_the_table_printed(capsys, tmp_path):
+    status, out, err = run(capsys, *QUICK, "--games", "8", "--out", str(tmp_path / "deep" / "report"))
+    assert status == 0 and "Claims" in out and "rejected" in out and "measured" in out
+    folder = tmp_path / "deep" / "report"
+    saved = json.loads((folder / "verify.json").read_text())
+    assert [claim["id"] for claim in saved["claims"]] == QUICK
+    assert "verify.html" in err and (folder / "verify.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_failure_and_a_passing_control_exit_with_1(capsys, monkeypatch):
+    claim = get_claim("gap-identity")
+    broken = replace(claim.planted(), id="broken")
+    toothless = replace(claim, id="toothless", control=replace(claim.control, algorithm=claim.algorithm))
+    monkeypatch.setattr(claims_module, "CLAIMS", (broken, toothless))
+    for name, verdict in (("broken", "fails"), ("toothless", "control passes")):
+        status, out, err = run(capsys, name, "--games", "4", "--json")
+        [found] = json.loads(out)["claims"]
+        assert status == 1 and found["verdict"] == verdict and name in err
+        assert found["control_rejected"] is (name == "broken")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nope"], "unknown claim"),
+        (["gap-identity", "--games", "0"], "at least one game"),
+        (["gap-identity", "--full", "--games", "3"], "not both"),
+        (["gap-identity", "--falsify", "-1"], "a time > 0"),
+        (["gap-identity", "--jobs", "0"], "at least one process"),
+        (["gap-identity", "--game", "no-such-file.json"], "there is no file"),
+        (["spo-cycles", "--game", "tldr"], "no chosen claim admits"),
+    ],
+)
+def test_errors_are_one_line(capsys, arguments, said):
+    status, out, err = run(capsys, *arguments)
+    assert status == 2 and out == "" and said in err and err.count("\n") == 1
+
+
+def test_a_violation_that_the_search_finds_is_a_failure(capsys, monkeypatch):
+    def found(claims, *, seconds, seed, out):
+        assert seconds == 0.5 and seed == 3 and out is None
+        keys = {"worst_ratio": 1.5, "evaluations": 7, "control_found": True}
+        return [{"id": claim.id, "violated": True, **keys} for claim in claims]
+
+    fake = types.ModuleType("nashsim.theory.falsify")
+    fake.falsify = found
+    monkeypatch.setitem(sys.modules, "nashsim.theory.falsify", fake)
+    options = ("--games", "4", "--falsify", "0.5", "--seed", "3")
+    status, out, err = run(capsys, "gap-identity", "omwu-last", *options)
+    # what is only recalled may be violated
+    assert status == 1 and "Falsification" in out and "1 of 2 claims do not stand: gap-identity" in err
+    status, out, _ = run(capsys, "omwu-last", *options, "--json")
+    assert status == 0 and json.loads(out)["falsification"][0]["violated"] is True
+
+
+def test_a_game_of_ones_own(capsys, tmp_path):
+    """A catalogue name, a matrix and a saved instance; each claim says so for that game alone."""
+    np.savetxt(tmp_path / "game.csv", [[0.5, 0.9, 0.2], [0.1, 0.5, 0.8], [0.8, 0.2, 0.5]], delimiter=",")
+    instance = get_claim("nash-mp-kl").sample(2)
+    save_instance(tmp_path / "worst.json", instance)
+    for game, games in (("rps", 20), (str(tmp_path / "game.csv"), 20), (str(tmp_path / "worst.json"), 1)):
+        status, out, _ = run(capsys, "gap-identity", "nash-mp-kl", "spo-cycles", "--game", game, "--json")
+        found = json.loads(out)["claims"]
+        assert status == 0 and [c["id"] for c in found] == ["gap-identity", "nash-mp-kl"]
+        assert {c["games"] for c in found} == {games}
+
+
+class Page(HTMLParser):
+    """Which tags open and close, and every attribute value."""
+
+    VOID = ("meta", "line", "rect", "circle", "path", "polyline", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.values = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.values += [(name, value or "") for name, value in attributes]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def page():
+    return html_report(verify(QUICK, games=8))
+
+
+def test_the_report_is_self_contained(page):
+    assert not re.search(r"https?:|//|@import|url\(", page.replace("arXiv", ""))
+    parsed = Page()
+    parsed.feed(page)
+    assert parsed.open == []
+    assert not {"link", "img", "iframe", "object", "embed"} & set(parsed.tags)
+    assert not any(name in ("src", "srcset", "data") for name, _ in parsed.values)
+    assert all(value.startswith("#") for name, value in parsed.values if name == "href")
+    assert "prefers-color-scheme: dark" in page and "<script>" in page
+
+
+def test_every_claim_opens_to_its_statement_worst_game_and_figures(page):
+    sections = page.split("<details")[1:]
+    assert len(sections) == len(QUICK)
+    for name, section in zip(QUICK, sections, strict=True):
+        claim = get_claim(name)
+        assert f'id="{name}"' in section and escape(claim.statement) in section
+        assert escape(claim.control.name) in section and "worst game" in section and "<svg" in section
+        assert "P(row ≻ column)" in section
+        assert f'href="#{name}"' in page
+
+
+def test_numbers_sort_as_numbers(page):
+    keys = re.findall(r'<td class="number" data-key="([^"]*)">', page)
+    assert len(keys) == 3 * len(QUICK)
+    assert all(key == "" or np.isfinite(float(key)) for key in keys)
+
+
+def test_figures_of_hard_data():
+    x = np.arange(1, 50)
+    text = line_figure(x, [("a", "measured", np.exp(-x)), ("b", "bound", np.full(49, np.nan))], "t", "KL <1>")
+    assert "nan" not in text and "&lt;1&gt;" in text
+    assert "exact zeros" in line_figure(x, [("a", "measured", np.zeros(49))], "t", "KL")
+    for values in ([0.0, 0.0], [np.inf, 0.5], [1.0] * 5, [1e-300, 2.0]):
+        assert "nan" not in histogram(np.array(values), "ratio")
