@@ -4,6 +4,7 @@ from .class_equilibrium import ClassGame, class_log_masses, within_class_estimat
 from .enumerable import EnumerableMeasure, EnumerableTask
 from .enumeration import EOS, Enumeration
 from .grammar import Grammar
+from .length import LengthMeasure, LengthTask
 from .styled import StyledTask, Teaching
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "EnumerableTask",
     "Enumeration",
     "Grammar",
+    "LengthMeasure",
+    "LengthTask",
     "StyledTask",
     "Teaching",
     "class_log_masses",
