@@ -24,6 +24,7 @@ def token_loss(policy: CausalPolicy, batch: Sequences) -> torch.Tensor:
     return -policy.sequence_log_probs(batch).sum() / batch.response_mask.sum()
 
 
+@torch.enable_grad()  # whatever the caller is in the middle of
 def sft(
     policy: CausalPolicy,
     examples: Sequence[tuple[Sequence[int], Sequence[int]]],
