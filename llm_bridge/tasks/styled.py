@@ -46,7 +46,7 @@ class Teaching:
 
     steps: int = 600
     batch: int = 32
-    lr: float = 3e-3
+    lr: float = 2e-3
     examples: int = 8192
 
 

@@ -162,9 +162,9 @@ def test_a_rare_winner_has_its_stated_mass_and_is_favoured_by_the_equilibrium():
 
 def test_sentences_are_learnt():
     grammar = Grammar(("terse",), (0.9,), topics=2)
-    task = StyledTask(grammar, size="tiny", teaching=replace(TEACHING, steps=200))
+    task = StyledTask(grammar, size="tiny", teaching=replace(TEACHING, steps=300))
     taught = task.measure(task.policy())
-    assert taught["sentences"] > 0.5  # a random one has none
+    assert taught["sentences"] > 0.8  # half: sentences about either topic at random
     assert task.measure(CausalPolicy.from_config(task.config()))["sentences"] == 0
 
 
