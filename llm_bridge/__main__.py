@@ -1,0 +1,5 @@
+"""``python -m llm_bridge``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,37 @@
+"""The pairwise contract: a batch of comparisons in, one probability a comparison out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+
+class Comparison(NamedTuple):
+    """One question to a judge: which of two responses to a prompt is better?
+
+    Attributes
+    ----------
+    prompt, a, b : hashable
+        Strings, or tuples of token ids.
+    metadata : mapping or None
+        Whatever the judge may want to know of the prompt. It is not part of the cache's key.
+    """
+
+    prompt: Hashable
+    a: Hashable
+    b: Hashable
+    metadata: Mapping | None = None
+
+    def swapped(self) -> Comparison:
+        """Return the same question with the responses in the other order."""
+        return self._replace(a=self.b, b=self.a)
+
+
+class Judge(Protocol):
+    """Anything that maps comparisons to P(a ≻ b | prompt)."""
+
+    def __call__(self, comparisons: Sequence[Comparison]) -> np.ndarray:
+        """Return the probabilities that ``a`` is preferred, shape (batch,), each in [0, 1]."""
+        ...
