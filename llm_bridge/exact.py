@@ -12,11 +12,11 @@ from nashsim.rules import POLICY, REFERENCE, Rule
 
 from .algorithms import Algorithm, get_algorithm
 from .enumerated import Enumerated
+from .loop import Trainer
 from .policy import CausalPolicy
 from .sampled import Sampled
 from .settings import Settings
 from .tasks import EnumerableTask, class_log_masses
-from .trainer import Trainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def train(
     iterations = queries // algorithm.rule.queries_per_step
     if iterations < 1 or record < 1:
         raise NashsimError(
-            f"queries, record: {algorithm.name} needs at least {algorithm.rule.queries_per_step} queries"
+            f"queries, record: {algorithm.name} needs a budget of at least {algorithm.rule.queries_per_step} queries"
             f" and record >= 1, found {queries} and {record}"
         )
     policy = CausalPolicy(task.build_model(), eos=0, pad=0)

@@ -13,7 +13,7 @@ from nashsim.rules import REFERENCE
 from .batches import Batch
 
 if TYPE_CHECKING:
-    from .trainer import Trainer
+    from .loop import Trainer
 
 #: The numbers and lists of a trainer's state.
 _COUNTERS = ("iteration", "stage", "done", "queries", "comparisons", "records", "buffer")

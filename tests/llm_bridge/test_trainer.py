@@ -265,7 +265,7 @@ def test_bfloat16_trains():
 
 
 def test_empty_budgets_and_bad_settings_are_refused(small):
-    with pytest.raises(NashsimError, match="at least 2 queries"):
+    with pytest.raises(NashsimError, match="a budget of at least 2"):
         train(small, "egpo", queries=1)
     for bad in ({"fit_steps": 0}, {"minibatch": 0}, {"optimiser": "lion"}, {"lr": -1.0}):
         with pytest.raises(NashsimError):
