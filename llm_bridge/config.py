@@ -55,12 +55,17 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """Who compares: ``task``, ``preference-model``, ``reward-model``, ``length`` or ``callable`` (module:function)."""
+    """Who compares: ``task``, ``preference-model``, ``reward-model``, ``length`` or ``callable`` (module:function).
+
+    ``scale`` is the reward a unit of log-odds, or the log-odds a token of ``length``; with ``duels`` every answer is a
+    coin of the judge's probability.
+    """
 
     kind: str = "task"
     path: str | None = None
     batch: int = 16
     scale: float = 1.0
+    duels: bool = False
 
 
 @dataclass(frozen=True)

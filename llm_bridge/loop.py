@@ -106,10 +106,10 @@ class Trainer:
         if iterations < 1 or record < 1:
             raise NashsimError(f"iterations, record: each must be >= 1, found {iterations} and {record}")
         if not self.records:
-            self._record()
+            self.record()
         while self.iteration < iterations:
             if self.tick() and (self.iteration % record == 0 or self.iteration == iterations):
-                self._record()
+                self.record()
         return self
 
     def tick(self) -> bool:
@@ -261,8 +261,13 @@ class Trainer:
         """
         restore(self, state)
 
-    def _record(self) -> None:
+    def occupy(self) -> None:
+        """Make the rule's policy the one in the live weights, as it is between iterations."""
         self.iterates.occupy(POLICY)
+
+    def record(self) -> None:
+        """Measure the policy and keep the record."""
+        self.occupy()
         counts = {"step": self.iteration, "queries": self.queries, "comparisons": self.comparisons}
         self.records.append(counts | self.measure(self.policy))
 

@@ -98,19 +98,19 @@ class RunFolder:
                 break  # the line that a kill cut short is the last one
         return found
 
-    def rewind(self, step: int) -> list[dict]:
-        """Drop records and samples after a step, and return the records that stay.
+    def restart(self, records: Iterable[Mapping]) -> None:
+        """Begin again from the records of a checkpoint: later ones, and later samples, go.
 
         Parameters
         ----------
-        step : int
+        records : iterable of mapping
         """
-        kept = [record for record in self.records() if record["step"] <= step]
-        write_text(self.path / RECORDS, "".join(to_json(record) + "\n" for record in kept))
+        records = list(records)
+        last = records[-1]["step"] if records else -1
+        write_text(self.path / RECORDS, "".join(to_json(dict(record)) + "\n" for record in records))
         for file in (self.path / SAMPLES).glob("step-*.jsonl"):
-            if int(file.stem.removeprefix("step-")) > step:
+            if int(file.stem.removeprefix("step-")) > last:
                 file.unlink()
-        return kept
 
     def record(self, record: Mapping) -> None:
         """Append one record and tell the trackers.
