@@ -89,24 +89,15 @@ def draw(frame: pd.DataFrame):
         ax.axhline(reference, color="grey", linestyle=":", linewidth=1)
         ax.axhline(LONGEST, color="grey", linestyle=":", linewidth=1)
         ax.grid(linewidth=0.3)
-    left.annotate(
-        "reference",
-        (5, reference),
-        xytext=(0, -11),
-        textcoords="offset points",
-        ha="right",
-        color="dimgrey",
-        fontsize=8,
-    )
-    left.annotate(
-        "longest response",
-        (5, LONGEST),
-        xytext=(0, -11),
-        textcoords="offset points",
-        ha="right",
-        color="dimgrey",
-        fontsize=8,
-    )
+    note = {
+        "xytext": (0, -11),
+        "textcoords": "offset points",
+        "ha": "right",
+        "color": "dimgrey",
+        "fontsize": 8,
+    }
+    left.annotate("reference", (5, reference), **note)
+    left.annotate("longest response", (5, LONGEST), **note)
     left.set(
         xscale="log",
         xlabel="KL regularisation τ",
@@ -126,9 +117,7 @@ def draw(frame: pd.DataFrame):
             textcoords="offset points",
             fontsize=8,
         )
-    right.set(
-        xlabel="preference queries", title=f"on the way there (Nash-MD, {TRAINED:g} log-odds a token)"
-    )
+    right.set(xlabel="preference queries", title=f"on the way there (Nash-MD, {TRAINED:g} log-odds a token)")
     right.margins(x=0.16)
     handles = [
         plt.Line2D([], [], color=PALETTE[c], label=f"exact Nash, {s:g} log-odds a token")

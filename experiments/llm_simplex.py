@@ -71,6 +71,7 @@ def draw(frame: pd.DataFrame):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, 2, figsize=(6.8, 6.6), layout="constrained")
+    figure.get_layout_engine().set(hspace=0.08)
     for ax, (rule, (title, colour, _)) in zip(axes.flat, PANELS.items(), strict=True):
         draw_simplex(ax, STYLES)
         model, twin, star = (
