@@ -114,7 +114,7 @@ def draw(frame: pd.DataFrame):
         right.annotate(
             f"τ = {tau:g}",
             (twin.queries.max(), twin.value.iloc[-1]),
-            xytext=(5, -3),
+            xytext=(5, -10 if tau == min(TAUS) else -3),
             textcoords="offset points",
             fontsize=8,
         )

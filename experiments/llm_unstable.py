@@ -117,7 +117,7 @@ def draw(frame: pd.DataFrame):
     import matplotlib.pyplot as plt
 
     theory = frame[frame.executor == "theory"].set_index("metric").value
-    figure, (first, second, third) = plt.subplots(1, 3, figsize=(9.6, 3.5), layout="constrained")
+    figure, (first, second, third) = plt.subplots(1, 3, figsize=(9.6, 3.8), layout="constrained")
     draw_simplex(first, STYLES)
     gaps = frame[frame.metric == "duality_gap"]
     dashed = {"color": "black", "linewidth": 0.9, "linestyle": "--", "zorder": 3}
@@ -146,7 +146,7 @@ def draw(frame: pd.DataFrame):
     note = f"η = {theory.threshold:.3f}\n(uniform masses:\n2τ/(τ² + 1/12)\n= {theory.uniform_threshold:.3f})"
     third.annotate(
         note,
-        (1, 0.6),
+        (1, 0.56),
         xytext=(-6, 0),
         textcoords="offset points",
         fontsize=8,
