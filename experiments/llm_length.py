@@ -89,25 +89,17 @@ def draw(frame: pd.DataFrame):
         ax.axhline(reference, color="grey", linestyle=":", linewidth=1)
         ax.axhline(LONGEST, color="grey", linestyle=":", linewidth=1)
         ax.grid(linewidth=0.3)
-    left.annotate(
-        "reference",
-        (5, reference),
-        xytext=(0, -11),
-        textcoords="offset points",
-        ha="right",
-        color="dimgrey",
-        fontsize=8,
-    )
-    left.annotate(
-        "longest response",
-        (5, LONGEST),
-        xytext=(0, -11),
-        textcoords="offset points",
-        ha="right",
-        color="dimgrey",
-        fontsize=8,
-    )
+    note = {
+        "xytext": (0, -11),
+        "textcoords": "offset points",
+        "ha": "right",
+        "color": "dimgrey",
+        "fontsize": 8,
+    }
+    left.annotate("reference", (5, reference), **note)
+    left.annotate("longest response", (5, LONGEST), **note)
     left.set(
+        ylim=(2.0, LONGEST + 0.1),
         xscale="log",
         xlabel="KL regularisation τ",
         ylabel="expected response length (tokens)",
@@ -122,22 +114,28 @@ def draw(frame: pd.DataFrame):
         right.annotate(
             f"τ = {tau:g}",
             (twin.queries.max(), twin.value.iloc[-1]),
-            xytext=(5, -3),
+            xytext=(5, -10 if tau == min(TAUS) else -3),
             textcoords="offset points",
             fontsize=8,
         )
-    right.set(
-        xlabel="preference queries", title=f"on the way there (Nash-MD, {TRAINED:g} log-odds a token)"
-    )
-    right.margins(x=0.16)
+    right.set(xlabel="preference queries", title="on the way there, by Nash-MD")
+    right.set_xlim(-0.5, 12.6)
+    right.set_xticks(range(0, 11, 2))
     handles = [
         plt.Line2D([], [], color=PALETTE[c], label=f"exact Nash, {s:g} log-odds a token")
         for s, c in SLOPES.items()
     ] + [
-        plt.Line2D([], [], color=PALETTE["vermilion"], marker="o", markersize=5, label="transformer"),
+        plt.Line2D(
+            [],
+            [],
+            color=PALETTE["vermilion"],
+            marker="o",
+            markersize=5,
+            label=f"transformer, {TRAINED:g} log-odds a token",
+        ),
         plt.Line2D([], [], color="black", linestyle="--", label="tabular run of the same rule"),
     ]
-    legend_below(figure, handles)
+    legend_below(figure, handles, columns=3)
     return figure
 
 

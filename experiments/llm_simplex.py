@@ -34,8 +34,10 @@ def compute(quick: bool) -> pd.DataFrame:
     game = task.measure_against(reference).game.game
     rows = []
     for name, (_, _, queries) in PANELS.items():
-        rule, queries = get_rule(name), 6 if quick else queries
-        trained = train(task, rule, queries=queries, settings=Settings(fit_steps=40, lr=6e-3))
+        rule, queries = get_rule(name), 16 if quick else queries
+        trained = train(
+            task, rule, queries=queries, settings=Settings(fit_steps=20 if quick else 40, lr=6e-3)
+        )
         wanted = [f"mass {c}" for c in task.names] + ["duality_gap"]
         rows += [
             (name, "transformer", record["queries"], metric, record[metric])
@@ -71,6 +73,7 @@ def draw(frame: pd.DataFrame):
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(2, 2, figsize=(6.8, 6.6), layout="constrained")
+    figure.get_layout_engine().set(hspace=0.08)
     for ax, (rule, (title, colour, _)) in zip(axes.flat, PANELS.items(), strict=True):
         draw_simplex(ax, STYLES)
         model, twin, star = (
