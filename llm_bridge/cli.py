@@ -8,6 +8,8 @@ import typer
 
 from nashsim.errors import NashsimError
 
+from .preference_command import preference_model
+
 app = typer.Typer(
     name="llm_bridge",
     help="Language models trained to Nash, held against the exact equilibrium.",
@@ -51,6 +53,9 @@ def demo(
         typer.echo(f"{name:12s}{first[name]:12.4f}{masses[name]:12.4f}{star:13.4f}")
     before, after = done.records[0]["duality_gap"], done.records[-1]["duality_gap"]
     typer.echo(f"{'exact gap':12s}{before:12.4f}{after:12.4f}{0:13.4f}")
+
+
+app.command("preference-model")(preference_model)
 
 
 def main() -> None:
