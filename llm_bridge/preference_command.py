@@ -42,6 +42,9 @@ def preference_model(
     seed: Annotated[int, typer.Option(help="Of the split and of the order of pairs.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     dtype: Annotated[str, typer.Option(help="Of the model: float32 or bfloat16.")] = "float32",
+    lora_rank: Annotated[
+        int, typer.Option(help="Of adapters on all linear layers; 0 trains all weights.")
+    ] = 0,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="A tiny random model on a few pairs; writes nothing, no network."),
@@ -78,6 +81,7 @@ def preference_model(
         say=typer.echo,
         device="cpu" if dry_run else device,
         dtype=dtype,
+        lora_rank=lora_rank,
     )
     typer.echo("dry run: everything fits together; nothing was written" if dry_run else f"written to {out}")
 

@@ -78,6 +78,7 @@ def run(
     say: Callable[[str], None],
     device: str = "auto",
     dtype: str = "float32",
+    lora_rank: int = 0,
 ) -> dict:
     """Fit, report and save; return the report.
 
@@ -98,6 +99,8 @@ def run(
         ``"auto"`` is the GPU where there is one.
     dtype : str
         Of a model that is loaded.
+    lora_rank : int
+        Of adapters on all linear layers; 0 trains all weights.
 
     Raises
     ------
@@ -111,6 +114,7 @@ def run(
     report = {}
     for number, each in enumerate(kinds):
         backbone, tokenizer = _random() if model is None else _loaded(model, dtype)
+        backbone = _adapted(backbone, lora_rank, settings.seed) if lora_rank else backbone
         layout = Layout.of_tokenizer(tokenizer, limit=_limit(backbone, context))
         made = make_model(each, backbone, layout, tokenizer).to(place)
         _check_lengths(made, [*train, *test])
@@ -198,6 +202,22 @@ def _loaded(name: str, dtype: str):
         raise NashsimError(
             f"model: {name!r} cannot be loaded: {' '.join(str(error).split())[:200]}"
         ) from None
+
+
+def _adapted(backbone, rank: int, seed: int):
+    import torch
+
+    if rank < 0:
+        raise NashsimError(f"lora_rank: a whole number >= 0 is needed, found {rank}")
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ModuleNotFoundError:
+        raise NashsimError("lora_rank: adapters need peft; pip install peft") from None
+    # alpha = 2 rank [ours]; dropout is off, as everywhere here.
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return get_peft_model(backbone, settings)
 
 
 def _random():

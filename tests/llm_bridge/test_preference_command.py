@@ -67,6 +67,14 @@ def test_from_pairs_to_a_judge(monkeypatch, capsys, tmp_path, pairs, model):
     assert status == 2 and "holds a preference model already" in error
 
 
+def test_adapters_alone_are_written(monkeypatch, capsys, tmp_path, pairs, model):
+    out = tmp_path / "out"
+    words = (pairs, *COLUMNS, "--model", model, "--out", out, "--lora-rank", 2, "--no-compare")
+    assert call(monkeypatch, capsys, *words)[0] == 0
+    assert (out / "adapter_model.safetensors").exists() and not (out / "model.safetensors").exists()
+    assert ModelJudge(load_model(out))([Comparison("play 0", "rock", "paper")]).shape == (1,)
+
+
 def test_dry_run_writes_nothing(monkeypatch, capsys, tmp_path, pairs):
     before = sorted(tmp_path.rglob("*"))
     status, said, _ = call(monkeypatch, capsys, pairs, *COLUMNS, "--dry-run", "--out", tmp_path / "out")
