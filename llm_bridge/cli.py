@@ -1,4 +1,4 @@
-"""The commands of ``python -m llm_bridge``."""
+"""The commands of ``llm-bridge``, or ``python -m llm_bridge``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import typer
 
 from nashsim.errors import NashsimError
 
+from . import commands
+from .preference_command import preference_model
+
 app = typer.Typer(
-    name="llm_bridge",
-    help="Language models trained to Nash, held against the exact equilibrium.",
+    name="llm-bridge",
+    help="Language models trained to Nash: from a demo without network to your own model, prompts and judge.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
-@app.callback()
-def _commands() -> None:
-    pass  # keeps `demo` a command of its own while it is the only one
+#: `train` takes any --section.key value.
+ANY_KEY = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 @app.command()
@@ -30,13 +32,14 @@ def demo(
     queries: Annotated[int, typer.Option(help="Payoff vectors P(. ≻ opponent) to spend.")] = 20,
     tau: Annotated[float, typer.Option(help="KL regularisation, > 0.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Of the model's weights.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Two iterations only.")] = False,
 ) -> None:
     """Train a two-layer transformer to the Nash of a cycle of styles, every response enumerated.
 
     Needs no network and under a minute; ends with the exact gap, the class masses and the equilibrium side by side.
 
-    Examples: python -m llm_bridge demo;  python -m llm_bridge demo --rule inpo --tau 0.2;
-    python -m llm_bridge demo --rule nash-md-pg --queries 150
+    Examples: llm-bridge demo;  llm-bridge demo --rule inpo --tau 0.2;
+    llm-bridge demo --rule nash-md-pg --queries 150
     """
     import torch
 
@@ -50,7 +53,7 @@ def demo(
     typer.echo(
         f"{len(task.enumeration)} responses to each of {len(task.prompts)} prompts, all enumerated; rule {rule}"
     )
-    done = train(task, rule, queries=queries)
+    done = train(task, rule, queries=min(queries, 4) if dry_run else queries)
     shown = done.records[:: max(len(done.records) // 20, 1)]
     for row in shown if shown[-1] is done.records[-1] else [*shown, done.records[-1]]:
         typer.echo(f"queries {row['queries']:4d}   exact duality gap {row['duality_gap']:.6f}")
@@ -62,6 +65,13 @@ def demo(
         typer.echo(f"{name:12s}{first[name]:12.4f}{masses[name]:12.4f}{star:13.4f}")
     before, after = done.records[0]["duality_gap"], done.records[-1]["duality_gap"]
     typer.echo(f"{'exact gap':12s}{before:12.4f}{after:12.4f}{0:13.4f}")
+
+
+app.command(context_settings=ANY_KEY)(commands.train)
+app.command()(commands.evaluate)
+app.command()(commands.compare)
+app.command()(commands.recipes)
+app.command("preference-model")(preference_model)
 
 
 def call(arguments: Sequence[str] | None = None) -> int:
@@ -76,12 +86,12 @@ def call(arguments: Sequence[str] | None = None) -> int:
 
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        return app(args=arguments, prog_name="llm_bridge", standalone_mode=False) or 0
+        return app(args=arguments, prog_name="llm-bridge", standalone_mode=False) or 0
     except TyperException as error:
         problem = error.format_message() if hasattr(error, "format_message") else str(error)
     except NashsimError as error:
         problem = str(error)
-    typer.echo(f"llm_bridge: {' '.join(problem.split())}", err=True)
+    typer.echo(f"llm-bridge: {' '.join(problem.split())}", err=True)
     return 2
 
 

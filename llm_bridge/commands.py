@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +12,6 @@ from typing import Annotated
 import typer
 
 from nashsim.errors import NashsimError
-
-#: What the dry run trains at most.
-DRY = {"iterations": 2, "prompts": 4, "fit_steps": 2}
 
 
 def train(
@@ -91,6 +89,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the answers.")] = 0,
     out: Annotated[str | None, typer.Option(help="Folder for table, figure and JSON.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Evaluate two tiny runs made for it.")] = False,
 ) -> None:
     """Let runs and their reference answer the same prompts and be judged: win rates, lottery, exploitability.
 
@@ -101,7 +100,8 @@ def evaluate(
     """
     from .tournament import play
 
-    found = play([Path(run) for run in runs], prompts, samples, seed, checkpoints)
+    with _runs(runs, dry_run) as chosen:
+        found = play([Path(run) for run in chosen], prompts, samples, seed, checkpoints)
     if out is not None:
         found.save(out)
     if json_:
@@ -113,12 +113,13 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(help="Folders of runs.")],
+    runs: Annotated[list[str] | None, typer.Argument(help="Folders of runs.")] = None,
     metric: Annotated[
         list[str] | None, typer.Option(help="Which metrics; all that the runs share by default.")
     ] = None,
     out: Annotated[str | None, typer.Option(help="CSV for the records of all runs.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the last records as JSON.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare two tiny runs made for it.")] = False,
 ) -> None:
     """Put the records of runs side by side.
 
@@ -130,13 +131,14 @@ def compare(
     from .run_folder import RunFolder
 
     last, frames = {}, []
-    for run in runs:
-        folder = RunFolder(run, resume=True)
-        records = folder.records()
-        if not records:
-            raise NashsimError(f"run: {run!r} has no records yet")
-        last[run] = records[-1]
-        frames.append(folder.frame().assign(run=run))
+    with _runs(runs, dry_run) as chosen:
+        for run in chosen:
+            folder = RunFolder(run, resume=True)
+            records = folder.records()
+            if not records:
+                raise NashsimError(f"run: {run!r} has no records yet")
+            last[run] = records[-1]
+            frames.append(folder.frame().assign(run=run))
     shared = [name for name in next(iter(last.values())) if all(name in record for record in last.values())]
     for name in metric or ():
         if name not in shared:
@@ -159,10 +161,31 @@ def compare(
     Console(width=max(100, 14 * len(names) + 40) if not sys.stdout.isatty() else None).print(table)
 
 
+@contextmanager
+def _runs(given: list[str] | None, dry_run: bool):
+    """The folders that a command is about; for a dry run two tiny ones, thrown away afterwards."""
+    if not dry_run:
+        if not given:
+            raise NashsimError("runs: the folder of at least one run is needed (or --dry-run)")
+        yield given
+        return
+    import tempfile
+
+    from .config import load_config
+    from .dry_run import shrunk
+    from .session import train_run
+
+    with tempfile.TemporaryDirectory() as out:
+        folders = []
+        for name in ("inpo", "dpo"):
+            small, _ = shrunk(load_config(f"enumerable-{name}"))
+            folders.append(f"{out}/{name}")
+            train_run(replace(small, output=replace(small.output, folder=folders[-1])))
+        yield folders
+
+
 def _bar(iterations: int, quiet: bool):
     """A progress bar on stderr: iterations, tokens a second, ETA and the newest headline."""
-    from contextlib import contextmanager
-
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

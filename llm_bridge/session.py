@@ -1,4 +1,4 @@
-"""One training from its configuration to its last model: records, checkpoints, samples, and the way back after a kill."""
+"""One training from configuration to last model: records, checkpoints, samples, and the way back after a kill."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ class _Reader(torch.nn.Module):
     @property
     def causal(self):
         """The Hugging Face model, without PEFT's wrapping."""
-        return self.backbone.get_base_model() if hasattr(self.backbone, "peft_config") else self.backbone
+        # A model of transformers that loaded adapters has a peft_config too, but nothing is wrapped around it.
+        return self.backbone.get_base_model() if hasattr(self.backbone, "get_base_model") else self.backbone
 
     def _linear(self) -> torch.nn.Linear:
         head = torch.nn.Linear(self.causal.config.hidden_size, 1, bias=False)

@@ -288,3 +288,22 @@ def test_a_loss_that_is_no_number_stops_the_fit():
     torch.nn.init.constant_(model.head.weight, float("nan"))
     with pytest.raises(NashsimError, match="loss of step 1 is nan, on pairs"):
         fit(model, TRAIN)
+
+
+def test_adapters_are_fitted_saved_and_loaded_over_their_base(tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    backbone().save_pretrained(tmp_path / "base")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    before = {name: weight.clone() for name, weight in base.state_dict().items()}
+    adapted = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], lora_dropout=0.1))
+    model = PreferenceModel(adapted, LAYOUT, "classifier")
+    losses = fit(model, TRAIN, FitSettings(epochs=20, batch=18, lr=1e-2))
+    assert losses[-1] < losses[0]
+    now = {name.replace(".base_layer", ""): weight for name, weight in base.state_dict().items()}
+    assert all(torch.equal(now[name], weight) for name, weight in before.items())  # the base stays as it was
+    save_model(model, tmp_path / "m")
+    assert not (tmp_path / "m" / "model.safetensors").exists()  # adapters and head alone
+    again = load_model(tmp_path / "m")
+    asked = [Comparison(p.prompt, p.a, p.b) for p in HELD_OUT]
+    assert (ModelJudge(again)(asked) == ModelJudge(model)(asked)).all()
