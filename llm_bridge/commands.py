@@ -81,8 +81,8 @@ def recipes() -> None:
 
 def evaluate(
     runs: Annotated[
-        list[str], typer.Argument(help="Folders of runs, or of models that from_pretrained loads.")
-    ],
+        list[str] | None, typer.Argument(help="Folders of runs, or of models that from_pretrained loads.")
+    ] = None,
     prompts: Annotated[int, typer.Option(help="Prompts to compare on, at most.")] = 64,
     samples: Annotated[int, typer.Option(help="Answers to each prompt.")] = 4,
     checkpoints: Annotated[bool, typer.Option(help="Every checkpoint of each run is a player too.")] = False,

@@ -58,7 +58,7 @@ class CausalPolicy:
     ):
         self.model = model.eval()
         #: The Hugging Face model itself; LoRA layers live inside it.
-        causal = model.get_base_model() if hasattr(model, "peft_config") else model
+        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = causal.config
         self.eos = _token(eos, config.eos_token_id, "eos")
         self.pad = _token(pad, config.pad_token_id, "pad", self.eos)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from nashsim.errors import NashsimError
 
@@ -56,6 +57,7 @@ def train_run(
         For parts that do not fit, a folder that holds another run, a disk that is full, or a loss that stops being
         finite (its batch is saved beside the run).
     """
+    disable_progress_bar()  # of transformers, for models of seconds; ours stays
     trackers = make_trackers(
         config.output.trackers, config.output.folder, {"configuration": config.to_yaml()}
     )
