@@ -155,10 +155,10 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("run", "step", "queries", *names)
-    for run, record in last.items():
-        table.add_row(run, *(f"{record[k]:.5g}" for k in ("step", "queries", *names)))
-    Console(width=max(100, 14 * len(names) + 40) if not sys.stdout.isatty() else None).print(table)
+    table = Table("last record", *(Path(run).name or run for run in last))
+    for name in ("step", "queries", *names):
+        table.add_row(name, *(f"{record[name]:.5g}" for record in last.values()))
+    Console(width=None if sys.stdout.isatty() else max(80, 30 + 16 * len(last))).print(table)
 
 
 @contextmanager

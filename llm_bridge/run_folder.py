@@ -49,12 +49,13 @@ class RunFolder:
     ):
         self.path, self.trackers = Path(path), tuple(trackers)
         self.checkpoints = Checkpoints(self.path / STATES, keep)
-        there = (self.path / CONFIG).exists() or (self.path / RECORDS).exists()
-        if there and not resume:
+        # What failed before its first record left nothing to lose.
+        self._started = bool(self.records()) or bool(self.checkpoints.steps())
+        if self._started and not resume:
             raise NashsimError(
                 f"out: {str(path)!r} holds a run already; add --resume to go on with it, or choose another folder"
             )
-        if resume and not there:
+        if resume and not (self.path / CONFIG).exists():
             raise NashsimError(f"resume: {str(path)!r} holds no run; leave --resume out to start one")
 
     def begin(self, config: str) -> None:
@@ -71,7 +72,7 @@ class RunFolder:
             Where the run on disk had another configuration; the first line that differs is named.
         """
         file = self.path / CONFIG
-        if not file.exists():
+        if not self._started:
             write_text(file, config)
             return
         before = file.read_text(encoding="utf-8")
