@@ -26,7 +26,7 @@ class Settings:
     prompts : int or None
         Prompts an iteration, in an order shuffled anew every epoch; ``None`` is all of them.
     minibatch : int or None
-        Pairs, or single responses, an optimiser step; ``None`` is the whole batch.
+        Pairs, or single responses, an optimiser step of a fit; ``None`` is the whole batch, as gradient steps take.
     """
 
     fit_steps: int = 60
