@@ -59,4 +59,4 @@ class Settings:
             return cls(fit_steps=20)
         if algorithm.name.startswith(("nash-mp", "nash-prox")):
             return cls(lr=1e-3)
-        return cls(lr=0.2, optimiser="sgd")
+        return cls(lr=0.1, optimiser="sgd")
