@@ -16,12 +16,12 @@ ROWS = {
     "policy gradient; EGPO": (
         "orange",
         "duality_gap",
-        {"nash-md-pg": 180, "nash-ema-pg": 180, "nash-mp-pg": 360, "nash-prox-pg": 180, "egpo": 180},
+        {"nash-md-pg": 200, "nash-ema-pg": 200, "nash-mp-pg": 360, "nash-prox-pg": 160, "egpo": 200},
     ),
     "online IPO; baselines": (
         "green",
         "duality_gap",
-        {"online-ipo": 180, "ipo-md": 180, "xpo": 12, "dpo": 12, "kto": 12},
+        {"online-ipo": 200, "ipo-md": 200, "xpo": 12, "dpo": 12, "kto": 12},
     ),
     "average iterate": (
         "vermilion",
@@ -111,7 +111,12 @@ def draw(frame: pd.DataFrame):
                 ax.set_visible(False)
                 continue
             twin, model = (here[here.executor == e] for e in ("tabular", "language model"))
-            ax.plot(model.queries, model.value, color=PALETTE[colour], linewidth=1.8)
+            ax.plot(
+                model.queries,
+                model.value,
+                color=PALETTE[colour],
+                linewidth=1.8 if model.queries.max() < 100 else 1.0,
+            )
             ax.plot(twin.queries, twin.value.clip(lower=1e-6), color="black", linewidth=0.9, dashes=(4, 2))
             if metric == "duality_gap":
                 ax.axhline(0.1 * model.value.iloc[0], color="grey", linewidth=0.7, linestyle=":")

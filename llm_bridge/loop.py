@@ -70,6 +70,8 @@ class Trainer:
     ):
         if not tau > 0:
             raise NashsimError(f"tau: a number > 0 is needed, found {tau!r}")
+        if seed < 0:
+            raise NashsimError(f"seed: a whole number >= 0 is needed, found {seed}")
         if not prompts:
             raise NashsimError("prompts: at least one is needed")
         self.policy, self.prompts, self.source = policy, [tuple(p) for p in prompts], source
@@ -226,7 +228,8 @@ class Trainer:
     def _chosen(self) -> torch.Tensor | None:
         """The minibatch of this optimiser step, a function of its place, or None for the whole batch."""
         size, items = self.settings.minibatch, self.batch.items
-        if size is None or size >= items:
+        # A gradient step is the whole batch's: a part of it would throw the rest away.
+        if size is None or size >= items or self.algorithm.every_step:
             return None
         per_epoch = items // size
         epoch, place = divmod(self.done, per_epoch)

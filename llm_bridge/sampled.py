@@ -20,7 +20,7 @@ from .batches import Batch, needed
 from .candidates import sequence_mixture
 from .exploration import tilt
 from .judges import Comparison, Judge, check_probabilities
-from .labels import BEST_WORST
+from .labels import BEST_WORST, IID
 from .policy import CausalPolicy
 from .sampling import Engine, Role, sample, uniforms
 from .sequences import Sequences
@@ -145,6 +145,7 @@ class Round:
     def __init__(self, sampled: Sampled, policy: CausalPolicy, algorithm: Algorithm, step, real, seed: int):
         self.sampled, self.policy, self.algorithm, self.step = sampled, policy, algorithm, step
         self.real, self.seed, self.comparisons = real, seed, 0
+        self._against: list[list] | None = None
 
     def collect(self, prompts: Sequence) -> list[list]:
         """Draw the responses of every prompt: a list [prompt, [responses of the first source], [of the second]] each.
@@ -160,9 +161,36 @@ class Round:
         second = algorithm.second
         if algorithm.explorer:
             second = tilt(algorithm.explorer.beta, algorithm.explorer.sign, new=POLICY, old=PREVIOUS)
-        firsts = self._grouped(prompts, first, "response", count)
+        if self._one_loop(first, second):
+            firsts = self._both(prompts, first)
+        else:
+            firsts = self._grouped(prompts, first, "response", count)
         seconds = self._grouped(prompts, second, "second", count) if second else [[] for _ in prompts]
         return [[x, a, b] for x, a, b in zip(prompts, firsts, seconds, strict=True)]
+
+    def _one_loop(self, first, second) -> bool:
+        """Whether responses and comparators can come from one decode loop, which takes half the time of two."""
+        algorithm, step = self.algorithm, self.step
+        plain = algorithm.labels == "duels" and algorithm.fit != "ranked" and algorithm.selection == IID
+        alone = second is None and not algorithm.replay and float(step.eta) != 0.0
+        by_token = algorithm.level == "token" or max(len(first), len(step.opponent)) == 1
+        fits = algorithm.responses == algorithm.comparators and not step.arithmetic
+        return plain and alone and by_token and fits
+
+    def _both(self, prompts, first) -> list[list]:
+        """Responses of every prompt; their comparators are kept for the judge."""
+        count = self.algorithm.responses
+        rows = [prompt for prompt in prompts for _ in range(count)]
+        roles = {
+            role: Role({self.real(k): float(w) for k, w in weights.items() if float(w) != 0.0}, self.seed)
+            for role, weights in (("response", first), ("opponent", self.step.opponent))
+        }
+        drawn = self.sampled.engine(self.policy, rows, roles, self.sampled.length)
+        said = {role: drawn[role].sequences.responses() for role in roles}
+        firsts, self._against = (
+            [said[role][i : i + count] for i in range(0, len(rows), count)] for role in roles
+        )
+        return firsts
 
     def _grouped(self, prompts, weights, role: str, count: int, arithmetic: bool = False) -> list[list]:
         rows = [prompt for prompt in prompts for _ in range(count)]
@@ -222,7 +250,7 @@ class Round:
         if float(self.step.eta) == 0.0:
             return half, np.zeros(len(pairs))
         n_z = algorithm.comparators
-        against = self._grouped(
+        against = self._against or self._grouped(
             [g[0] for g in groups], self.step.opponent, "opponent", n_z, self.step.arithmetic
         )
         prompts = [groups[g][0] for g in owner for _ in range(n_z)]

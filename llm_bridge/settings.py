@@ -26,7 +26,7 @@ class Settings:
     prompts : int or None
         Prompts an iteration, in an order shuffled anew every epoch; ``None`` is all of them.
     minibatch : int or None
-        Pairs, or single responses, an optimiser step; ``None`` is the whole batch.
+        Pairs, or single responses, an optimiser step of a fit; ``None`` is the whole batch, as gradient steps take.
     """
 
     fit_steps: int = 60
@@ -59,4 +59,4 @@ class Settings:
             return cls(fit_steps=20)
         if algorithm.name.startswith(("nash-mp", "nash-prox")):
             return cls(lr=1e-3)
-        return cls(lr=0.2, optimiser="sgd")
+        return cls(lr=0.1, optimiser="sgd")

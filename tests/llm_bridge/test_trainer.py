@@ -312,3 +312,32 @@ def test_demo_ends_with_gap_masses_and_equilibrium():
     assert [line.split()[0] for line in table[1:5]] == ["rock", "paper", "scissors", "other"]
     columns = np.array([[float(v) for v in line.split()[1:]] for line in table[1:5]])
     assert np.allclose(columns.sum(axis=0), 1, atol=3e-4)  # four figures, four decimals each
+
+
+def test_one_decode_loop_draws_what_two_would(small, monkeypatch):
+    found = []
+    for together in (True, False):
+        if not together:
+            monkeypatch.setattr("llm_bridge.sampled.Round._one_loop", lambda *_: False)
+        trainer = trainer_of(small, "nash-md-pg", sampled(small), seed=2)
+        shake(trainer.policy, 0.05, 1)
+        found.append(trainer._sample(trainer.step, asked=True))
+    assert found[0].responses.responses() == found[1].responses.responses()
+    assert torch.equal(found[0].payoff, found[1].payoff)
+
+
+def test_arithmetic_opponents_speak_with_one_voice_a_response(small):
+    """MNPO's opponent, sum_k w_k pi_k, by its class masses over many draws."""
+    policy = policy_of(small)
+    shake(policy, 0.3, 1)
+    weights, draws = {"policy": 0.5, "reference": 0.5}, 4000
+    prompt = small.prompts[0]
+    said = sampled(small).draw(policy, [prompt] * draws, weights, "z", 0, arithmetic=True).responses()
+    source = Enumerated(small)
+    exact = source.distribution(policy, weights, lambda name: name, arithmetic=True)[0].exp()
+    other = source.distribution(policy, weights, lambda name: name)[0].exp()
+    place = {y: i for i, y in enumerate(small.enumeration.responses())}
+    share = torch.bincount(torch.tensor([place[y] for y in said]), minlength=len(exact)) / draws
+    # E|share - p|_1 <= sum sqrt(p (1-p)/n); twice that is far outside chance, the geometric mixture further still
+    noise = float((exact * (1 - exact) / draws).sqrt().sum())
+    assert float((share - exact).abs().sum()) < 2 * noise < float((share - other).abs().sum())
