@@ -75,17 +75,21 @@ def draw(frame: pd.DataFrame):
     names = (*IMPLICIT, *EXPLICIT)
     for place, learner in enumerate(names):
         line = LINES[learner]
-        size = 7 if learner == "enpo-self" else 3
-        mean_line(left, regret[regret.learner == learner], "inverse_tau", marker="o", markersize=size, **line)
+        mine = regret[regret.learner == learner]
+        if learner == "enpo-self":  # over the curve of Step B, whose band it would hide
+            inverse, values = curves(mine, "inverse_tau")
+            mean, low, high = mean_band(values)
+            bars = [mean - low, high - mean]
+            left.errorbar(inverse, mean, yerr=bars, marker="o", markersize=7, capsize=3, elinewidth=1, **line)
+        else:
+            mean_line(left, mine, "inverse_tau", marker="o", markersize=3, **line)
         slope = _slope(frame, learner)
         error = [[slope.value - slope.low], [slope.high - slope.value]]
         right.errorbar(slope.value, -place, xerr=error, fmt="o", color=line["color"], capsize=3, markersize=4)
         right.annotate(
             f"{slope.value:.3f}",
-            (slope.value, -place),
-            (0, 5),
-            textcoords="offset points",
-            ha="center",
+            (0.345, -place),
+            va="center",
             fontsize=7,
         )
     at = np.array([12.0, 33.0])
@@ -95,11 +99,11 @@ def draw(frame: pd.DataFrame):
     right.axvspan(0.75 * A, 1.25 * A, color="black", alpha=0.07, linewidth=0)
     right.axvline(A, color="black", linestyle=":", linewidth=1.2)
     right.set(
-        xlabel="slope of log regret in 1/τ, 1/τ ≥ 12",
+        xlabel="fitted slope of log regret in 1/τ, 1/τ ≥ 12",
         title="predicted: a = 1/4 (grey: ± 25%)",
         yticks=range(0, -len(names), -1),
         ylim=(-len(names) + 0.5, 0.7),
-        xlim=(-0.05, 0.37),
+        xlim=(-0.05, 0.4),
     )
     right.set_yticklabels([LINES[name]["label"] for name in names], fontsize=8)
     rounds = int(frame.rounds.max())

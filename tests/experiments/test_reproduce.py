@@ -23,6 +23,8 @@ NAMES = (
     "regret-ablation",
     "regret-actions",
     "regret-growth",
+    "regret-guess",
+    "regret-log",
     "regret-rounds",
     "regret-tau",
     "reward",
