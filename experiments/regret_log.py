@@ -24,7 +24,7 @@ def compute(quick: bool) -> pd.DataFrame:
 
     def played(learners, tau: float, rounds: int, seeds: int) -> pd.DataFrame:
         frame = run_regret(game, learners, taus=[tau], rounds=rounds, seeds=seeds, jobs=2, check=True)
-        return thinned(frame[frame.metric.isin(("regret", "cvxpy_distance"))], 2)
+        return thinned(frame[frame.metric.isin(("regret", "cvxpy_distance"))])
 
     frames = [
         played(list(LINES), 0.1, rounds, 48),
