@@ -32,13 +32,14 @@ def compute(quick: bool) -> pd.DataFrame:
         games.get("rps:strength=0.6").replace(tau=TAU, reference=[0.6, 0.3, 0.1], name="rps"),
         games.get("tldr").replace(tau=TAU),
     ]
-    rounds, seeds = (100_000, 16) if quick else (1_000_000, 24)
+    longest, seeds = (200_000, 16) if quick else (1_000_000, 24)
+    rounds = {"decreasing": 100_000, "root": longest, "constant": longest // 10}
     frames = []
     for schedule in SCHEDULES:
         frame = run_regret(
             played if schedule == "decreasing" else played[2],
             ENPOOracle(schedule=schedule),
-            rounds=rounds if schedule == "root" else rounds // 10,
+            rounds=rounds[schedule],
             seeds=seeds,
             jobs=2,
             check=True,

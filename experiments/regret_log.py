@@ -28,7 +28,7 @@ def compute(quick: bool) -> pd.DataFrame:
 
     frames = [
         played(list(LINES), 0.1, rounds, 48),
-        played(list(LINES), 0.02, short, 192),
+        played(list(LINES), 0.02, short, 96 if quick else 192),
         played("minimax-self", 0.02, 3 * short if quick else rounds, 48).assign(learner=LONG),
     ]
     return pd.concat(frames, ignore_index=True).drop(columns="setting")
