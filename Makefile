@@ -4,10 +4,11 @@ VENV ?= .venv
 CONSTRAINTS := .ci/constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: help reproduce test test-slow lint clean
+.PHONY: help reproduce reproduce-full test test-slow lint clean
 
 help:
 	@echo "make reproduce   draw every figure into figures/ (minutes)"
+	@echo "make reproduce-full  draw those whose paper's length takes minutes into figures/full/"
 	@echo "make test        run the tests, printing every skip"
 	@echo "make test-slow   run the tests marked slow"
 	@echo "make lint        check style"
@@ -15,6 +16,9 @@ help:
 
 reproduce: $(VENV)/.installed
 	$(BIN)/nashsim reproduce
+
+reproduce-full: $(VENV)/.installed
+	$(BIN)/nashsim reproduce --full
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 -m "not slow"

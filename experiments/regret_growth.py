@@ -1,128 +1,169 @@
-"""How regret grows with the step of online INPO: log T, sqrt T, or T."""
+"""Growth of iterative exploratory learning, ENPO with the oracle: below sqrt T, at sqrt T, or linear by its step."""
 
 import numpy as np
 import pandas as pd
-from _regret import REGRET, curves, thinned
+from _regret import REGRET, curves, mean_line, thinned
 
 from nashsim import games
 from nashsim.online import run_regret
-from nashsim.online.learners.iterative import OnlineINPO
+from nashsim.online.learners.enpo import ENPOOracle
 from nashsim.plots import PALETTE, Experiment, Finding, legend_below
-from nashsim.theory import law_of_rounds, mean_band, power_of_rounds
+from nashsim.theory import law_of_rounds, power_of_rounds
 
 TAU = 0.1
+TITLES = {
+    "hard-a": ("instance A", "orange", "solid"),
+    "hard-b": ("instance B", "blue", (0, (5, 1.5))),
+    "rps": ("RPS", "green", "solid"),
+    "tldr": ("14 LLM policies", "purple", (0, (1.5, 1.5))),
+}
 SCHEDULES = {
-    "decreasing": ("step 1/(τt): ridge fit of all pairs", "green", "solid"),
-    "root": ("step 1/(τ√(t + 4))", "blue", (0, (5, 1.5))),
-    "constant": ("constant step 1/(3τ)", "vermilion", (0, (1.5, 1.5))),
+    "decreasing": ("1/(τt)", "green", "solid"),
+    "root": ("1/(τ√t)", "blue", (0, (5, 1.5))),
+    "constant": ("1/(3τ), fixed", "vermilion", (0, (1.5, 1.5))),
 }
 
 
 def compute(quick: bool) -> pd.DataFrame:
-    """Play RPS with each schedule; the constant step has shown itself after a tenth of the rounds."""
-    game = games.get("rps:strength=0.6").replace(tau=TAU, reference=[0.6, 0.3, 0.1])
-    rounds, seeds = (200_000, 24) if quick else (1_000_000, 24)
+    """Play four games with the decreasing step, and RPS with the others; the fixed one shows itself in a tenth."""
+    played = [
+        games.get("hard-a").replace(tau=TAU),
+        games.get("hard-b", tau=TAU),
+        games.get("rps:strength=0.6").replace(tau=TAU, reference=[0.6, 0.3, 0.1], name="rps"),
+        games.get("tldr").replace(tau=TAU),
+    ]
+    longest, seeds = (200_000, 16) if quick else (1_000_000, 24)
+    rounds = {"decreasing": 100_000, "root": longest, "constant": longest // 10}
     frames = []
     for schedule in SCHEDULES:
-        share = rounds // 10 if schedule == "constant" else rounds
-        frame = run_regret(game, OnlineINPO(schedule=schedule), rounds=share, seeds=seeds, jobs=2, check=True)
+        frame = run_regret(
+            played if schedule == "decreasing" else played[2],
+            ENPOOracle(schedule=schedule),
+            rounds=rounds[schedule],
+            seeds=seeds,
+            jobs=2,
+            check=True,
+        )
         frames.append(thinned(frame).assign(schedule=schedule))
     frame = pd.concat(frames, ignore_index=True)
     return frame[frame.metric.isin(("regret", "cvxpy_distance"))].drop(columns="setting")
 
 
-def _curves(frame: pd.DataFrame, schedule: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rounds and regret, shape (seeds, records), of one schedule."""
-    return curves(frame[(frame.schedule == schedule) & (frame.metric == "regret")])
+def _of(frame: pd.DataFrame, game: str, schedule: str) -> pd.DataFrame:
+    return frame[(frame.game == game) & (frame.schedule == schedule) & (frame.metric == "regret")]
+
+
+def _told(name: str, frame: pd.DataFrame) -> str:
+    power = power_of_rounds(*curves(frame))
+    return f"{name}: T^{power.value:.2f} [{power.low:.2f}, {power.high:.2f}]"
+
+
+def _local(rounds: np.ndarray, values: np.ndarray, until: float) -> float:
+    """The power of T in the half decade before a round."""
+    near = rounds <= until
+    return power_of_rounds(rounds[near], values[:, near], decades=0.5).value
 
 
 def draw(frame: pd.DataFrame):
-    """Draw regret on log-log axes, against sqrt T and against log T."""
+    """Draw four games with the decreasing step, three steps on RPS, and the root one against sqrt T."""
     import matplotlib.pyplot as plt
 
-    figure, (whole, root, log) = plt.subplots(1, 3, figsize=(9.6, 3.3), layout="constrained")
-    shown = {
-        whole: tuple(SCHEDULES),
-        root: ("decreasing", "root"),
-        log: ("decreasing",),
-    }
-    for schedule, (label, colour, dashes) in SCHEDULES.items():
-        rounds, values = _curves(frame, schedule)
-        mean, low, high = mean_band(values)
-        power = power_of_rounds(rounds, values)
-        line = {"color": PALETTE[colour], "linestyle": dashes}
-        for ax, drawn in shown.items():
-            if schedule not in drawn:
-                continue
-            ax.fill_between(rounds, low, high, color=line["color"], alpha=0.18, linewidth=0)
-            ax.plot(rounds, mean, label=f"{label}: T^{power.value:.2f}" if ax is whole else None, **line)
-    # References lie above the curve whose law they are.
-    rounds, values = _curves(frame, "constant")
-    late = rounds >= rounds[-1] / 100
-    whole.plot(rounds[late], 2 * values[:, -1].mean() * rounds[late] / rounds[-1], "k:", linewidth=1)
-    rounds, values = _curves(frame, "root")
-    late = rounds >= rounds[-1] / 1000
-    whole.plot(rounds[late], 2 * values[:, -1].mean() * np.sqrt(rounds[late] / rounds[-1]), "k:", linewidth=1)
-    for ax, schedule, law in ((root, "root", "root"), (log, "decreasing", "log")):
-        rounds, values = _curves(frame, schedule)
-        fit = law_of_rounds(rounds, values, law, since=1e3)
-        late = rounds >= 1e3
-        x = np.sqrt(rounds[late]) if law == "root" else np.log(rounds[late])
-        ax.plot(rounds[late], fit.intercept + fit.slope.value * x, "k:", linewidth=1.2)
-        text = {"root": "√T", "log": "log T"}[law]
-        ax.set_title(f"least squares on {text}: R² = {fit.r_squared:.4f}")
-    # Both start at 1e3 where the least squares do.
-    top = _curves(frame, "root")[0][-1]
+    figure, (games_, steps, root) = plt.subplots(1, 3, figsize=(10.6, 3.7), layout="constrained")
+    for game, (name, colour, dashes) in TITLES.items():
+        mine = _of(frame, game, "decreasing")
+        line = {"color": PALETTE[colour], "linestyle": dashes, "label": _told(name, mine)}
+        mean_line(games_, mine[mine.rounds >= 10], **line)
+    for schedule, (name, colour, dashes) in SCHEDULES.items():
+        mine = _of(frame, "rps", schedule)
+        line = {"color": PALETTE[colour], "linestyle": dashes, "label": _told(name, mine)}
+        mean_line(steps, mine[mine.rounds >= 10], **line)
+    # References lie above all curves whose law they bound.
+    _guide(games_, frame, "hard-a", "decreasing", np.sqrt)
+    _guide(steps, frame, "rps", "root", np.sqrt)
+    _guide(steps, frame, "rps", "constant", np.asarray)
+    rounds, values = curves(_of(frame, "rps", "root"))
+    fit = law_of_rounds(rounds, values, "root", since=1e3)
+    mean_line(root, _of(frame, "rps", "root"), color=PALETTE["blue"], linestyle=SCHEDULES["root"][2])
+    late = rounds >= 1e3
+    root.plot(
+        rounds[late], fit.intercept + fit.slope.value * np.sqrt(rounds[late]), color="black", linestyle=":"
+    )
+    top = rounds[-1]
     root.set_xscale("function", functions=(np.sqrt, np.square))
     root.set(xlim=(0, top), ylim=(0, None), xlabel="duels T, √ scale")
     root.set_xticks([0, top / 25, top * 4 / 25, top * 9 / 25, top * 16 / 25, top])
     root.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
-    log.set(xscale="log", ylim=(0, None), xlim=(10, None), xlabel="duels T, log scale")
-    whole.set(
-        xscale="log",
-        yscale="log",
-        xlim=(10, None),
-        ylim=(0.1, None),
-        xlabel="duels T",
-        ylabel=REGRET,
-        title="powers fitted over two decades",
-    )
-    handles = [
-        *whole.get_legend_handles_labels()[0],
-        plt.Line2D([], [], color="black", linestyle=":", label="T, √T, and the fits from 10³ on"),
-    ]
+    root.set_title(f"RPS, step 1/(τ√t): R² = {fit.r_squared:.4f} on √T")
+    games_.set_title("decreasing step 1/(τt)")
+    steps.set_title("RPS, by step")
+    for ax in (games_, steps):
+        ax.set(xscale="log", yscale="log", xlabel="duels T")
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high * (high / low) ** 0.55)  # room for the legend
+        ax.legend(loc="upper left", fontsize=7, title="power of T and its 95% interval", title_fontsize=7)
+    games_.set_ylabel(REGRET)
+    early, last = (_local(rounds, values, until) for until in (10**3.5, top))
     note = (
-        f"Online INPO on RPS, strength .6, μ = (.6, .3, .1), τ = {TAU:g}: regret of the policy played."
-        f" Mean over {frame.seed.nunique()} seeds, bands: 95% bootstrap of the mean."
+        f"ENPO with the exploration oracle, τ = {TAU:g}, regularised regret of the policy played; RPS: strength .6,"
+        f" μ = (.6, .3, .1).\nMean over {frame.seed.nunique()} seeds, bands: 95% bootstrap of the mean; powers over"
+        " the last two decades.\n"
+        f"With the step 1/(τ√t) the local power falls towards 1/2 from above: {early:.2f} before 10^3.5 duels,"
+        f" {last:.2f} at the end."
     )
-    legend_below(figure, handles, note, columns=4)
+    handles = [plt.Line2D([], [], color="black", linestyle=":", label="√T and T; least squares from 10³ on")]
+    legend_below(figure, handles, note, columns=1)
     return figure
 
 
+def _guide(axes, frame: pd.DataFrame, game: str, schedule: str, law) -> None:
+    """Draw a reference line of a law, twice as high as a curve at its end, over its last two decades."""
+    rounds, values = curves(_of(frame, game, schedule))
+    late = rounds >= rounds[-1] / 100
+    heights = 2 * values[:, -1].mean() * law(rounds[late] / rounds[-1])
+    axes.plot(rounds[late], heights, color="black", linestyle=":", linewidth=1)
+
+
 def findings(frame: pd.DataFrame) -> list[Finding]:
-    """The power of each schedule, and how well its law fits."""
+    """Powers of T with their intervals, and how well sqrt T fits."""
     found = []
-    limits = {"decreasing": (0.0, 0.25), "root": (0.4, 0.6), "constant": (0.95, 1.05)}
-    for schedule, (least, most) in limits.items():
-        power = power_of_rounds(*_curves(frame, schedule))
+    for game in TITLES:
+        power = power_of_rounds(*curves(_of(frame, game, "decreasing")))
         found.append(
             Finding(
-                f"{schedule} step: power of T over two decades",
-                f"{power.value:.3f} [{power.low:.3f}, {power.high:.3f}]",
-                f"{least:g} to {most:g}",
-                least <= power.value <= most,
+                f"{game}: power of T with the decreasing step, last two decades",
+                f"{power.value:.2f} [{power.low:.2f}, {power.high:.2f}]",
+                "at most 0.5, interval included",
+                power.high <= 0.5,
             )
         )
-    for schedule, law, text in (("root", "root", "√T"), ("decreasing", "log", "log T")):
-        fit = law_of_rounds(*_curves(frame, schedule), law, since=1e3)
-        found.append(
-            Finding(
-                f"{schedule} step: R² against {text}",
-                f"{fit.r_squared:.4f}",
-                "at least 0.98",
-                fit.r_squared >= 0.98,
-            )
+    fit = law_of_rounds(*curves(_of(frame, "rps", "root")), "root", since=1e3)
+    found.append(
+        Finding(
+            "RPS, step 1/(τ√t): R² of regret against √T from 10³ on",
+            f"{fit.r_squared:.4f}",
+            "at least 0.99",
+            fit.r_squared >= 0.99,
         )
+    )
+    rounds, values = curves(_of(frame, "rps", "root"))
+    early, last = (_local(rounds, values, until) for until in (10**3.5, rounds[-1]))
+    found.append(
+        Finding(
+            "RPS, step 1/(τ√t): power of T in the half decade before 10^3.5 and before the end",
+            f"{early:.2f}, {last:.2f}",
+            "falls towards 0.5",
+            0.45 < last < early,
+        )
+    )
+    power = power_of_rounds(*curves(_of(frame, "rps", "constant")))
+    found.append(
+        Finding(
+            "RPS, fixed step: power of T, last two decades",
+            f"{power.value:.2f} [{power.low:.2f}, {power.high:.2f}]",
+            "1 ± 0.05",
+            abs(power.value - 1) <= 0.05,
+        )
+    )
     return found
 
 

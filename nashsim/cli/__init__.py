@@ -35,11 +35,13 @@ def call(arguments: Sequence[str] | None = None) -> int:
         return status
     except TyperException as error:
         problem = error.format_message() if hasattr(error, "format_message") else str(error)
-    except (NashsimError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        problem = str(error)
     except BrokenPipeError:
         # The reader (a pager, head) has gone; nothing is left to tell it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (NashsimError, OSError) as error:
+        problem = str(error)
+    except MemoryError:
+        problem = "memory: too little for a run of this size; take a smaller game, fewer seeds or fewer jobs"
     say(f"nashsim: {' '.join(problem.split())}")
     return 2

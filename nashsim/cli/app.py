@@ -241,7 +241,16 @@ def reproduce(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; default: all.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small settings: seconds a figure.")] = False,
-    out: Annotated[str, typer.Option(help="Folder for PNG, PDF and CSV.", metavar="DIR")] = "figures",
+    full: Annotated[
+        bool, typer.Option("--full", help="The paper's length, of the figures for which it takes minutes.")
+    ] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder for PNG, PDF and CSV.  [default: figures, or figures/full with --full]",
+            metavar="DIR",
+        ),
+    ] = None,
     jobs: Annotated[
         int, typer.Option(help="Figures drawn at once; the files are the same.", metavar="N")
     ] = 2,
@@ -253,7 +262,7 @@ def reproduce(
     """
     from .reproducing import reproduce_figures
 
-    findings = reproduce_figures(names or [], quick=quick, out=out, jobs=jobs, quiet=json)
+    findings = reproduce_figures(names or [], quick=quick, full=full, out=out, jobs=jobs, quiet=json)
     if json:
         print_json(findings)
     else:

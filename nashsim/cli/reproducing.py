@@ -47,19 +47,26 @@ def load_experiment(path: Path):
     return module.EXPERIMENT
 
 
-def draw_one(name: str, path: Path, out: str, quick: bool) -> dict:
+def draw_one(name: str, path: Path, out: str, quick: bool, full: bool = False) -> dict:
     """Draw one figure and return its name, seconds and findings."""
     began = time.perf_counter()
-    findings = [asdict(finding) for finding in load_experiment(path).reproduce(out, quick)]
+    findings = [asdict(finding) for finding in load_experiment(path).reproduce(out, quick, full)]
     return {"figure": name, "seconds": time.perf_counter() - began, "findings": findings}
 
 
-def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, quiet: bool) -> list[dict]:
+def reproduce_figures(
+    names: list[str], *, quick: bool, full: bool, out: str | None, jobs: int, quiet: bool
+) -> list[dict]:
     """Draw the named figures (all when none is named) and return one row a finding.
 
-    Each runs in a process of its own, so the files do not depend on ``jobs``.
+    Each runs in a process of its own, so the files do not depend on ``jobs``. With ``full`` and no names, those are
+    drawn whose paper's length takes minutes.
     """
     from joblib import Parallel, delayed
+
+    from ..plots.experiment import check_length, figures_folder
+
+    check_length(quick, full)
 
     known = find_experiments()
     for name in names:
@@ -68,12 +75,21 @@ def reproduce_figures(names: list[str], *, quick: bool, out: str, jobs: int, qui
     if jobs < 1:
         raise NashsimError(f"jobs: at least 1 is needed, found {jobs}")
     chosen = {name: known[name] for name in (names or known)}
+    if full:
+        longer = [name for name, path in chosen.items() if load_experiment(path).compute_full]
+        if short := [name for name in names if name not in longer]:
+            raise NashsimError(
+                f"full: {', '.join(short)}: the paper's length is drawn without it; leave --full out"
+            )
+        chosen = {name: chosen[name] for name in longer}
     if not _has_llm_extra():
         for name in [name for name in chosen if name.startswith("llm-")]:
             say(f"{name}: skipped; it needs the llm extra: pip install 'nashsim[llm]'")
             del chosen[name]
-    out = str(Path(out).resolve())  # a worker process may have been started in another folder
-    work = [delayed(draw_one)(name, path, out, quick) for name, path in chosen.items()]
+    out = str(
+        Path(out or figures_folder(full)).resolve()
+    )  # a worker process may have been started in another folder
+    work = [delayed(draw_one)(name, path, out, quick, full) for name, path in chosen.items()]
     results = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
     drawn = {done["figure"]: done for done in _followed(results, len(work), quiet)}
     if not quiet:

@@ -28,6 +28,8 @@ DEFINITIONS = {
     "borda_regret": "sum over rounds of the mean over both duelled arms of the Borda score they lack",
     AVERAGE_GAP: "tau KL(pi || BR_tau(pi)) of the mean pi of the policies played so far, averaged over contexts",
 }
+#: Most duels that a seed may buy: counted exactly, and years away.
+MOST_ROUNDS = 10**15
 #: Iterations that a kernel does before control comes back, for progress and checkpoints.
 STRETCH = 1 << 16
 
@@ -128,9 +130,11 @@ def play_learner(
     """
     learner = get_learner(learner)
     seeds = _seeds(seeds)
-    if rounds != int(rounds) or rounds < learner.labels:
+    # Written so that NaN fails too.
+    if not (learner.labels <= rounds <= MOST_ROUNDS and rounds == int(rounds)):
         raise NashsimError(
-            f"rounds: a whole number of duels >= {learner.labels} is needed by {learner.name!r}, found {rounds!r}"
+            f"rounds: a whole number of duels from {learner.labels} to {MOST_ROUNDS:.0e} is needed by"
+            f" {learner.name!r}, found {rounds!r}"
         )
     if jobs < 1:
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")

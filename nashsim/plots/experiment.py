@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..errors import NashsimError
 from ..files import atomic_path, to_json, versions, write_frame, write_text
 from .style import style
 
@@ -46,6 +47,9 @@ class Experiment:
         ``draw(frame)`` returns a matplotlib Figure, from nothing but the frame.
     findings : callable
         ``findings(frame)`` returns a list of Finding.
+    compute_full : callable or None
+        ``compute_full()`` returns the same frame at the paper's length, where
+        that takes minutes; ``None`` where ``compute(False)`` has that length.
     """
 
     name: str
@@ -53,22 +57,42 @@ class Experiment:
     compute: Callable
     draw: Callable
     findings: Callable
+    compute_full: Callable | None = None
 
-    def reproduce(self, out: str | Path = "figures", quick: bool = False) -> list[Finding]:
+    def reproduce(
+        self, out: str | Path | None = None, quick: bool = False, full: bool = False
+    ) -> list[Finding]:
         """Write NAME.csv, NAME.png, NAME.pdf and NAME.json (findings, versions) into ``out``; return the findings.
 
         The figure is drawn from the CSV as read back, so that the file is the
         whole truth about it.
+
+        Parameters
+        ----------
+        out : str, Path or None
+            ``None`` is the folder ``figures``, or ``figures/full``, so that neither length overwrites the other.
+        quick, full : bool
+            Settings that take seconds, or those of the paper's length; at most one of them.
+
+        Raises
+        ------
+        NashsimError
+            For both at once, or ``full`` of a figure whose usual settings have that length.
         """
+        check_length(quick, full)
+        if full and self.compute_full is None:
+            raise NashsimError(
+                f"full: {self.name!r} has the paper's length without it; leave --full out for this figure"
+            )
         import matplotlib
 
         matplotlib.use("Agg")
         import matplotlib.pyplot as plt
         import pandas as pd
 
-        out = Path(out)
+        out = Path(figures_folder(full) if out is None else out)
         table = out / f"{self.name}.csv"
-        write_frame(table, self.compute(quick))
+        write_frame(table, self.compute_full() if full else self.compute(quick))
         frame = pd.read_csv(table)
         with style():
             figure = self.draw(frame)
@@ -80,16 +104,38 @@ class Experiment:
                     figure.savefig(temporary, metadata=metadata)
             plt.close(figure)
         findings = self.findings(frame)
-        summary = {"quick": quick, "versions": versions(), "findings": [asdict(f) for f in findings]}
+        length = {"quick": quick} | ({"full": True} if full else {})
+        summary = {**length, "versions": versions(), "findings": [asdict(f) for f in findings]}
         write_text(out / f"{self.name}.json", to_json(summary, indent=2) + "\n")
         return findings
 
     def main(self) -> None:
-        """Run the script from the command line: ``python experiments/NAME.py [--quick] [--out DIR]``."""
+        """Run the script from the command line: ``python experiments/NAME.py [--quick | --full] [--out DIR]``."""
         parser = argparse.ArgumentParser(description=self.title)
-        parser.add_argument("--quick", action="store_true", help="small settings: seconds")
-        parser.add_argument("--out", default="figures", help="folder for PNG, PDF and CSV (default: figures)")
+        length = parser.add_mutually_exclusive_group()
+        length.add_argument("--quick", action="store_true", help="small settings: seconds")
+        length.add_argument("--full", action="store_true", help="the paper's length: minutes")
+        parser.add_argument(
+            "--out", help="folder for PNG, PDF and CSV (default: figures, or figures/full with --full)"
+        )
         arguments = parser.parse_args()
-        for finding in self.reproduce(arguments.out, arguments.quick):
+        out = arguments.out or figures_folder(arguments.full)
+        full = {"full": True} if arguments.full else {}
+        try:
+            findings = self.reproduce(out, arguments.quick, **full)
+        except NashsimError as error:
+            parser.error(str(error))
+        for finding in findings:
             verdict = "holds" if finding.holds else "DOES NOT HOLD"
             print(f"{finding.finding}: {finding.measured} (expected {finding.expected}): {verdict}")
+
+
+def figures_folder(full: bool) -> str:
+    """Return the folder that figures of a length are written to by default."""
+    return "figures/full" if full else "figures"
+
+
+def check_length(quick: bool, full: bool) -> None:
+    """Raise NashsimError where a figure is to be both short and long."""
+    if quick and full:
+        raise NashsimError("quick, full: at most one of them can be had, found both")

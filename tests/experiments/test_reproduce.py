@@ -28,6 +28,8 @@ NAMES = (
     "regret-bandits",
     "regret-cost",
     "regret-growth",
+    "regret-guess",
+    "regret-log",
     "regret-rewards",
     "regret-rounds",
     "regret-tau",
@@ -48,6 +50,16 @@ def test_figures_of_language_models_are_skipped_where_the_extra_is_missing(monke
     monkeypatch.setattr("nashsim.cli.reproducing._has_llm_extra", lambda: False)
     assert call(["reproduce", "llm-gap", "--quick", "--out", str(tmp_path)]) == 0
     assert "llm-gap: skipped" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_the_full_length_is_refused_where_it_is_drawn_anyway(tmp_path, capsys):
+    for arguments, says in (
+        (["simplex", "--full"], "simplex"),
+        (["regret-tau", "--full", "--quick"], "at most"),
+    ):
+        assert call(["reproduce", *arguments, "--out", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert says in error and error.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")

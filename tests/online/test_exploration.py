@@ -115,9 +115,13 @@ def test_logarithmic_growth_with_a_minimax_oracle():
 
 
 def test_starvation_at_small_tau():
-    """Both responses from the policy: wrong first labels are never corrected in some seeds."""
-    greedy = play_learner(biased(0.02), MinimaxSelf(), rounds=ROUNDS, seeds=48)
-    adversary = play_learner(biased(0.02), MinimaxAdversary(), rounds=ROUNDS, seeds=48)
+    """Both responses from the policy: in two seeds of five wrong first labels are hardly ever corrected.
+
+    How many starve decides the power of the mean, which of 48 seeds varies from .89 to .93: hence 192. Starved seeds
+    recover one by one, and by T = 1e6 the power has fallen to about .8.
+    """
+    greedy = play_learner(biased(0.02), MinimaxSelf(), rounds=ROUNDS, seeds=192, jobs=2)
+    adversary = play_learner(biased(0.02), MinimaxAdversary(), rounds=ROUNDS, seeds=48, jobs=2)
     assert exponent(greedy) >= 0.9
     assert exponent(adversary) <= 0.25
 
@@ -140,9 +144,10 @@ def test_decreasing_steps_stay_below_sqrt(game, learner):
     assert np.quantile(fits, 0.975) <= 0.5
 
 
-def test_root_steps_grow_like_sqrt_and_fixed_ones_linearly():
-    root = play_learner(biased(0.1), ENPO(schedule="root"), rounds=1_000_000, seeds=20)
+@pytest.mark.parametrize("learner", [ENPO, ENPOOracle], ids=lambda learner: learner.name)
+def test_root_steps_grow_like_sqrt_and_fixed_ones_linearly(learner):
+    root = play_learner(biased(0.1), learner(schedule="root"), rounds=1_000_000, seeds=20)
     late = root.rounds >= 1000
     assert explained(np.sqrt(root.rounds[late]), root.values["regret"].mean(axis=0)[late]) >= 0.99
-    fixed = play_learner(biased(0.1), ENPO(schedule="constant"), rounds=ROUNDS, seeds=20)
+    fixed = play_learner(biased(0.1), learner(schedule="constant"), rounds=ROUNDS, seeds=20)
     assert exponent(fixed) == pytest.approx(1, abs=0.05)

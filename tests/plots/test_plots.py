@@ -1,8 +1,14 @@
 """The figure machinery: files, determinism, geometry."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
 
+from nashsim.errors import NashsimError
 from nashsim.plots import RULE_STYLE, Experiment, Finding, bands, draw_simplex, rule_line, to_plane
 from nashsim.rules import RULES
 
@@ -49,6 +55,27 @@ def test_script(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["tiny.py", "--quick", "--out", str(tmp_path)])
     experiment().main()
     assert capsys.readouterr().out == "last: 0.2 (expected 0.1): holds\n"
+
+
+def test_the_full_length_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = replace(experiment(), compute_full=lambda: experiment(7.0).compute(False))
+    whole.reproduce()
+    whole.reproduce(full=True)
+    for folder, third in (("figures", 1 / 3), ("figures/full", 7.0)):
+        assert pd.read_csv(f"{folder}/tiny.csv").value.iloc[2] == third
+    assert json.loads(Path("figures/full/tiny.json").read_text())["full"] is True
+    with pytest.raises(NashsimError, match="leave --full out"):
+        experiment().reproduce(full=True)
+    with pytest.raises(NashsimError, match="at most one"):
+        whole.reproduce(quick=True, full=True)
+
+
+def test_a_script_refuses_a_full_length_it_has_not(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["tiny.py", "--full"])
+    with pytest.raises(SystemExit) as stopped:
+        experiment().main()
+    assert stopped.value.code == 2 and "leave --full out" in capsys.readouterr().err
 
 
 def test_bands_show_median_and_range():
