@@ -7,7 +7,7 @@ from llm_bridge.cli import call
 
 def test_help_has_examples(capsys):
     assert call(["demo", "--help"]) == 0
-    assert "python -m llm_bridge demo --rule inpo" in " ".join(capsys.readouterr().out.split())
+    assert "llm-bridge demo --rule inpo" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_help_has_examples(capsys):
 def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
     assert call(arguments) == 2
     shown = capsys.readouterr().err
-    assert shown.startswith("llm_bridge: ") and shown.count("\n") == 1 and words in shown
+    assert shown.startswith("llm-bridge: ") and shown.count("\n") == 1 and words in shown

@@ -110,7 +110,7 @@ def test_wrong_input_is_one_line(monkeypatch, capsys, tmp_path, pairs, words, ma
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     status, _, error = call(monkeypatch, capsys, *[pairs if w == "PAIRS" else w for w in words])
     assert status == 2 and match in error
-    assert len(error.strip().splitlines()) == 1 and error.startswith("llm_bridge: ")
+    assert len(error.strip().splitlines()) == 1 and error.startswith("llm-bridge: ")
 
 
 def test_a_prompt_stays_on_one_side():
