@@ -16,6 +16,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import GradientStep, MirrorStep, RankingStep
 
 from .labels import Labels
+from .steps import climbing, stationary
 
 
 def mixed(weights: Mapping[str, float], past: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -39,32 +40,6 @@ def mixed(weights: Mapping[str, float], past: Mapping[str, torch.Tensor]) -> tor
             f"past: the step needs log-probabilities of {missing}, found those of {list(past)}"
         )
     return sum(weight * past[name].detach() for name, weight in named.items())
-
-
-def stationary(step: GradientStep) -> MirrorStep:
-    """Return the mirror step onto the zero of a gradient step's climb, its opponent held fixed.
-
-    P(. ≻ opponent) + sum_k score[k] log k is constant where log at = sum_{k != at} (score[k]/c) log k
-    + (1/c) P(. ≻ opponent) + const, c = -score[at]. Its regression loss is IPO's: descent on it, pairs from the
-    policy itself, climbs 4/tau times as fast as the gradient step [derived].
-
-    Parameters
-    ----------
-    step : GradientStep
-
-    Examples
-    --------
-    >>> from nashsim.rules import OnlineIPO
-    >>> stationary(OnlineIPO().steps(0.5, 0)[0]).base, stationary(OnlineIPO().steps(0.5, 0)[0]).eta
-    ({'reference': 1.0}, 2.0)
-    """
-    pull = -float(step.score.get(step.at, 0.0))
-    if not pull > 0:
-        raise NashsimError(
-            f"step: only a climb with a pull on {step.at!r} has a zero, found the score {step.score}"
-        )
-    base = {name: float(weight) / pull for name, weight in step.score.items() if name != step.at}
-    return MirrorStep(base, step.opponent, 1 / pull, into=step.into)
 
 
 def _pair_residual(step: MirrorStep, current, past, lengths):
@@ -111,7 +86,33 @@ def regression_loss(
     """
     labels.check(step)
     residual = _pair_residual(step, current, past, lengths) - float(step.eta) * labels.difference.to(current)
-    return _expected(residual**2, weights)
+    return expected(residual**2, weights)
+
+
+def spread_loss(
+    step: MirrorStep,
+    current: torch.Tensor,
+    past: Mapping[str, torch.Tensor],
+    payoff: torch.Tensor,
+    weights: torch.Tensor,
+) -> torch.Tensor:
+    """Return ``regression_loss`` over all pairs y, y' ~ w, in linear time: 2 Var_w[log pi_theta - target].
+
+    target = sum_k w_k log base_k + eta P(. ≻ opponent). E(u_y - u_y')^2 = 2 Var(u) for independent y, y' [derived].
+
+    Parameters
+    ----------
+    step : MirrorStep
+    current : Tensor, shape (prompts, responses)
+    past : mapping of str to Tensor, shape (prompts, responses)
+    payoff : Tensor, shape (prompts, responses)
+        P(y ≻ opponent).
+    weights : Tensor, shape (prompts, responses)
+        w, each prompt's summing to 1.
+    """
+    residual = (current - mixed(step.base, past)).to(weights) - float(step.eta) * payoff
+    mean = (weights * residual).sum(-1, keepdim=True)
+    return 2 * (weights * (residual - mean) ** 2).sum(-1).mean()
 
 
 def logistic_loss(
@@ -144,7 +145,7 @@ def logistic_loss(
     """
     margin = _pair_residual(step, current, past, lengths) / float(step.eta)
     p = torch.sigmoid(first - second).to(current)
-    return -_expected(p * logsigmoid(margin) + (1 - p) * logsigmoid(-margin), weights)
+    return -expected(p * logsigmoid(margin) + (1 - p) * logsigmoid(-margin), weights)
 
 
 def ranked_loss(
@@ -178,7 +179,7 @@ def ranked_loss(
     """
     gap = first - second
     margin = torch.sign(gap).to(current) * _pair_residual(step, current, past, lengths) / float(step.eta)
-    return -_expected((gap.abs() >= step.margin).to(current) * logsigmoid(margin), weights)
+    return -expected((gap.abs() >= step.margin).to(current) * logsigmoid(margin), weights)
 
 
 def pointwise_loss(
@@ -208,7 +209,7 @@ def pointwise_loss(
     Wu et al., arXiv 2405.00675 [code].
     """
     residual = current - mixed(step.base, past) - float(step.eta) * (payoff - 0.5).to(current)
-    return _expected(residual**2, weights)
+    return expected(residual**2, weights)
 
 
 def policy_gradient_loss(
@@ -257,7 +258,7 @@ def policy_gradient_loss(
     score = torch.where(mask, score, 0.0)
     to_go = score.flip(-1).cumsum(-1).flip(-1)
     credit = to_go + (payoff.to(current) - baseline)[..., None]
-    return -_expected((torch.where(mask, credit, 0.0).detach() * current).sum(-1), weights)
+    return -expected((torch.where(mask, credit, 0.0).detach() * current).sum(-1), weights)
 
 
 def anchor_loss(current: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -268,79 +269,21 @@ def anchor_loss(current: torch.Tensor, weights: torch.Tensor | None = None) -> t
     current : Tensor, shape (responses,)
     weights : Tensor or None, shape (responses,)
     """
-    return -_expected(current, weights)
+    return -expected(current, weights)
 
 
-def dpo_loss(current, reference, beta: float, *, label_smoothing: float = 0.0, weights=None) -> torch.Tensor:
-    """Return -E log sigma(beta (D(pi_theta) - D(mu))), winner first.
-
-    Parameters
-    ----------
-    current, reference : Tensor, shape (pairs, 2)
-        Winner first.
-    beta : float
-        4 tau matches the scale of preferences, tau does not [derived].
-    label_smoothing : float
-        Probability that a label is wrong.
-    weights : Tensor or None, shape (pairs,)
-
-    References
-    ----------
-    Rafailov et al., arXiv 2305.18290 [recalled].
-    """
-    advance = current - reference.detach()
-    margin = beta * (advance[..., 0] - advance[..., 1])
-    kept = (1 - label_smoothing) * logsigmoid(margin) + label_smoothing * logsigmoid(-margin)
-    return -_expected(kept, weights)
-
-
-def xpo_loss(current, reference, explored, beta: float, alpha: float, *, weights=None) -> torch.Tensor:
-    """Return DPO's loss plus alpha E_{z ~ mu} log pi_theta(z), which is minimised: optimism.
+def expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Return the mean, or the expectation under given weights.
 
     Parameters
     ----------
-    current, reference : Tensor, shape (pairs, 2)
-    explored : Tensor, shape (responses,)
-        log pi_theta of responses drawn from mu.
-    beta, alpha : float
-    weights : Tensor or None, shape (pairs,)
-
-    References
-    ----------
-    Xie et al., arXiv 2405.21046 [code].
+    values : Tensor
+    weights : Tensor or None
     """
-    return dpo_loss(current, reference, beta, weights=weights) - alpha * anchor_loss(explored)
-
-
-def kto_loss(current, reference, desirable, beta: float, *, z0=0.0, weights=(1.0, 1.0)) -> torch.Tensor:
-    """Return E[w_y (1 - sigma(±beta (log pi_theta/mu - z0)))], + for desirable responses.
-
-    Parameters
-    ----------
-    current, reference : Tensor, shape (responses,)
-    desirable : Tensor of bool, shape (responses,)
-    beta : float
-    z0 : float or Tensor
-        KL(pi || mu) of the batch, without gradient; clipped at 0.
-    weights : tuple of float
-        Of desirable and undesirable responses.
-
-    References
-    ----------
-    Ethayarajh et al., arXiv 2402.01306 [recalled].
-    """
-    z0 = torch.as_tensor(z0, dtype=current.dtype, device=current.device).detach().clamp_min(0.0)
-    gain = beta * (current - reference.detach() - z0)
-    value = 1 - torch.sigmoid(torch.where(desirable, gain, -gain))
-    return (torch.where(desirable, weights[0], weights[1]) * value).mean()
-
-
-def _expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
     return values.mean() if weights is None else (weights.detach() * values).sum()
 
 
 __all__ = [
-    "anchor_loss", "dpo_loss", "kto_loss", "logistic_loss", "mixed", "pointwise_loss",
-    "policy_gradient_loss", "ranked_loss", "regression_loss", "stationary",
-    "xpo_loss",
+    "anchor_loss", "climbing", "expected", "logistic_loss", "mixed", "pointwise_loss", "policy_gradient_loss",
+    "ranked_loss", "regression_loss", "spread_loss", "stationary",
 ]  # fmt: skip

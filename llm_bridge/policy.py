@@ -58,7 +58,7 @@ class CausalPolicy:
     ):
         self.model = model.eval()
         #: The Hugging Face model itself; LoRA layers live inside it.
-        causal = model.get_base_model() if hasattr(model, "peft_config") else model
+        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = causal.config
         self.eos = _token(eos, config.eos_token_id, "eos")
         self.pad = _token(pad, config.pad_token_id, "pad", self.eos)
@@ -207,6 +207,70 @@ class CausalPolicy:
         if name == REFERENCE or name not in self._past:
             raise unknown_name("past policy", name, [n for n in self._past if n != REFERENCE])
         del self._past[name]
+
+    def copy(self, source: str, into: str) -> None:
+        """Give a named policy a second name, or write it into the live weights (``into="policy"``).
+
+        Parameters
+        ----------
+        source, into : str
+        """
+        if source == POLICY:
+            self.snapshot(into)
+        elif source not in self._past:
+            raise unknown_name("past policy", source, list(self._past))
+        elif into == POLICY:
+            self.load_weights(self._past[source])
+        else:
+            # Frozen tensors are replaced, never written to, so that two names may share them.
+            self._write(into, self._past[source])
+
+    def average(self, weights: dict[str, float], into: str) -> None:
+        """Freeze the policy of parameters sum_k weights[k] theta_k under a name.
+
+        Parameters
+        ----------
+        weights : dict of str to float
+        into : str
+        """
+        live = {key: value.detach() for key, value in self._live().items()}
+        tables = {name: live if name == POLICY else self._past[name] for name in weights}
+        self._write(into, {key: sum(w * tables[name][key] for name, w in weights.items()) for key in live})
+
+    def weights(self, name: str = POLICY) -> dict[str, torch.Tensor]:
+        """Return copies of the trainable parameters of a named policy.
+
+        Parameters
+        ----------
+        name : str
+        """
+        found = self._live() if name == POLICY else self._past[name]
+        return {key: value.detach().clone() for key, value in found.items()}
+
+    def load_weights(self, weights: dict[str, torch.Tensor], name: str = POLICY) -> None:
+        """Write trainable parameters into the live model, or freeze them under a name.
+
+        Parameters
+        ----------
+        weights : dict of str to Tensor
+        name : str
+        """
+        live = self._live()
+        if weights.keys() != live.keys():
+            raise NashsimError(
+                f"weights: those of {name!r} belong to another model; found {len(weights)} tensors for {len(live)}"
+            )
+        if name != POLICY:
+            self._write(name, {key: weights[key].detach().clone().to(live[key]) for key in live})
+            return
+        with torch.no_grad():
+            for key, parameter in live.items():
+                parameter.copy_(weights[key])
+
+    @property
+    def past_names(self) -> tuple[str, ...]:
+        """The names that have parameters of their own."""
+        return tuple(self._past)
 
     def _write(self, name: str, weights: dict[str, torch.Tensor]) -> None:
         if name == POLICY:

@@ -49,12 +49,13 @@ class RunFolder:
     ):
         self.path, self.trackers = Path(path), tuple(trackers)
         self.checkpoints = Checkpoints(self.path / STATES, keep)
-        there = (self.path / CONFIG).exists() or (self.path / RECORDS).exists()
-        if there and not resume:
+        # What failed before its first record left nothing to lose.
+        self._started = bool(self.records()) or bool(self.checkpoints.steps())
+        if self._started and not resume:
             raise NashsimError(
                 f"out: {str(path)!r} holds a run already; add --resume to go on with it, or choose another folder"
             )
-        if resume and not there:
+        if resume and not (self.path / CONFIG).exists():
             raise NashsimError(f"resume: {str(path)!r} holds no run; leave --resume out to start one")
 
     def begin(self, config: str) -> None:
@@ -71,7 +72,7 @@ class RunFolder:
             Where the run on disk had another configuration; the first line that differs is named.
         """
         file = self.path / CONFIG
-        if not file.exists():
+        if not self._started:
             write_text(file, config)
             return
         before = file.read_text(encoding="utf-8")
@@ -98,19 +99,19 @@ class RunFolder:
                 break  # the line that a kill cut short is the last one
         return found
 
-    def rewind(self, step: int) -> list[dict]:
-        """Drop records and samples after a step, and return the records that stay.
+    def restart(self, records: Iterable[Mapping]) -> None:
+        """Begin again from the records of a checkpoint: later ones, and later samples, go.
 
         Parameters
         ----------
-        step : int
+        records : iterable of mapping
         """
-        kept = [record for record in self.records() if record["step"] <= step]
-        write_text(self.path / RECORDS, "".join(to_json(record) + "\n" for record in kept))
+        records = list(records)
+        last = records[-1]["step"] if records else -1
+        write_text(self.path / RECORDS, "".join(to_json(dict(record)) + "\n" for record in records))
         for file in (self.path / SAMPLES).glob("step-*.jsonl"):
-            if int(file.stem.removeprefix("step-")) > step:
+            if int(file.stem.removeprefix("step-")) > last:
                 file.unlink()
-        return kept
 
     def record(self, record: Mapping) -> None:
         """Append one record and tell the trackers.

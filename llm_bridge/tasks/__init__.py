@@ -3,6 +3,9 @@
 from .class_equilibrium import ClassGame, class_log_masses, within_class_estimate, within_class_gap
 from .enumerable import EnumerableMeasure, EnumerableTask
 from .enumeration import EOS, Enumeration
+from .grammar import Grammar
+from .length import LengthMeasure, LengthTask
+from .styled import StyledTask, Teaching
 
 __all__ = [
     "EOS",
@@ -10,6 +13,11 @@ __all__ = [
     "EnumerableMeasure",
     "EnumerableTask",
     "Enumeration",
+    "Grammar",
+    "LengthMeasure",
+    "LengthTask",
+    "StyledTask",
+    "Teaching",
     "class_log_masses",
     "within_class_estimate",
     "within_class_gap",

@@ -35,7 +35,8 @@ def test_what_went_past_the_checkpoint_is_cut_back(tmp_path):
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"step": 5, "quer')
     again = RunFolder(tmp_path, resume=True)
-    assert again.rewind(2) == [record(step) for step in range(3)]
+    again.restart(again.records()[:3])
+    assert again.records() == [record(step) for step in range(3)]
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 3
     assert len(list((tmp_path / "samples").iterdir())) == 3
     again.record(record(3))
@@ -45,7 +46,11 @@ def test_what_went_past_the_checkpoint_is_cut_back(tmp_path):
 def test_folders_are_not_mixed_up(tmp_path):
     with pytest.raises(NashsimError, match="holds no run"):
         RunFolder(tmp_path, resume=True)
-    RunFolder(tmp_path).begin("tau: 0.1\nseed: 0\n")
+    RunFolder(tmp_path).begin("tau: 0.5\n")
+    # A run that failed before its first record may be started anew.
+    folder = RunFolder(tmp_path)
+    folder.begin("tau: 0.1\nseed: 0\n")
+    folder.record(record(0))
     with pytest.raises(NashsimError, match="--resume"):
         RunFolder(tmp_path)
     again = RunFolder(tmp_path, resume=True)

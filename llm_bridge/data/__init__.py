@@ -1,0 +1,19 @@
+"""Prompts, preference pairs and a teacher's responses, from files or Hugging Face datasets."""
+
+from .encode import Encoder
+from .pairs import Pair, load_pairs
+from .prompts import Prompt, load_prompts
+from .rows import Table, read_rows
+from .teacher import Teacher, load_teacher
+
+__all__ = [
+    "Encoder",
+    "Pair",
+    "Prompt",
+    "Table",
+    "Teacher",
+    "load_pairs",
+    "load_prompts",
+    "load_teacher",
+    "read_rows",
+]

@@ -1,0 +1,132 @@
+"""Text to token ids: plain or by the chat template, never longer than the context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nashsim.errors import NashsimError, unknown_name
+
+TEMPLATES = ("plain", "chat")
+
+
+class PromptTooLong(NashsimError):
+    """A prompt that the context has no room for."""
+
+
+class Encoder:
+    """Prompts and responses as tuples of token ids.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+    template : str
+        ``"plain"``: the text itself, after the beginning-of-text token where the tokenizer sets one. ``"chat"``: a
+        user's turn by the tokenizer's chat template, up to where the assistant's begins.
+    context : int or None
+        Tokens that prompt and response share; ``None`` is the tokenizer's own limit, if it states one.
+    response : int
+        Tokens to keep free for the response.
+    pad : str or None
+        ``None`` takes the tokenizer's pad token; ``"eos"`` lets EOS pad (masks say which tokens are real); any other
+        string names a token of the vocabulary.
+
+    Raises
+    ------
+    NashsimError
+        For an unknown template, a tokenizer without EOS, pad or chat template, or no room for a prompt.
+    """
+
+    def __init__(
+        self,
+        tokenizer,
+        template: str = "plain",
+        *,
+        context: int | None = None,
+        response: int = 0,
+        pad: str | None = None,
+    ):
+        if template not in TEMPLATES:
+            raise unknown_name("template", template, TEMPLATES)
+        if template == "chat" and not tokenizer.chat_template:
+            raise NashsimError("template: this tokenizer has no chat template; choose template: plain")
+        if tokenizer.eos_token_id is None:
+            raise NashsimError("tokenizer: it has no EOS token, and a response needs an end")
+        limit = tokenizer.model_max_length
+        # transformers writes 1e30 where a tokenizer states no limit.
+        self.context = context if context is not None else (limit if limit < 1 << 40 else None)
+        if self.context is not None and self.context <= response:
+            raise NashsimError(
+                f"context: {self.context} tokens leave no room for a prompt and a response of {response}"
+            )
+        self.tokenizer, self.template, self.response = tokenizer, template, response
+        self.eos, self.pad = tokenizer.eos_token_id, _pad(tokenizer, pad)
+
+    def prompt(self, prompt: str | Sequence, where: str = "prompt") -> tuple[int, ...]:
+        """Return the ids of a prompt.
+
+        Parameters
+        ----------
+        prompt : str or sequence of mapping
+            Text, or turns ``{"role": ..., "content": ...}`` of a conversation, which need the chat template.
+        where : str
+            For messages.
+
+        Raises
+        ------
+        NashsimError
+            For a prompt that is empty or longer than the context leaves room for.
+        """
+        if self.template == "chat":
+            turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+            text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        elif not isinstance(prompt, str):
+            raise NashsimError(f"{where}: turns of a conversation need template: chat")
+        else:
+            ids = self._beginning(self.tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        if not ids:
+            raise NashsimError(f"{where}: it is empty")
+        room = None if self.context is None else self.context - self.response
+        if room is not None and len(ids) > room:
+            raise PromptTooLong(
+                f"{where}: {len(ids)} tokens, and the context of {self.context} leaves {room} beside a response of"
+                f" {self.response}; shorten it, drop it with data.too_long: drop, or raise the context"
+            )
+        return tuple(ids)
+
+    def encode_response(self, text: str, where: str = "response") -> tuple[int, ...]:
+        """Return the ids of a response, EOS at its end.
+
+        Parameters
+        ----------
+        text : str
+        where : str
+            For messages.
+        """
+        if not isinstance(text, str):
+            raise NashsimError(f"{where}: text is needed, found {type(text).__name__}")
+        return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.eos)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids, special tokens left out."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    def _beginning(self, ids: list[int]) -> list[int]:
+        bos = self.tokenizer.bos_token_id
+        adds = bos is not None and self.tokenizer("a")["input_ids"][:1] == [bos]
+        return [bos, *ids] if adds else ids
+
+
+def _pad(tokenizer, pad: str | None) -> int:
+    if pad is None:
+        if tokenizer.pad_token_id is None:
+            raise NashsimError(
+                "tokenizer: it has no pad token; set model.pad: eos, or name a token of its vocabulary"
+            )
+        return tokenizer.pad_token_id
+    if pad == "eos":
+        return tokenizer.eos_token_id
+    vocabulary = tokenizer.get_vocab()
+    if pad not in vocabulary:
+        raise NashsimError(f"model.pad: {pad!r} is no token of the vocabulary; 'eos' always is")
+    return vocabulary[pad]

@@ -1,0 +1,86 @@
+"""Prompts to train or evaluate on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nashsim.errors import NashsimError
+
+from .encode import Encoder, PromptTooLong
+from .rows import read_rows
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt.
+
+    Attributes
+    ----------
+    text : str or tuple
+        As it was read: text, or turns of a conversation as (role, content) pairs.
+    ids : tuple of int
+    metadata : mapping
+        The other columns of its row; judges may read them.
+    """
+
+    text: Hashable
+    ids: tuple[int, ...]
+    metadata: Mapping = field(default_factory=dict, compare=False)
+
+
+def load_prompts(
+    source: str | Path,
+    encoder: Encoder,
+    *,
+    column: str = "prompt",
+    split: str = "train",
+    limit: int | None = None,
+    too_long: str = "refuse",
+) -> list[Prompt]:
+    """Return the prompts of a file or dataset, in its order.
+
+    Parameters
+    ----------
+    source, split, limit
+        As for :func:`read_rows`.
+    encoder : Encoder
+    column : str
+    too_long : str
+        What is done with prompts that the context has no room for: ``"refuse"`` or ``"drop"``.
+
+    Raises
+    ------
+    NashsimError
+        For a source or column that is not there, an empty prompt, one that is too long, or none left.
+    """
+    if too_long not in ("refuse", "drop"):
+        raise NashsimError(f"too_long: 'refuse' or 'drop' is needed, found {too_long!r}")
+    table = read_rows(source, split=split, limit=limit)
+    prompts, last = [], None
+    for i, (text, row) in enumerate(zip(table.column(column), table.rows, strict=True)):
+        where = f"{table.name}: row {i + 1}, {column}"
+        if not text:
+            raise NashsimError(f"{where}: it is empty")
+        try:
+            ids = encoder.prompt(text, where)
+        except PromptTooLong as error:
+            if too_long == "refuse":
+                raise
+            last = error
+            continue
+        prompts.append(Prompt(frozen(text), ids, {k: v for k, v in row.items() if k != column}))
+    if not prompts:
+        raise NashsimError(f"{table.name}: every prompt was dropped as too long; the last: {last}")
+    return prompts
+
+
+def frozen(text) -> Hashable:
+    """Return a prompt as something that can be a key: text as it is, turns as (role, content) pairs.
+
+    Parameters
+    ----------
+    text : str or sequence of mapping
+    """
+    return text if isinstance(text, str) else tuple((turn["role"], turn["content"]) for turn in text)

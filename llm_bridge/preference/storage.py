@@ -1,0 +1,70 @@
+"""A preference model on disk: the backbone as ``save_pretrained`` writes it, the head in safetensors, no pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from nashsim.errors import NashsimError
+from nashsim.files import atomic_path, write_text
+
+from .layout import Layout
+from .model import PreferenceModel, RewardModel, make_model
+
+DESCRIPTION, HEAD = "preference_model.json", "head.safetensors"
+
+
+def save_model(model: PreferenceModel | RewardModel, folder: str | Path) -> None:
+    """Write a model; its description comes last, so that a folder with one is whole.
+
+    Parameters
+    ----------
+    model : PreferenceModel or RewardModel
+    folder : str or Path
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DESCRIPTION).unlink(missing_ok=True)
+    model.backbone.save_pretrained(folder, safe_serialization=True)
+    if model.tokenizer is not None:
+        model.tokenizer.save_pretrained(folder)
+    if model.head is not None:
+        with atomic_path(folder / HEAD) as temporary:
+            save_file({"weight": model.head.weight.detach().contiguous()}, temporary)
+    described = {"kind": model.kind, "layout": asdict(model.layout), "tokenizer": model.tokenizer is not None}
+    write_text(folder / DESCRIPTION, json.dumps(described, indent=2) + "\n")
+
+
+def load_model(folder: str | Path, *, dtype=None, device="cpu") -> PreferenceModel | RewardModel:
+    """Return a model that :func:`save_model` wrote.
+
+    Parameters
+    ----------
+    folder : str or Path
+    dtype : torch.dtype or None
+    device : torch.device or str
+
+    Raises
+    ------
+    NashsimError
+        For a folder that holds none.
+    """
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = Path(folder)
+    if not (folder / DESCRIPTION).is_file():
+        raise NashsimError(f"{str(folder)!r}: no preference model is there ({DESCRIPTION} is missing)")
+    described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    parts = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in described["layout"].items()
+    }
+    backbone = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False, dtype=dtype)
+    tokenizer = AutoTokenizer.from_pretrained(folder) if described["tokenizer"] else None
+    model = make_model(described["kind"], backbone, Layout(**parts), tokenizer)
+    if model.head is not None:
+        model.head.load_state_dict(load_file(folder / HEAD))
+    return model.to(device)
