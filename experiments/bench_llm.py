@@ -23,11 +23,14 @@ import torch
 from _llm_peers import BareLoop, TRLNashMD, missing_trl
 from benchmarking import machine, ratio, rounds
 
+from llm_bridge.algorithms import ALGORITHMS
 from llm_bridge.compiled import CompiledEngine
 from llm_bridge.judges import ClassGameJudge, Comparison
 from llm_bridge.losses import policy_gradient_loss
 from llm_bridge.policy import CausalPolicy
+from llm_bridge.sampled import Sampled
 from llm_bridge.sampling import mixture, pure, sample
+from llm_bridge.trainer import Settings, Trainer
 from nashsim.plots import PALETTE, Experiment, Finding
 from nashsim.rules import REFERENCE, NashMDPG
 
@@ -35,6 +38,11 @@ TAU, COEFFICIENT, RATE = 0.1, 0.125, 1e-4
 PHASES = ("generation", "judging", "log-probs", "backward", "optimiser")
 #: Parallel works of the CPU that a time is held against; others are reported.
 CPU_TARGETS = {"TRL, cache off": 6.0}
+#: Algorithms whose iteration is timed: those of papers, one name each.
+NAMED = (
+    "nash-md", "nash-md-pg", "nash-ema-pg", "nash-mp", "nash-mp-pg", "nash-prox", "nash-prox-pg", "inpo", "enpo",
+    "egpo", "online-ipo", "ipo-md", "sppo", "mnpo", "comal", "dno", "dno-prct", "xpo", "dpo", "kto",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -212,6 +220,8 @@ def compute(quick: bool, device: str = "cpu") -> pd.DataFrame:
         if quick:
             geometry = Geometry(32, 64, 2, 2, 2, 64, batch=2, prompt=4, length=6)
         rows += _measure(name, geometry, device, quick)
+        if name == "1.1M":
+            rows += _algorithms(geometry, quick)
     told = machine()
     if device == "cuda":
         told["gpu"] = torch.cuda.get_device_name(0)
@@ -263,16 +273,53 @@ def _measure(name: str, geometry: Geometry, device: str, quick: bool) -> list[di
     return rows
 
 
+def _algorithms(geometry: Geometry, quick: bool) -> list[dict]:
+    """One iteration of every algorithm: sampling, judging, and one optimiser step (two for extragradient ones)."""
+    config = geometry.config()
+    prompts = [
+        tuple(2 + (7 * i + k) % (geometry.vocabulary - 2) for i in range(geometry.prompt))
+        for k in range(geometry.batch)
+    ]
+    cycle = np.array([[0.5, 0.8, 0.2], [0.2, 0.5, 0.8], [0.8, 0.2, 0.5]])
+    judge = ClassGameJudge(cycle, lambda prompt, response: response[0] % 3)
+    works = {}
+    names = [name for name in ALGORITHMS if name in NAMED]
+    for name in names[:3] if quick else names:
+        policy = CausalPolicy.from_config(config, eos=-1, pad=1)
+        source = Sampled(judge, geometry.length, candidates=2)
+        settings = Settings(fit_steps=1, lr=RATE)
+        trainer = Trainer(policy, prompts, name, source, tau=TAU, settings=settings)
+        works[name] = partial(_iterate, trainer)
+    taken = rounds(works, repeats=2 if quick else 5, seconds=0.0)
+    base = "nash-md-pg" if "nash-md-pg" in taken else names[0]
+    return [
+        {
+            "geometry": "algorithms", "batch": geometry.batch, "length": geometry.length, "work": name,
+            "phase": "total", "seconds": float(np.median(seconds)), "ratio": ratio(taken, name, base),
+        }
+        for name, seconds in taken.items()
+    ]  # fmt: skip
+
+
+def _iterate(trainer: Trainer) -> None:
+    while not trainer.tick():
+        pass
+
+
 def draw(frame: pd.DataFrame):
     """Draw the split of every work's step, a panel a geometry."""
     import matplotlib.pyplot as plt
 
-    names = list(frame.geometry.unique())
+    names = [name for name in frame.geometry.unique() if name != "algorithms"]
+    every = frame[frame.geometry == "algorithms"]
+    count = len(names) + (len(every) > 0)
     figure, panels = plt.subplots(
-        1, len(names), figsize=(4.6 * len(names) + 1.2, 2.9), layout="constrained", squeeze=False
+        1, count, figsize=(4.4 * count + 0.8, 3.6), layout="constrained", squeeze=False
     )
+    if len(every):
+        _draw_algorithms(panels[0][-1], every)
     colours = dict(zip(PHASES, ("blue", "grey", "green", "vermilion", "orange"), strict=True))
-    for ax, name in zip(panels[0], names, strict=True):
+    for ax, name in zip(panels[0], names, strict=False):
         mine = frame[frame.geometry == name]
         works = list(mine.work.unique())
         for place, work in enumerate(works):
@@ -299,6 +346,7 @@ def draw(frame: pd.DataFrame):
             yticklabels=works,
             xlim=(0, 1.22 * 1e3 * mine.seconds.max()),
         )
+        ax.locator_params(axis="x", nbins=5)
         ax.grid(axis="y", visible=False)
     handles = [plt.Rectangle((0, 0), 1, 1, color=PALETTE[colours[phase]], label=phase) for phase in PHASES]
     handles += [
@@ -309,11 +357,33 @@ def draw(frame: pd.DataFrame):
     return figure
 
 
+def _draw_algorithms(ax, every: pd.DataFrame) -> None:
+    """Bars of one iteration of every algorithm, the shortest on top."""
+    every = every.sort_values("seconds")
+    places = -np.arange(len(every))
+    ax.barh(places, 1e3 * every.seconds, height=0.7, color=PALETTE["sky"])
+    for place, seconds in zip(places, 1e3 * every.seconds, strict=True):
+        ax.annotate(
+            f"{seconds:.0f}", (seconds, place), (3, 0), textcoords="offset points", va="center", fontsize=7
+        )
+    ax.set(
+        title="every algorithm, 1.1M parameters",
+        xlabel="one iteration, one fit step, ms",
+        xlim=(0, 1.15 * 1e3 * every.seconds.max()),
+    )
+    ax.set_yticks(places, list(every.work), fontsize=7)
+    ax.grid(axis="y", visible=False)
+
+
 def findings(frame: pd.DataFrame) -> list[Finding]:
     """The split, ratios to peers, and shares of the machine's bounds."""
     found = []
     for name in frame.geometry.unique():
         mine = frame[frame.geometry == name]
+        if name == "algorithms":
+            told = ", ".join(f"{row.work} {1e3 * row.seconds:.0f}" for row in mine.itertuples())
+            found.append(Finding("1.1M: one iteration of every algorithm, ms", told, "reported", True))
+            continue
         steps = mine[mine.phase == "total"].set_index("work")
         ours = steps.loc["llm_bridge"]
         for work, row in steps.iterrows():
@@ -328,6 +398,23 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
                     row.ratio >= least,
                 )
             )
+        compiled = "llm_bridge, compiled"
+        if compiled in steps.index and "TRL, cache off" in steps.index:
+            best, trl = steps.loc[compiled], steps.loc["TRL, cache off"]
+            least = 6.0 if name == "1.1M" else 0.0
+            found.append(
+                Finding(
+                    f"{name}: TRL, cache off, over ours compiled",
+                    f"{trl.seconds / best.seconds:.2f}x ({1e3 * best.seconds:.0f} ms)",
+                    f"at least {least:g}x" if least else "reported",
+                    trl.seconds / best.seconds >= least,
+                )
+            )
+            if name == "1.1M":
+                fastest = min(best.seconds, ours.seconds)
+                found.append(
+                    Finding("1.1M: the step", f"{1e3 * fastest:.0f} ms", "at most 200 ms", fastest <= 0.2)
+                )
         over = ours.seconds * ours.peak_flops / ours.flops
         if name == "19M":
             found.append(

@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch.func import functional_call
 
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY
@@ -100,38 +99,33 @@ class CompiledEngine:
     def step(self, policy: CausalPolicy, name: str):
         """Return the compiled step of a named policy: (new, mask, positions, cache) to log-probabilities.
 
-        The policy that trains and frozen weights are compiled apart: traced with its own weights as arguments, a step
-        keeps them whatever it is given later.
+        The module that trains and the one that speaks for frozen policies are compiled apart, once each.
 
         Parameters
         ----------
         policy : CausalPolicy
         name : str
         """
-        reader = policy.reader
-        live, frozen = self._steps.get(policy) or self._steps.setdefault(policy, self._compiled(reader))
-        if name == POLICY:
-            return live
-        weights = policy.frozen_weights(name)
-        if weights is None:
+        steps = self._steps.setdefault(policy, {})
+        reader = policy.reader if name == POLICY else policy.frozen_reader(name)
+        if reader is None:
             raise NashsimError(
                 f"engine: the compiled one needs frozen weights of {name!r}; a reference with adapters switched off"
                 " has none, use the eager one"
             )
-        return lambda *args: frozen(weights, *args)
+        if id(reader) not in steps:
+            steps[id(reader)] = self._compiled(reader)
+        return steps[id(reader)]
 
     def _compiled(self, reader):
         mode = self.mode
         if mode is None and next(reader.parameters()).device.type == "cuda":
             mode = "reduce-overhead"
 
-        def live(new, mask, positions, cache):
+        def step(new, mask, positions, cache):
             return reader("next", new, mask, positions, cache, True)[0]
 
-        def frozen(weights, new, mask, positions, cache):
-            return functional_call(reader, weights, ("next", new, mask, positions, cache, True))[0]
-
-        return tuple(torch.compile(f, dynamic=False, mode=mode) for f in (live, frozen))
+        return torch.compile(step, dynamic=False, mode=mode)
 
 
 class _Voice:
@@ -142,7 +136,8 @@ class _Voice:
 
         self.rows = torch.nonzero(weight).squeeze(1)
         self.weight = weight[self.rows, None]
-        self._policy, self._name, self._step = policy, name, engine.step(policy, name)
+        self._engine, self._policy, self._name = engine, policy, name
+        engine.step(policy, name)  # refuses what cannot be compiled before anything is drawn
         self._ids, self._width = ids[self.rows], ids.shape[1]
         room = self._width + length
         self._mask = torch.zeros(len(self.rows), room, dtype=torch.bool, device=ids.device)
@@ -167,4 +162,5 @@ class _Voice:
         # A row that has ended goes on as padding: seen by nobody, not even itself.
         self._mask[:, at] = alive[self.rows]
         positions = self._positions[:, -1:] + t
-        return self._step(last[self.rows, None], self._mask, positions, self._cache).double()
+        step = self._engine.step(self._policy, self._name)
+        return step(last[self.rows, None], self._mask, positions, self._cache).double()

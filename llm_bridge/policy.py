@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import inspect
 from contextlib import nullcontext
+from copy import deepcopy
 from weakref import WeakKeyDictionary
 
 import torch
-from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from nashsim.errors import NashsimError, unknown_name
@@ -75,6 +75,7 @@ class CausalPolicy:
         self._version: dict[str, int] = {}
         self._cache: WeakKeyDictionary = WeakKeyDictionary()
         self._reference_model = None
+        self._shadow, self._speaks_for = None, None
         self._set_reference(reference)
 
     @classmethod
@@ -152,14 +153,16 @@ class CausalPolicy:
         """The model's configuration."""
         return self._reader.causal.config
 
-    def frozen_weights(self, name: str) -> dict[str, torch.Tensor] | None:
-        """Return a past iterate's weights by their names in ``reader``; None for a reference that is not kept so.
+    def frozen_reader(self, name: str) -> torch.nn.Module | None:
+        """Return the module that speaks for a past iterate until the next is asked for; None for adapters off.
 
         Parameters
         ----------
         name : str
         """
-        return self._past.get(name)
+        if name in self._past:
+            return self._frozen(name)
+        return self._reference_model if name == REFERENCE else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -281,6 +284,25 @@ class CausalPolicy:
     def _live(self) -> dict[str, torch.Tensor]:
         return {name: p for name, p in self._reader.named_parameters() if p.requires_grad}
 
+    def _frozen(self, name: str) -> _Reader:
+        """The reader of a past iterate: one more module, no more memory, pointed at the tensors of whom it speaks for.
+
+        Calling the live module with other tensors costs as much as a layer at every token.
+        """
+        if self._shadow is None:
+            # Everything but the modules themselves is shared: weights, buffers, configuration.
+            shared = [*self._reader.parameters(), *self._reader.buffers(), self.config]
+            memo = {id(part): part for part in shared}
+            memo |= {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in self._live().values()}
+            self._shadow = deepcopy(self._reader, memo)
+        wanted = (name, self._version[name])
+        if self._speaks_for != wanted:
+            parameters = dict(self._shadow.named_parameters())
+            for key, tensor in self._past[name].items():
+                parameters[key].data = tensor
+            self._speaks_for = wanted
+        return self._shadow
+
     def run(self, of: str, *args, **kwargs):
         """Run the reader of a named policy; gradients flow through ``"policy"`` alone.
 
@@ -294,7 +316,7 @@ class CausalPolicy:
             return self._reader(*args, **kwargs)
         with torch.no_grad():
             if of in self._past:
-                return functional_call(self._reader, self._past[of], args, kwargs)
+                return self._frozen(of)(*args, **kwargs)
             if of != REFERENCE:
                 raise unknown_name("policy", of, self.names)
             if self._reference_model is not None:

@@ -148,7 +148,9 @@ def sample(
     permitted = None if allowed is None else allowed.to(device).bool().repeat(len(roles), 1)
     loop = _Loop(policy, ids.to(device), mask.to(device), weights, use_cache)
     uniform = torch.as_tensor(uniform, device=device)
-    response, response_mask, log_probs = loop.draw(uniform, torch.as_tensor(greedy, device=device), permitted)
+    drawn = loop.draw(uniform, torch.as_tensor(greedy, device=device), permitted)
+    # What comes out of inference mode may not be part of a loss; copies may.
+    response, response_mask, log_probs = (part.clone() for part in drawn)
     ids, mask = ids.to(device), mask.to(device)
     drawn = {}
     for i, name in enumerate(roles):
@@ -224,7 +226,7 @@ class _Loop:
         self.rows = {name: torch.nonzero(w).squeeze(1) for name, w in weights.items()}
         self.caches = dict.fromkeys(weights)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def draw(self, uniform, greedy, permitted):
         """Return responses, their mask and log-probabilities; stops when every row has ended."""
         policy, count = self.policy, len(self.ids)

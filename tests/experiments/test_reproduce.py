@@ -17,6 +17,7 @@ NAMES = (
     "dno-pairs",
     "llm-gap",
     "llm-length",
+    "llm-mixture",
     "llm-simplex",
     "llm-unstable",
     "noise",
