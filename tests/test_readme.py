@@ -11,6 +11,8 @@ from nashsim.cli import call
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+LLM_COMMANDS = re.findall(r"^\$ llm-bridge (.*)$", README, flags=re.MULTILINE)
+YAML = re.findall(r"```yaml\n# (\S+)\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = re.findall(r"^\$ nashsim (.*)$", README, flags=re.MULTILINE)
 
 FILES = {
@@ -40,6 +42,46 @@ def test_python(number, folder, capsys):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(command, folder, capsys):
     assert call(shlex.split(command)) == 0, capsys.readouterr().err
+
+
+@pytest.fixture
+def own_model(folder):
+    """What a newcomer has: a model (a tiny one here), prompts and pairs."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from llm_bridge.dry_run import byte_tokenizer
+
+    torch.set_num_threads(1)
+    tokenizer = byte_tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=256, bos_token_id=2, eos_token_id=0, pad_token_id=1,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained("my-model")
+    tokenizer.save_pretrained("my-model")
+    words = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    Path("prompts.jsonl").write_text("".join(f'{{"prompt": "Say {w}."}}\n' for w in words))
+    pairs = "".join(f'{{"prompt": "Say {w}.", "chosen": "{w}!", "rejected": "no"}}\n' for w in words)
+    Path("pairs.jsonl").write_text(pairs)
+    for name, text in YAML:
+        Path(name).write_text(text)
+
+
+def test_a_newcomer_comes_from_the_demo_to_a_model_of_their_own(own_model, capsys):
+    """Every command in its order; trainings are cut to two short iterations."""
+    from llm_bridge.cli import call as bridge
+
+    for command in LLM_COMMANDS:
+        words = shlex.split(command)
+        if words[0] == "train" and "--dry-run" not in words:
+            words += ["--quiet", "--training.fit_steps", "2", "--evaluation.prompts", "4"]
+            words += [] if "--resume" in words else ["--training.iterations", "2"]
+        if words[0] == "demo":
+            words.append("--dry-run")
+        assert bridge(words) == 0, (command, capsys.readouterr().err)
+    assert Path("iterates/win-rates.png").exists() and Path("comparison/evaluation.json").exists()
+    assert len(LLM_COMMANDS) >= 10
 
 
 def test_there_are_snippets_and_figures():
