@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from .exact import ExactMeasure
 from .judges import CallableJudge, Comparison, Judge, LengthJudge
 from .loop import Trainer
 from .policy import CausalPolicy
+from .processes import Processes
 from .sampled import Sampled
 from .settings import Settings
 from .text_measure import TextMeasure
@@ -220,7 +222,7 @@ def _names(config: Config, data: str) -> dict[str, str]:
 
 
 def _sampled(config: Config, judge: Judge, length: int) -> Sampled:
-    return Sampled(judge, length, duels=config.judge.duels)
+    return Sampled(judge, length, duels=config.judge.duels, processes=Processes.current())
 
 
 def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> None:
@@ -292,7 +294,8 @@ def load_causal(config: Config):
 def _wrapped(config: Config, model, **tokens) -> CausalPolicy:
     """The policy of a model, with adapters and checkpointing where they are asked for."""
     wanted, lora = config.model, config.model.lora
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # Each process of a node has a GPU of its own.
+    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     if not wanted.quantise:
         model = model.to(device)
         if wanted.name is None:

@@ -22,7 +22,11 @@ from .losses import (
 )
 from .policy import CausalPolicy
 from .preference_losses import dpo_loss, kto_loss, xpo_loss
+from .processes import Processes
 from .sequences import Sequences
+
+#: No process but this one.
+ALONE = Processes()
 
 
 @dataclass(eq=False)
@@ -101,7 +105,12 @@ def needed(step) -> set[str]:
 
 
 def loss_of(
-    algorithm: Algorithm, step, batch: Batch, policy: CausalPolicy, chosen: torch.Tensor | None = None
+    algorithm: Algorithm,
+    step,
+    batch: Batch,
+    policy: CausalPolicy,
+    chosen: torch.Tensor | None = None,
+    processes: Processes = ALONE,
 ) -> torch.Tensor:
     """Return the algorithm's loss of the live policy on a batch.
 
@@ -114,6 +123,8 @@ def loss_of(
     policy : CausalPolicy
     chosen : Tensor of int or None
         Items of a minibatch: pairs, or rows where there are none. ``None`` is all of them.
+    processes : Processes
+        Each takes a part of sampled batches; the losses of all add up to the loss.
 
     Returns
     -------
@@ -121,13 +132,15 @@ def loss_of(
     """
     if chosen is not None:
         batch = _minibatch(batch, chosen)
+    if processes.world > 1 and not batch.prompts:
+        batch = _part(batch, processes)
     weights = batch.weights if len(batch.weights) else None
     if algorithm.fit == "policy-gradient":
         tokens = policy.token_log_probs(batch.responses)
         mask = batch.responses.response_mask.to(tokens.device)
         return policy_gradient_loss(step, tokens, batch.frozen, mask, batch.payoff, weights=weights)
     current = policy.sequence_log_probs(batch.responses)
-    loss = _fitted(algorithm, step, batch, current, weights)
+    loss = _fitted(algorithm, step, batch, current, weights, processes)
     if algorithm.every_step:
         # Descent then climbs exactly as fast as the gradient step would at the same rate.
         loss = loss / (4 * float(step.eta))
@@ -137,12 +150,12 @@ def loss_of(
     return loss
 
 
-def _fitted(algorithm: Algorithm, step, batch: Batch, current, weights) -> torch.Tensor:
+def _fitted(algorithm: Algorithm, step, batch: Batch, current, weights, processes) -> torch.Tensor:
     fit, past = algorithm.fit, batch.frozen
     if fit == "pointwise":
         return pointwise_loss(step, current, past, batch.payoff, weights=weights)
     if fit == "kto":
-        return _kto(step, batch, current, weights)
+        return _kto(step, batch, current, weights, processes)
     if fit == "regression" and not len(batch.pairs):
         shape = (batch.prompts, -1)
         tables = {name: table.view(shape) for name, table in past.items()}
@@ -207,11 +220,11 @@ def _preferred(algorithm: Algorithm, step, batch: Batch, current, weights) -> to
     return xpo_loss(current[both], mu[both], explored, beta, algorithm.anchor, weights=share)
 
 
-def _kto(step, batch: Batch, current, weights) -> torch.Tensor:
+def _kto(step, batch: Batch, current, weights, processes) -> torch.Tensor:
     """KTO with desirability a probability: a row counts for both sides."""
     mu, beta = batch.frozen[REFERENCE], temperature(step)
     share = torch.full_like(batch.payoff, 1 / len(batch.payoff)) if weights is None else weights
-    z0 = (share * (current.detach() - mu)).sum()
+    z0 = processes.total((share * (current.detach() - mu)).sum())
     desirable = torch.cat([torch.ones_like(mu, dtype=torch.bool), torch.zeros_like(mu, dtype=torch.bool)])
     share = torch.cat([share * batch.payoff, share * (1 - batch.payoff)])
     return kto_loss(current.repeat(2), mu.repeat(2), desirable, beta, z0=z0, share=share)
@@ -231,3 +244,27 @@ def _minibatch(batch: Batch, chosen: torch.Tensor) -> Batch:
     return Batch(
         batch.responses[rows], batch.payoff[rows], pairs, wins, batch.weights, anchors, batch.anchor_weights, frozen
     )  # fmt: skip
+
+
+def _part(batch: Batch, processes: Processes) -> Batch:
+    """This process's items and anchors, weighted so that the sum over processes is the mean over all."""
+    device = batch.payoff.device
+    items = torch.arange(processes.rank, batch.items, processes.world, device=device)
+    mine = batch.anchors[processes.rank :: processes.world]
+    anchored = torch.full((len(mine),), 1 / max(len(batch.anchors), 1), dtype=torch.float64, device=device)
+    wanted = batch.pairs[items].flatten() if len(batch.pairs) else items
+    rows = torch.unique(torch.cat([wanted, mine]))
+    place = torch.full((len(batch.payoff),), -1, dtype=torch.long, device=device)
+    place[rows] = torch.arange(len(rows), device=device)
+    if len(batch.pairs):
+        pairs, wins = place[batch.pairs[items]], batch.wins[items]
+        weights = torch.full((len(items),), 1 / batch.items, dtype=torch.float64, device=device)
+    else:
+        # Rows of anchors alone are no items: their weight is zero.
+        pairs, wins = batch.pairs, batch.wins
+        weights = torch.zeros(len(rows), dtype=torch.float64, device=device)
+        weights[place[items]] = 1 / batch.items
+    frozen = {name: table[rows] for name, table in batch.frozen.items()}
+    return Batch(
+        batch.responses[rows], batch.payoff[rows], pairs, wins, weights, place[mine], anchored, frozen
+    )

@@ -36,10 +36,14 @@ def train(
     if dry_run:
         _dry(settings, quiet)
         return
+    from .processes import Processes
     from .session import train_run
 
-    with _bar(settings.training.iterations, quiet) as shown:
+    main = Processes.current().main
+    with _bar(settings.training.iterations, quiet or not main) as shown:
         folder, trainer, _ = train_run(settings, resume=resume, progress=shown)
+    if not main:
+        return
     last = trainer.records[-1]
     if json_:
         typer.echo(json.dumps(last))

@@ -18,7 +18,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
 from .algorithms import PREVIOUS, Algorithm, get_algorithm
-from .batches import Batch, loss_of
+from .batches import ALONE, Batch, loss_of
 from .enumerated import Enumerated
 from .iterates import Iterates
 from .policy import CausalPolicy
@@ -210,14 +210,16 @@ class Trainer:
     def _descend(self, step) -> None:
         """Do one optimiser step on the batch."""
         chosen = self._chosen()
-        loss = loss_of(self.algorithm, step, self.batch, self.policy, chosen)
+        processes = getattr(self.source, "processes", ALONE)
+        loss = loss_of(self.algorithm, step, self.batch, self.policy, chosen, processes)
         optimiser, total = self.optimisers[step.into], self._fit_steps(step)
         for group in optimiser.param_groups:
             group["lr"] = self.settings.lr * (1 - self.done / total)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        processes.add_gradients(self.policy.parameters())
         norm = float(torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip))
-        value = float(loss.detach())
+        value = float(processes.total(loss))
         if not (math.isfinite(value) and math.isfinite(norm)):
             raise NashsimError(
                 f"training: loss {value:.4g} and gradient norm {norm:.4g} at iteration {self.iteration},"

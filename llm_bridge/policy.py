@@ -293,7 +293,9 @@ class CausalPolicy:
             # Everything but the modules themselves is shared: weights, buffers, configuration.
             shared = [*self._reader.parameters(), *self._reader.buffers(), self.config]
             memo = {id(part): part for part in shared}
-            memo |= {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in self._live().values()}
+            memo |= {
+                id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in self._live().values()
+            }
             self._shadow = deepcopy(self._reader, memo)
         wanted = (name, self._version[name])
         if self._speaks_for != wanted:

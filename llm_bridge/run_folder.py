@@ -160,5 +160,38 @@ class RunFolder:
             tracker.close()
 
 
+class Onlooker:
+    """What a process that does not write has in place of a ``RunFolder``: the same checkpoints to read, no files.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.checkpoints = _ReadOnly(self.path / STATES)
+
+    def begin(self, config: str) -> None:
+        """Write nothing."""
+
+    def restart(self, records: Iterable[Mapping]) -> None:
+        """Write nothing."""
+
+    def record(self, record: Mapping) -> None:
+        """Write nothing."""
+
+    def samples(self, step: int, rows: Iterable[Mapping]) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Write nothing."""
+
+
+class _ReadOnly(Checkpoints):
+    def save(self, step: int, state) -> None:
+        pass
+
+
 def _shown(line: str | None) -> str:
     return "nothing" if line is None else repr(line.strip())

@@ -22,6 +22,7 @@ from .exploration import tilt
 from .judges import Comparison, Judge, check_probabilities
 from .labels import BEST_WORST, IID
 from .policy import CausalPolicy
+from .processes import Processes
 from .sampling import Engine, Role, sample, uniforms
 from .sequences import Sequences
 
@@ -53,6 +54,8 @@ class Sampled:
         What the judge reads of a prompt or a response; ``None`` shows tuples of token ids.
     engine : callable
         As ``sample``.
+    processes : Processes
+        Who draws and judges which part.
     """
 
     judge: Judge
@@ -61,6 +64,7 @@ class Sampled:
     candidates: int = 16
     show: Callable | None = None
     engine: Engine = sample
+    processes: Processes = Processes()
 
     def draw(
         self,
@@ -119,7 +123,11 @@ class Sampled:
         asked = [
             Comparison(show(x), show(a), show(b)) for x, a, b in zip(prompts, first, second, strict=True)
         ]
-        answers = check_probabilities(self.judge(asked), len(asked))
+
+        def judged(places: list[int]) -> list[float]:
+            return check_probabilities(self.judge([asked[i] for i in places]), len(places)).tolist()
+
+        answers = np.array(self.processes.shared(list(prompts), judged))
         if not self.duels:
             return answers
         coins = (uniforms(seed, prompts, 1, "coins")[:, 0] < answers).astype(float)
@@ -195,9 +203,13 @@ class Round:
     def _grouped(self, prompts, weights, role: str, count: int, arithmetic: bool = False) -> list[list]:
         rows = [prompt for prompt in prompts for _ in range(count)]
         named = {self.real(name): w for name, w in weights.items()}
-        drawn = self.sampled.draw(
-            self.policy, rows, named, role, self.seed, level=self.algorithm.level, arithmetic=arithmetic
-        ).responses()
+
+        def draw(places: list[int]) -> list[tuple[int, ...]]:
+            mine, level = [rows[i] for i in places], self.algorithm.level
+            options = {"level": level, "arithmetic": arithmetic}
+            return self.sampled.draw(self.policy, mine, named, role, self.seed, **options).responses()
+
+        drawn = self.sampled.processes.shared(rows, draw)
         return [drawn[i : i + count] for i in range(0, len(rows), count)]
 
     def batch(self, groups: list[list], fresh: list[tuple]) -> Batch:

@@ -16,8 +16,9 @@ from .checkpoint import save_state
 from .config import Config, versions
 from .export import model_card, save_final
 from .loop import Trainer
+from .processes import Processes
 from .rules_text import step_text
-from .run_folder import FINAL, RunFolder
+from .run_folder import FINAL, Onlooker, RunFolder
 from .sampling import pure, sample
 from .trackers import make_trackers
 
@@ -58,14 +59,18 @@ def train_run(
         finite (its batch is saved beside the run).
     """
     disable_progress_bar()  # of transformers, for models of seconds; ours stays
-    trackers = make_trackers(
-        config.output.trackers, config.output.folder, {"configuration": config.to_yaml()}
-    )
-    folder = RunFolder(config.output.folder, keep=config.output.keep, resume=resume, trackers=trackers)
+    processes, out = Processes.current(), config.output.folder
+    if processes.main:
+        trackers = make_trackers(config.output.trackers, out, {"configuration": config.to_yaml()})
+        folder = RunFolder(out, keep=config.output.keep, resume=resume, trackers=trackers)
+    else:
+        folder = Onlooker(out)
     parts = assemble(config)
     trainer = make_trainer(config, parts)
     folder.begin(_identity(config))
+    processes.wait()
     found = folder.checkpoints.latest()
+    processes.wait()
     if found is not None:
         trainer.load_state_dict(found[1])
     # Records of the checkpoint are the truth; what was written after it will be made again.
@@ -73,14 +78,16 @@ def train_run(
     try:
         _advance(config, folder, trainer, parts, progress, interval)
     except NashsimError:
-        if trainer.batch is not None:
+        if trainer.batch is not None and processes.main:
             save_state(
                 folder.path / "failed", {"batch": trainer.batch.state_dict(), "iteration": trainer.iteration}
             )
         raise
     finally:
         folder.close()
-    _finish(config, folder, trainer, parts)
+    if processes.main:
+        _finish(config, folder, trainer, parts)
+    processes.wait()
     return folder, trainer, parts
 
 

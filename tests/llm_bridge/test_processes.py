@@ -1,0 +1,117 @@
+"""Two processes train what one does, up to the order in which floats are added."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from llm_bridge.algorithms import get_algorithm
+from llm_bridge.batches import loss_of
+from llm_bridge.enumerated import Enumerated
+from llm_bridge.loop import Trainer
+from llm_bridge.policy import CausalPolicy
+from llm_bridge.processes import Processes
+from llm_bridge.sampled import Sampled
+from llm_bridge.settings import Settings
+from llm_bridge.tasks import EnumerableTask
+
+torch.set_num_threads(1)
+
+OPTIONS = (
+    "--data.parameters.vocabulary=4", "--data.parameters.length=2", "--data.parameters.exact=false",
+    "--training.fit_steps=3", "--training.iterations=3", "--model.dtype=float64",
+)  # fmt: skip
+
+
+def train(tmp_path, recipe, processes):
+    out = tmp_path / f"{recipe}-{processes}"
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "--num_machines", "1",
+              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
+    launch = launch if processes > 1 else []
+    command = [
+        sys.executable,
+        *launch,
+        "-m",
+        "llm_bridge",
+        "train",
+        recipe,
+        "--quiet",
+        *OPTIONS,
+        f"--output.folder={out}",
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return load_file(out / "final" / "model.safetensors"), records
+
+
+@pytest.mark.parametrize("recipe", ["enumerable-enpo"])
+def test_two_processes_are_one(tmp_path, recipe):
+    one, alone = train(tmp_path, recipe, 1)
+    two, shared = train(tmp_path, recipe, 2)
+    assert [r["comparisons"] for r in alone] == [r["comparisons"] for r in shared]
+    for name in one:
+        # Adam divides by the root of a second moment, which magnifies float32's rounding in Llama's norms.
+        torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe", ["enumerable-nash-md-pg", "enumerable-kto", "enumerable-xpo", "enumerable-inpo"]
+)
+def test_two_processes_are_one_for_every_loss(tmp_path, recipe):
+    test_two_processes_are_one(tmp_path, recipe)
+
+
+@pytest.mark.parametrize(
+    "name", ["inpo", "enpo", "sppo", "dno", "dno-prct", "xpo", "dpo", "nash-md-pg", "online-ipo"]
+)
+@pytest.mark.parametrize("world", [2, 3])
+def test_parts_of_a_loss_add_up(name, world):
+    """In one process: the losses and gradients of all parts are those of the whole."""
+    task = EnumerableTask(vocabulary=4, length=2, tau=0.2, dtype=torch.float64)
+    policy = CausalPolicy(task.build_model(), eos=0, pad=0)
+    trainer = Trainer(
+        policy, task.prompts, name, Sampled(task.judge, task.length), tau=0.2, settings=Settings(fit_steps=2)
+    )
+    trainer.tick()
+    algorithm = get_algorithm(name)
+    if trainer.batch is None:
+        trainer.tick()
+    step = algorithm.carried(trainer.step)
+    batch = trainer.batch or trainer._sample(step, asked=True)
+
+    def gradient(*processes):
+        policy.model.zero_grad()
+        losses = [loss_of(algorithm, step, batch, policy, None, p) for p in processes]
+        sum(losses).backward()
+        return float(sum(losses).detach()), [p.grad.clone() for p in policy.parameters()]
+
+    whole, parts = gradient(Processes()), gradient(*(Processes(rank, world) for rank in range(world)))
+    assert parts[0] == pytest.approx(whole[0], rel=1e-9, abs=1e-12)
+    # Llama's norms compute in float32 whatever the model's type; a sum of parts rounds there once more.
+    for a, b in zip(whole[1], parts[1], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_enumerated_batches_are_not_shared_out():
+    task = EnumerableTask(vocabulary=4, length=2, tau=0.2)
+    trainer = Trainer(
+        CausalPolicy(task.build_model(), eos=0, pad=0), task.prompts, "inpo", Enumerated(task), tau=0.2
+    )
+    step = trainer.algorithm.carried(trainer.step)
+    batch = trainer._sample(step, asked=True)
+    one, two = (
+        float(loss_of(trainer.algorithm, step, batch, trainer.policy, None, p))
+        for p in (Processes(), Processes(1, 2))
+    )
+    assert one == two
+
+
+def test_work_is_put_together_in_order():
+    assert Processes().shared("abab", lambda places: [10 * i for i in places]) == [0, 10, 20, 30]
