@@ -346,8 +346,9 @@ def make_judge(config: Config) -> Judge:
     if judge.kind == "callable":
         return CallableJudge(_function(judge.path))
     from .preference import ModelJudge, RewardJudge, load_model
+    from .preference.storage import DESCRIPTION
 
-    if judge.kind == "preference-model" or (Path(judge.path) / "layout.json").exists():
+    if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
         return ModelJudge(load_model(judge.path), batch=judge.batch)
     from transformers import AutoModelForSequenceClassification
 

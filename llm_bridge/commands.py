@@ -61,8 +61,8 @@ def _dry(settings, quiet: bool) -> None:
     from .dry_run import shrunk
     from .session import train_run
 
-    small, stood_in = shrunk(settings)
     with tempfile.TemporaryDirectory() as out:
+        small, stood_in = shrunk(settings, out)
         small = replace(small, output=replace(small.output, folder=f"{out}/run", trackers=()))
         with _bar(small.training.iterations, quiet) as shown:
             folder, trainer, _ = train_run(small, progress=shown)
@@ -182,7 +182,7 @@ def _runs(given: list[str] | None, dry_run: bool):
     with tempfile.TemporaryDirectory() as out:
         folders = []
         for name in ("inpo", "dpo"):
-            small, _ = shrunk(load_config(f"enumerable-{name}"))
+            small, _ = shrunk(load_config(f"enumerable-{name}"), out)
             folders.append(f"{out}/{name}")
             train_run(replace(small, output=replace(small.output, folder=folders[-1])))
         yield folders

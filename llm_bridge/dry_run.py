@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from .config import Config
 WIDTH, LAYERS = 32, 2
 
 
-def shrunk(config: Config) -> tuple[Config, list[str]]:
+def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
     """Return a configuration that runs in seconds, and a line for everything that something else stands in for.
 
     What is there is used and so checked: prompts, columns, judge, tokenizer. What is not there yet (weights, mostly)
@@ -23,6 +22,8 @@ def shrunk(config: Config) -> tuple[Config, list[str]]:
     Parameters
     ----------
     config : Config
+    home : str or Path
+        Folder for what stands in; the caller's to remove.
     """
     told: list[str] = []
     training = replace(
@@ -38,7 +39,7 @@ def shrunk(config: Config) -> tuple[Config, list[str]]:
         return _small_task(config), told
     sampling = replace(config.sampling, length=min(config.sampling.length, 12), context=None)
     config = replace(config, sampling=sampling)
-    return _small_files(config, told), told
+    return _small_files(config, Path(home), told), told
 
 
 def _small_task(config: Config) -> Config:
@@ -54,8 +55,7 @@ def _small_task(config: Config) -> Config:
     return replace(config, training=training, data=replace(config.data, parameters=parameters))
 
 
-def _small_files(config: Config, told: list[str]) -> Config:
-    home = Path(tempfile.mkdtemp(prefix="llm-bridge-dry-"))
+def _small_files(config: Config, home: Path, told: list[str]) -> Config:
     model, data, judge = config.model, config.data, config.judge
     tokenizer = _tokenizer(model.name, told)
     _save_tiny(home / "model", tokenizer)

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nashsim.errors import NashsimError
-from nashsim.files import atomic_path, write_text
 
+from ..checkpoint import atomic_folder
 from .layout import Layout
 from .model import PreferenceModel, RewardModel, make_model
 
@@ -16,7 +16,7 @@ DESCRIPTION, HEAD = "preference_model.json", "head.safetensors"
 
 
 def save_model(model: PreferenceModel | RewardModel, folder: str | Path) -> None:
-    """Write a model; its description comes last, so that a folder with one is whole.
+    """Write a model, whole or not at all.
 
     Parameters
     ----------
@@ -25,17 +25,14 @@ def save_model(model: PreferenceModel | RewardModel, folder: str | Path) -> None
     """
     from safetensors.torch import save_file
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / DESCRIPTION).unlink(missing_ok=True)
-    model.backbone.save_pretrained(folder, safe_serialization=True)
-    if model.tokenizer is not None:
-        model.tokenizer.save_pretrained(folder)
-    if model.head is not None:
-        with atomic_path(folder / HEAD) as temporary:
-            save_file({"weight": model.head.weight.detach().contiguous()}, temporary)
     described = {"kind": model.kind, "layout": asdict(model.layout), "tokenizer": model.tokenizer is not None}
-    write_text(folder / DESCRIPTION, json.dumps(described, indent=2) + "\n")
+    with atomic_folder(folder) as temporary:
+        model.backbone.save_pretrained(temporary, safe_serialization=True)
+        if model.tokenizer is not None:
+            model.tokenizer.save_pretrained(temporary)
+        if model.head is not None:
+            save_file({"weight": model.head.weight.detach().contiguous()}, temporary / HEAD)
+        (temporary / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
 def load_model(folder: str | Path, *, dtype=None, device="cpu") -> PreferenceModel | RewardModel:

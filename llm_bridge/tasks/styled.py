@@ -7,19 +7,17 @@ class; the equilibrium is that of the class game, pi*(y) = mu(y | c) m*(c) [deri
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 
 import numpy as np
 import torch
 
 from nashsim.errors import NashsimError, unknown_name
 
+from ..checkpoint import atomic_folder
 from ..judges import ClassGameJudge, check_preference
 from ..policy import CausalPolicy
 from ..sampling import pure, sample
@@ -169,7 +167,7 @@ class StyledTask:
             return self.taught().model
         home = Path(self.cache) / self.key
         if not home.exists():
-            with _atomic_folder(home) as folder:
+            with atomic_folder(home) as folder:
                 self.taught().model.save_pretrained(folder)
                 self.grammar.tokenizer().save_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(home, trust_remote_code=False)
@@ -355,19 +353,3 @@ def cycle(count: int, strength: float) -> np.ndarray:
         after = (c + 1) % count
         matrix[c, after], matrix[after, c] = strength, round(1 - strength, 12)
     return matrix
-
-
-@contextmanager
-def _atomic_folder(home: Path):
-    """Yield a temporary folder beside ``home`` that takes its place on success; another writer's stays."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(mkdtemp(dir=home.parent, prefix=f".{home.name}-"))
-    try:
-        yield temporary
-        try:
-            temporary.rename(home)
-        except OSError:
-            if not home.exists():
-                raise
-    finally:
-        rmtree(temporary, ignore_errors=True)

@@ -83,7 +83,8 @@ def test_figure(drawn, name):
 def test_every_curve_was_held_against_cvxpy(drawn):
     import pandas as pd
 
-    for name in NAMES:
+    # Mixtures are held against their own enumeration; no equilibrium is in that figure.
+    for name in set(NAMES) - {"llm-mixture"}:
         frame = pd.read_csv(drawn / f"{name}.csv")
         distances = frame[frame.metric == "cvxpy_distance"].value
         assert len(distances) and distances.notna().all(), name

@@ -1,5 +1,7 @@
 """Gate 3 and the samples of gate 5: the decode loop draws what it says, whatever the cache, padding or batch."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -83,24 +85,73 @@ def test_the_chi_square_sees_a_wrong_mixture(made):
     assert surprise(wrong, exact) > 2
 
 
-def test_a_shared_cache_would_be_seen(made, monkeypatch):
-    """Both models reading the policy's keys and values: what a single cache does."""
+def planted(made, monkeypatch, fault):
+    """The draws of an even mixture through a decode loop with a fault, against what they should follow."""
     from llm_bridge import sampling
 
+    exact = token_mixture(made, every_response(made, 3), {"policy": 0.5, "reference": 0.5})
     honest = sampling._Loop._mixed
+    monkeypatch.setattr(sampling._Loop, "_mixed", lambda self: fault(self, honest))
+    wrong = drawn(made, mixture(0.5), [PROMPT] * DRAWS, 3).sequences
+    return surprise(counts(wrong, responses(4, 3)), exact)
 
-    def shared(self):
+
+def test_a_shared_cache_would_be_seen(made, monkeypatch):
+    """Both models reading the policy's keys and values: what a single cache does."""
+
+    def shared(self, honest):
         table = honest(self)
-        self.caches = dict.fromkeys(self.caches, self.caches["policy"])
+        self.caches["reference"] = deepcopy(self.caches["policy"])
         return table
 
-    exact = drawn(made, mixture(0.5), PROMPTS * 20).log_probs
-    monkeypatch.setattr(sampling._Loop, "_mixed", shared)
-    try:
-        wrong = drawn(made, mixture(0.5), PROMPTS * 20)
-    except (RuntimeError, ValueError):
-        return  # the cache outgrows the mask: seen at once
-    assert (wrong.log_probs - exact).abs().max() > 1e-3
+    assert planted(made, monkeypatch, shared) > 2
+
+
+def test_a_mixture_of_probabilities_would_be_seen(made, monkeypatch):
+    """sum_k w_k pi_k in place of prod_k pi_k^{w_k}."""
+
+    def arithmetic(self, honest):
+        weights, tables = self.weights, []
+        for name in weights:
+            self.weights = {name: torch.ones_like(weights[name])}
+            tables.append(honest(self))
+        self.weights = weights
+        return torch.stack(tables).exp().mean(0).log()
+
+    assert planted(made, monkeypatch, arithmetic) > 1.5
+
+
+def test_positions_left_out_would_be_seen(made, monkeypatch):
+    """Positions counted over padding: a left-padded prompt is read at the wrong place."""
+    from llm_bridge import sampling
+
+    monkeypatch.setattr(
+        sampling, "position_ids", lambda mask: torch.arange(mask.shape[1]).expand_as(mask) + 3
+    )
+    found = drawn(made, pure(), PROMPTS)
+    monkeypatch.undo()
+    off = (found.log_probs - made.sequence_log_probs(found.sequences).detach()).abs().max()
+    # Rotary models see differences of positions alone; one offset for all tokens of a row is none.
+    assert off > 1e-3 or made.config.model_type == "llama"
+
+
+def test_the_order_of_rows_changes_nothing(made):
+    distinct = [(1, 2, 3, 1), (2,), (3, 1), (1, 2)]
+    forth = drawn(made, mixture(0.3), distinct).sequences.responses()
+    back = drawn(made, mixture(0.3), distinct[::-1]).sequences.responses()
+    assert forth == back[::-1]
+
+
+def test_the_loop_stops_when_every_row_has_ended(made, monkeypatch):
+    from llm_bridge import sampling
+
+    honest, calls = sampling._Loop._mixed, []
+    monkeypatch.setattr(sampling._Loop, "_mixed", lambda self: calls.append(1) or honest(self))
+    found = drawn(made, pure(seed=3), [PROMPT] * 2, 20).sequences
+    longest = max(len(y) for y in found.responses())
+    ended = all(y[-1] == made.eos for y in found.responses())
+    assert ended and longest < 20
+    assert len(calls) == longest
 
 
 def test_temperature_belongs_to_samples_too():
