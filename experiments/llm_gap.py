@@ -77,21 +77,10 @@ def one(name: str, metric: str, queries: int) -> pd.DataFrame:
 
 
 def compute(quick: bool) -> pd.DataFrame:
-    """Run every method, each in one thread: its numbers do not depend on how many run at once."""
-
+    """Run every method in turn: other figures are drawn beside this one, and torch's seeds are a process's own."""
     every = methods()
     names = QUICK if quick else tuple(every)
-    jobs = [(name, every[name][0], QUICK[name] if quick else every[name][1]) for name in names]
-    # Longest first, so that no process is left with a long one at the end.
-    jobs.sort(key=lambda job: -job[2] * (1 if job[2] > 100 else 10))
-    frames = dict(
-        zip(
-            [job[0] for job in jobs],
-            # One after the other: other figures are drawn beside this one, and torch's seeds are a process's own.
-            [one(*job) for job in jobs],
-            strict=True,
-        )
-    )
+    frames = {name: one(name, every[name][0], QUICK[name] if quick else every[name][1]) for name in names}
     frame = pd.concat([frames[name] for name in names], ignore_index=True)
     return frame.assign(value=[float(f"{value:.{FIGURES}g}") for value in frame.value])
 
