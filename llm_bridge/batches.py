@@ -88,8 +88,8 @@ class Batch:
 
     @property
     def items(self) -> int:
-        """What minibatches are made of: pairs, or responses where there are none."""
-        return len(self.pairs) or len(self.responses)
+        """What minibatches are made of: pairs, or responses where there are none, those of the anchor term apart."""
+        return len(self.pairs) or len(self.responses) - (0 if self.prompts else len(self.anchors))
 
 
 def needed(step) -> set[str]:
@@ -130,10 +130,10 @@ def loss_of(
     -------
     Tensor, a scalar
     """
-    if chosen is not None:
-        batch = _minibatch(batch, chosen)
-    if processes.world > 1 and not batch.prompts:
-        batch = _part(batch, processes)
+    if batch.prompts and chosen is not None:
+        raise NashsimError("minibatch: an expectation over enumerated responses is taken whole")
+    if not batch.prompts and (chosen is not None or processes.world > 1 or len(batch.anchors)):
+        batch = _selected(batch, chosen, processes)
     weights = batch.weights if len(batch.weights) else None
     if algorithm.fit == "policy-gradient":
         tokens = policy.token_log_probs(batch.responses)
@@ -230,41 +230,31 @@ def _kto(step, batch: Batch, current, weights, processes) -> torch.Tensor:
     return kto_loss(current.repeat(2), mu.repeat(2), desirable, beta, z0=z0, share=share)
 
 
-def _minibatch(batch: Batch, chosen: torch.Tensor) -> Batch:
-    """The batch of some items alone; anchors are those of its rows."""
-    if len(batch.weights):
-        raise NashsimError("minibatch: an expectation over enumerated responses is taken whole")
-    if len(batch.pairs):
-        rows, place = torch.unique(batch.pairs[chosen], return_inverse=True)
-        pairs, wins = place.view(-1, 2), batch.wins[chosen]
-    else:
-        rows, pairs, wins = chosen, batch.pairs, batch.wins
-    anchors = torch.nonzero(torch.isin(rows, batch.anchors)).squeeze(1)
-    frozen = {name: table[rows] for name, table in batch.frozen.items()}
-    return Batch(
-        batch.responses[rows], batch.payoff[rows], pairs, wins, batch.weights, anchors, batch.anchor_weights, frozen
-    )  # fmt: skip
+def _selected(batch: Batch, chosen: torch.Tensor | None, processes: Processes) -> Batch:
+    """This process's share of the chosen items, weighted so that the sum over processes is the mean over all chosen.
 
-
-def _part(batch: Batch, processes: Processes) -> Batch:
-    """This process's items and anchors, weighted so that the sum over processes is the mean over all."""
+    Anchors go with items, each as often as every other over an epoch.
+    """
     device = batch.payoff.device
-    items = torch.arange(processes.rank, batch.items, processes.world, device=device)
-    mine = batch.anchors[processes.rank :: processes.world]
-    anchored = torch.full((len(mine),), 1 / max(len(batch.anchors), 1), dtype=torch.float64, device=device)
-    wanted = batch.pairs[items].flatten() if len(batch.pairs) else items
-    rows = torch.unique(torch.cat([wanted, mine]))
+    items = torch.arange(batch.items, device=device) if chosen is None else chosen
+    anchors = batch.anchors
+    if chosen is not None and len(anchors):
+        anchors = anchors[torch.unique(chosen % len(anchors))]
+    item_weight, anchor_weight = 1 / len(items), 1 / max(len(anchors), 1)
+    items, anchors = (part[processes.rank :: processes.world] for part in (items, anchors))
+    rows = torch.unique(torch.cat([batch.pairs[items].flatten() if len(batch.pairs) else items, anchors]))
     place = torch.full((len(batch.payoff),), -1, dtype=torch.long, device=device)
     place[rows] = torch.arange(len(rows), device=device)
     if len(batch.pairs):
         pairs, wins = place[batch.pairs[items]], batch.wins[items]
-        weights = torch.full((len(items),), 1 / batch.items, dtype=torch.float64, device=device)
+        weights = torch.full((len(items),), item_weight, dtype=torch.float64, device=device)
     else:
         # Rows of anchors alone are no items: their weight is zero.
         pairs, wins = batch.pairs, batch.wins
         weights = torch.zeros(len(rows), dtype=torch.float64, device=device)
-        weights[place[items]] = 1 / batch.items
+        weights[place[items]] = item_weight
+    anchored = torch.full((len(anchors),), anchor_weight, dtype=torch.float64, device=device)
     frozen = {name: table[rows] for name, table in batch.frozen.items()}
     return Batch(
-        batch.responses[rows], batch.payoff[rows], pairs, wins, weights, place[mine], anchored, frozen
+        batch.responses[rows], batch.payoff[rows], pairs, wins, weights, place[anchors], anchored, frozen
     )

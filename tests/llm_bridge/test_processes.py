@@ -115,3 +115,27 @@ def test_enumerated_batches_are_not_shared_out():
 
 def test_work_is_put_together_in_order():
     assert Processes().shared("abab", lambda places: [10 * i for i in places]) == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("name", ["enpo", "xpo"])
+def test_minibatches_hold_their_share_of_the_anchor_term(name):
+    """An epoch's minibatches add up to the whole gradient, the term -E log pi(z) with them."""
+    task = EnumerableTask(vocabulary=4, length=2, tau=0.2, dtype=torch.float64)
+    policy = CausalPolicy(task.build_model(), eos=0, pad=0)
+    algorithm = get_algorithm(name, alpha=2.0, **({"responses": 4} if name == "enpo" else {}))
+    source = Sampled(task.judge, task.length)
+    trainer = Trainer(policy, [*task.prompts] * 4, algorithm, source, tau=0.2, settings=Settings(fit_steps=3))
+    trainer.tick()
+    step, batch = algorithm.carried(trainer.step), trainer.batch
+    assert len(batch.anchors) and batch.items % len(batch.anchors) == 0
+
+    def gradient(chosen):
+        policy.model.zero_grad()
+        loss_of(algorithm, step, batch, policy, chosen).backward()
+        return torch.cat([p.grad.flatten().clone() for p in policy.parameters()])
+
+    halves = [gradient(torch.arange(k, batch.items, 2)) for k in range(2)]
+    whole = gradient(None)
+    torch.testing.assert_close(sum(halves) / 2, whole, rtol=1e-5, atol=1e-6)
+    algorithm = get_algorithm(name, alpha=0.0, **({"responses": 4} if name == "enpo" else {}))
+    assert name == "xpo" or (gradient(None) - whole).abs().max() > 1e-3
