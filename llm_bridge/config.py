@@ -248,12 +248,8 @@ def _check_rule(algorithm: AlgorithmConfig) -> None:
 
     A step's weight on the current policy is 1 - eta tau = 1 - tau/eta_inverse.
     """
-    try:
-        from .algorithms import get_algorithm
-    except ModuleNotFoundError as error:
-        if error.name != "llm_bridge.algorithms":
-            raise
-        return
+    from .algorithms import get_algorithm
+
     rule = get_algorithm(algorithm.name, **algorithm.parameters).rule
     if getattr(rule, "eta_inverse", None) is None and getattr(rule, "step", None) is None:
         return

@@ -108,7 +108,7 @@ def _advance(config, folder: RunFolder, trainer: Trainer, parts: Parts, progress
     training, every = config.training, config.evaluation.every
     if not trainer.records:
         _record(folder, trainer, parts, config)
-    saved, ticks = time.monotonic(), trainer.iteration
+    saved = time.monotonic()
     while trainer.iteration < training.iterations:
         ended = trainer.tick()
         made = None
@@ -116,8 +116,7 @@ def _advance(config, folder: RunFolder, trainer: Trainer, parts: Parts, progress
             made = _record(folder, trainer, parts, config)
         due = ended and trainer.iteration % training.checkpoint_every == 0
         if due or time.monotonic() - saved > interval or trainer.iteration == training.iterations:
-            ticks = _ticks(trainer)
-            folder.checkpoints.save(ticks, trainer.state_dict())
+            folder.checkpoints.save(_ticks(trainer), trainer.state_dict())
             saved = time.monotonic()
         if progress:
             progress(trainer, made)

@@ -1,16 +1,10 @@
 """Typed configuration: every recipe loads, every fault is one line, what is saved loads to the same."""
 
-import importlib.util
-
 import pytest
 import yaml
 
 from llm_bridge.config import RECIPES, Config, load_config, recipes
 from nashsim.errors import NashsimError
-
-needs_algorithms = pytest.mark.skipif(
-    importlib.util.find_spec("llm_bridge.algorithms") is None, reason="llm_bridge.algorithms is not there"
-)
 
 
 def written(path, text):
@@ -33,7 +27,6 @@ def test_every_recipe_loads_and_saves_to_itself(name, tmp_path):
     assert {"python", "torch", "numpy"} <= set(saved["versions"])
 
 
-@needs_algorithms
 def test_every_algorithm_has_its_recipes():
     from llm_bridge.algorithms import _NAMED
 
@@ -119,7 +112,6 @@ def test_faults_in_one_line(tmp_path):
     refused("sections with keys", written(tmp_path / "a.yaml", "- 1"))
 
 
-@needs_algorithms
 def test_faults_of_algorithms():
     refused("unknown algorithm 'inpoo'; did you mean 'inpo'", "enumerable-inpo", "--algorithm.name", "inpoo")
     refused("did you mean 'eta_inverse'", "enumerable-inpo", "--algorithm.parameters.eta_inverze", "1")
