@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from nashsim import files
 from nashsim.errors import NashsimError
-from nashsim.files import write_text
 
 from .config_reading import built, overridden, read_yaml
 
@@ -157,7 +157,7 @@ class Config:
         ----------
         path : str or Path
         """
-        write_text(path, self.to_yaml())
+        files.write_text(path, self.to_yaml())
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -264,15 +264,7 @@ def _check_rule(algorithm: AlgorithmConfig) -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions that a training may depend on, of what is installed."""
-    import platform
-    from contextlib import suppress
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for package in ("nashsim", "numpy", "torch", "transformers", "peft", "accelerate", "safetensors"):
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+    return files.versions(("nashsim", "numpy", "torch", "transformers", "peft", "accelerate", "safetensors"))
 
 
 def _value(config: Config, key: str):

@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -54,12 +54,17 @@ def to_json(value, indent: int | None = None) -> str:
     return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that a result may depend on, of what is installed."""
+def versions(packages: Iterable[str] = ("nashsim", "numpy", "scipy", "numba", "cvxpy")) -> dict[str, str]:
+    """Return the versions that a result may depend on, of what is installed.
+
+    Parameters
+    ----------
+    packages : iterable of str
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
-    for package in ("nashsim", "numpy", "scipy", "numba", "cvxpy"):
+    for package in packages:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
