@@ -46,7 +46,7 @@ PREVIOUS = "previous iterate"
 
 
 @dataclass(frozen=True)
-class Explorer:
+class StepB:
     """ENPO's Step B, pihat ∝ pi_{t-1} (pi_t/pi_{t-1})^{sign/beta}: the second response of a pair comes from it.
 
     Attributes
@@ -59,6 +59,28 @@ class Explorer:
 
     beta: float = 0.05
     sign: int = 1
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The elliptical oracle: the second response of a pair is the one compared least, in directions of its features.
+
+    Attributes
+    ----------
+    ridge : float
+        lambda of V = lambda I + sum of (phi(y) - phi(y'))(phi(y) - phi(y'))^T over the pairs so far.
+    candidates : int
+        K of the best of K, where features are not classes with known openings.
+    """
+
+    ridge: float = 1.0
+    candidates: int = 16
+
+    def __post_init__(self):
+        if not self.ridge > 0 or self.candidates < 1:
+            raise NashsimError(
+                f"ridge, candidates: > 0 and >= 1 are needed, found {self.ridge}, {self.candidates}"
+            )
 
 
 @dataclass(frozen=True)
@@ -91,7 +113,8 @@ class Algorithm:
         One optimiser step a batch, by an optimiser that lives on, instead of a fit.
     anchor : float
         alpha of the SFT term -alpha E_{z ~ pi_t} log pi(z), or of XPO's optimism.
-    explorer : Explorer or None
+    explorer : StepB, Oracle or None
+        Whom the second response of a pair comes from, where it is not a policy of the rule.
     replay : bool
         Whether pairs of all iterations so far are fitted, with fresh comparators.
     """
@@ -108,7 +131,7 @@ class Algorithm:
     level: str = "sequence"
     every_step: bool = False
     anchor: float = 0.0
-    explorer: Explorer | None = None
+    explorer: StepB | Oracle | None = None
     replay: bool = False
 
     def __post_init__(self):
@@ -170,7 +193,13 @@ def _inpo(rule: Rule, *, responses: int | None = None, selection: str = IID) -> 
 
 def _enpo(rule: Rule, *, alpha: float = 1e-3, beta: float = 0.05, sign: int = 1, n_z: int = 4) -> Algorithm:
     return _regression(
-        "enpo", rule, responses=1, comparators=n_z, anchor=alpha, explorer=Explorer(beta, sign), replay=True
+        "enpo", rule, responses=1, comparators=n_z, anchor=alpha, explorer=StepB(beta, sign), replay=True
+    )
+
+
+def _enpo_oracle(rule: Rule, *, ridge: float = 1.0, candidates: int = 16, n_z: int = 4) -> Algorithm:
+    return _regression(
+        "enpo-oracle", rule, responses=1, comparators=n_z, explorer=Oracle(ridge, candidates), replay=True
     )
 
 
@@ -214,6 +243,7 @@ _NAMED: dict[str, tuple[type[Rule], Callable[..., Algorithm]]] = {
     "nash-prox-pg": (NashProxSGD, lambda rule: _pg("nash-prox-pg", rule)),
     "inpo": (INPO, _inpo),
     "enpo": (INPO, _enpo),
+    "enpo-oracle": (INPO, _enpo_oracle),
     "egpo": (EGPO, lambda rule, *, gradient=True: _regression("egpo", rule, every_step=gradient)),
     "online-ipo": (OnlineIPO, _ipo("online-ipo")),
     "ipo-md": (IPOMD, _ipo("ipo-md")),

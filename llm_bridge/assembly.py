@@ -185,7 +185,8 @@ def _of_styled(config: Config, task) -> Parts:
         return task.measure(policy, seed=config.training.seed, draws=max(2, evaluation.samples))
 
     return Parts(
-        policy, list(task.prompts), _sampled(config, task.judge, task.length), measure, task.grammar.tokenizer(),
+        policy, list(task.prompts), _sampled(config, task.judge, task.length, features=task.features), measure,
+        task.grammar.tokenizer(),
         task.judge, texts, decode, _names(config, f"the {task.name} task"),
     )  # fmt: skip
 
@@ -221,8 +222,8 @@ def _names(config: Config, data: str) -> dict[str, str]:
     return {"data": data, "judge": judge, "base": config.model.name or "a model of the task's own"}
 
 
-def _sampled(config: Config, judge: Judge, length: int) -> Sampled:
-    return Sampled(judge, length, duels=config.judge.duels, processes=Processes.current())
+def _sampled(config: Config, judge: Judge, length: int, **more) -> Sampled:
+    return Sampled(judge, length, duels=config.judge.duels, processes=Processes.current(), **more)
 
 
 def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> None:

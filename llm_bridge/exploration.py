@@ -1,4 +1,8 @@
-"""Where to look next: ENPO's Step B tilt, and the elliptical oracle over response features."""
+"""Where to look next: ENPO's Step B tilt, and the elliptical oracle over response features.
+
+Step B alone does not explore: before the decisive response is seen, pi_{t+1} = pi_t and the tilt is the identity
+[derived]. The oracle looks where little has been compared.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, REFERENCE
 
+from .features import Features
 from .policy import CausalPolicy
-from .sampling import Drawn, Role, sample
-from .sequences import Sequences
+from .sampling import Drawn, Engine, Role, pure, sample
 
 
 def tilt(beta: float = 0.05, sign: int = 1, *, new: str = POLICY, old: str = "previous") -> dict[str, float]:
@@ -103,36 +107,6 @@ class EllipticalExplorer:
         return self.bonus(features, np.asarray(mean, float)[:, None, :]).argmax(-1)
 
 
-def one_hot(classes: Sequence[int], count: int) -> np.ndarray:
-    """Return style classes as features, shape (responses, count).
-
-    Parameters
-    ----------
-    classes : sequence of int
-    count : int
-        Number of classes.
-    """
-    return np.eye(count)[np.asarray(classes, dtype=int)]
-
-
-def pooled_hidden(policy: CausalPolicy, batch: Sequences, of: str = REFERENCE) -> np.ndarray:
-    """Return the mean last hidden state over response tokens, shape (batch, width).
-
-    Parameters
-    ----------
-    policy : CausalPolicy
-    batch : Sequences
-    of : str
-        A frozen policy, so that features stand still.
-    """
-    batch = batch.to(policy.device)
-    ids, mask = batch.packed()
-    with torch.no_grad():
-        hidden = policy.run(of, "hidden", ids, mask)[:, -batch.response.shape[1] :]
-    real = batch.response_mask[..., None]
-    return ((hidden * real).sum(1) / real.sum(1)).double().cpu().numpy()
-
-
 def draw_class(
     policy: CausalPolicy,
     prompts: Sequence[Sequence[int]],
@@ -163,3 +137,54 @@ def draw_class(
     for row, style in zip(allowed, wanted, strict=True):
         row[list(openings[style])] = True
     return sample(policy, prompts, {"explorer": role}, length, side=side, allowed=allowed)["explorer"]
+
+
+def explore(
+    explorer: EllipticalExplorer,
+    features: Features,
+    policy: CausalPolicy,
+    prompts: Sequence[Sequence[int]],
+    length: int,
+    *,
+    of: str = POLICY,
+    candidates: int = 16,
+    seed: int = 0,
+    engine: Engine = sample,
+) -> list[tuple[int, ...]]:
+    """Return the response to every prompt that has been compared least, looked at from the policy.
+
+    Where features are classes with known openings, m is exact, every class is looked at, and the response is drawn from
+    the policy given the class, however rare. Otherwise it is the best of K responses of the policy and K of its
+    reference, and m is the mean over the policy's K.
+
+    Parameters
+    ----------
+    explorer : EllipticalExplorer
+    features : Features
+    policy : CausalPolicy
+    prompts : sequence of tuple of int
+    length : int
+        Most tokens of a response.
+    of : str
+        The policy's own name of pi.
+    candidates : int
+        K.
+    seed : int
+    engine : callable
+        Draws the K; constrained decoding has the loop of ``sample``.
+    """
+    if features.openings is not None:
+        every = np.eye(features.width(policy))
+        masses = features.masses(policy, prompts, of)
+        wanted = explorer.best_of(np.broadcast_to(every, (len(prompts), *every.shape)), masses)
+        drawn = draw_class(policy, prompts, wanted, features.openings, length, role=pure(of, seed))
+        return drawn.sequences.responses()
+    repeated = [prompt for prompt in prompts for _ in range(candidates)]
+    roles = {name: pure(name, seed) for name in dict.fromkeys((of, REFERENCE))}
+    said = {name: d.sequences.responses() for name, d in engine(policy, repeated, roles, length).items()}
+    phi = {name: features(policy, repeated, responses) for name, responses in said.items()}
+    by_prompt = (len(prompts), candidates, -1)
+    mean = phi[of].reshape(by_prompt).mean(1)
+    best = explorer.best_of(np.concatenate([p.reshape(by_prompt) for p in phi.values()], axis=1), mean)
+    voices = list(said.values())
+    return [voices[k // candidates][i * candidates + k % candidates] for i, k in enumerate(best)]

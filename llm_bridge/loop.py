@@ -17,9 +17,10 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
-from .algorithms import PREVIOUS, Algorithm, get_algorithm
+from .algorithms import PREVIOUS, Algorithm, Oracle, StepB, get_algorithm
 from .batches import ALONE, Batch, loss_of
 from .enumerated import Enumerated
+from .exploration import EllipticalExplorer
 from .iterates import Iterates
 from .policy import CausalPolicy
 from .sampled import Round, Sampled, seed_of
@@ -84,10 +85,22 @@ class Trainer:
         self.records: list[dict] = []
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.iterates = Iterates(policy, self._names())
+        self.explorer = self._new_explorer()
+
+    def _new_explorer(self) -> EllipticalExplorer | None:
+        wanted = self.algorithm.explorer
+        # On enumerated responses every pair is compared, and there is nothing to look for.
+        if not isinstance(wanted, Oracle) or isinstance(self.source, Enumerated):
+            return None
+        return EllipticalExplorer(self.source.features.width(self.policy), wanted.ridge)
+
+    @property
+    def _tilts(self) -> bool:
+        return isinstance(self.algorithm.explorer, StepB)
 
     def _names(self) -> set[str]:
         """Every policy that the rule names at any of its first iterations, and what the explorer needs."""
-        rule, names = self.algorithm.rule, {PREVIOUS} if self.algorithm.explorer else set()
+        rule, names = self.algorithm.rule, {PREVIOUS} if self._tilts else set()
         for step in rule.steps(self.tau, 0):
             names |= {step.into, *step.base, *step.opponent, *getattr(step, "score", {})}
         return names
@@ -161,13 +174,14 @@ class Trainer:
             batch = self.source.batch(self.policy, self.algorithm, step, self.iterates.real)
         else:
             batch = self._drawn(step)
-        if self.algorithm.explorer and step.into == POLICY:
+        if self._tilts and step.into == POLICY:
             self.policy.snapshot(PREVIOUS)
         return batch
 
     def _drawn(self, step) -> Batch:
         seed = seed_of(self.seed, self.iteration, self.stage)
-        sampling = Round(self.source, self.policy, self.algorithm, step, self.iterates.real, seed)
+        real = self.iterates.real
+        sampling = Round(self.source, self.policy, self.algorithm, step, real, seed, self.explorer)
         groups = sampling.collect(self._prompts())
         fresh = []
         if self.algorithm.anchor:

@@ -15,10 +15,11 @@ import torch
 
 from nashsim.rules import POLICY, GradientStep
 
-from .algorithms import PREVIOUS, Algorithm
+from .algorithms import PREVIOUS, Algorithm, Oracle
 from .batches import Batch, needed
 from .candidates import sequence_mixture
-from .exploration import tilt
+from .exploration import EllipticalExplorer, explore, tilt
+from .features import Features, HiddenFeatures
 from .judges import Comparison, Judge, check_probabilities
 from .labels import BEST_WORST, IID
 from .policy import CausalPolicy
@@ -56,6 +57,8 @@ class Sampled:
         As ``sample``.
     processes : Processes
         Who draws and judges which part.
+    features : Features
+        In whose directions the elliptical oracle looks.
     """
 
     judge: Judge
@@ -65,6 +68,7 @@ class Sampled:
     show: Callable | None = None
     engine: Engine = sample
     processes: Processes = Processes()
+    features: Features = HiddenFeatures()
 
     def draw(
         self,
@@ -148,11 +152,22 @@ class Round:
         The policy's own name of a rule's policy.
     seed : int
         Of this step of this iteration.
+    explorer : EllipticalExplorer or None
+        The oracle's, which takes in the pairs collected.
     """
 
-    def __init__(self, sampled: Sampled, policy: CausalPolicy, algorithm: Algorithm, step, real, seed: int):
+    def __init__(
+        self,
+        sampled: Sampled,
+        policy: CausalPolicy,
+        algorithm: Algorithm,
+        step,
+        real,
+        seed: int,
+        explorer: EllipticalExplorer | None = None,
+    ):
         self.sampled, self.policy, self.algorithm, self.step = sampled, policy, algorithm, step
-        self.real, self.seed, self.comparisons = real, seed, 0
+        self.real, self.seed, self.explorer, self.comparisons = real, seed, explorer, 0
         self._against: list[list] | None = None
 
     def collect(self, prompts: Sequence) -> list[list]:
@@ -166,15 +181,39 @@ class Round:
         first = self.step.opponent if algorithm.pairs is None else algorithm.pairs
         if isinstance(self.step, GradientStep):
             first = {self.step.at: 1.0}
-        second = algorithm.second
-        if algorithm.explorer:
-            second = tilt(algorithm.explorer.beta, algorithm.explorer.sign, new=POLICY, old=PREVIOUS)
+        second, explorer = algorithm.second, algorithm.explorer
+        if isinstance(explorer, Oracle):
+            firsts = self._grouped(prompts, first, "response", count)
+            return self._explored(prompts, firsts)
+        if explorer:
+            second = tilt(explorer.beta, explorer.sign, new=POLICY, old=PREVIOUS)
         if self._one_loop(first, second):
             firsts = self._both(prompts, first)
         else:
             firsts = self._grouped(prompts, first, "response", count)
         seconds = self._grouped(prompts, second, "second", count) if second else [[] for _ in prompts]
         return [[x, a, b] for x, a, b in zip(prompts, firsts, seconds, strict=True)]
+
+    def _explored(self, prompts, firsts: list[list]) -> list[list]:
+        """Pair responses with those that the oracle wants compared, and tell it that they will be."""
+        sampled, policy = self.sampled, self.policy
+        rows = [prompt for prompt, group in zip(prompts, firsts, strict=True) for _ in group]
+        flat = [y for group in firsts for y in group]
+
+        def look(places: list[int]) -> list[list]:
+            mine, options = [rows[i] for i in places], {"of": self.real(POLICY), "engine": sampled.engine}
+            options |= {"candidates": self.algorithm.explorer.candidates, "seed": self.seed}
+            found = explore(self.explorer, sampled.features, policy, mine, sampled.length, **options)
+            phi = [sampled.features(policy, mine, said) for said in ([flat[i] for i in places], found)]
+            return [list(part) for part in zip(found, *(p.tolist() for p in phi), strict=True)]
+
+        looked = sampled.processes.shared(rows, look)
+        self.explorer.observe([a for _, a, _ in looked], [b for _, _, b in looked])
+        count, seconds = self.algorithm.responses, [tuple(y) for y, _, _ in looked]
+        return [
+            [x, a, seconds[i * count : (i + 1) * count]]
+            for i, (x, a) in enumerate(zip(prompts, firsts, strict=True))
+        ]
 
     def _one_loop(self, first, second) -> bool:
         """Whether responses and comparators can come from one decode loop, which takes half the time of two."""

@@ -36,6 +36,7 @@ def state_of(trainer: Trainer) -> dict:
         "optimisers": {name: deepcopy(o.state_dict()) for name, o in trainer.optimisers.items()},
         "batch": None if batch is None else batch.state_dict(),
         "measure": deepcopy(measure),
+        "explorer": None if trainer.explorer is None else torch.as_tensor(trainer.explorer.inverse.copy()),
     }
 
 
@@ -71,6 +72,8 @@ def restore(trainer: Trainer, state: dict) -> None:
     trainer.optimisers = {name: trainer.new_optimiser() for name in state["optimisers"]}
     for name, optimiser in trainer.optimisers.items():
         optimiser.load_state_dict(deepcopy(state["optimisers"][name]))
+    if state["explorer"] is not None:
+        trainer.explorer.inverse = state["explorer"].cpu().numpy().copy()
     if state["measure"]:
         trainer.measure.load_state_dict(deepcopy(state["measure"]))
 

@@ -18,6 +18,7 @@ import torch
 from nashsim.errors import NashsimError, unknown_name
 
 from ..checkpoint import atomic_folder
+from ..features import ClassFeatures
 from ..judges import ClassGameJudge, check_preference
 from ..policy import CausalPolicy
 from ..sampling import pure, sample
@@ -154,6 +155,14 @@ class StyledTask:
     def judge(self) -> ClassGameJudge:
         """The judge whose equilibrium this is."""
         return ClassGameJudge(self.preference, self.grammar.classify)
+
+    @property
+    def features(self) -> ClassFeatures:
+        """Styles as features of responses, with the tokens that open them."""
+        classes, count = self.grammar.token_classes, len(self.names)
+        return ClassFeatures(
+            self.grammar.classify, count, [np.flatnonzero(classes == c) for c in range(count)]
+        )
 
     def policy(self) -> CausalPolicy:
         """Return the taught model as a policy that is its own reference."""

@@ -17,6 +17,7 @@ PAPERS = (
         "nash-prox-pg",
         "inpo",
         "enpo",
+        "enpo-oracle",
     ),
     *("egpo", "online-ipo", "ipo-md", "sppo", "mnpo", "comal", "dno", "dno-prct", "xpo", "dpo", "kto"),
 )
@@ -72,6 +73,7 @@ def test_gradient_forms_rest_where_the_mirror_steps_do():
         (("inpo", {"eta_inverse": -1.0}), "eta_inverse"),
         (("inpo", {"selection": "best"}), "best-worst"),
         (("inpo", {"responses": 1}), "at least 2"),
+        (("enpo-oracle", {"ridge": 0.0}), "ridge"),
         (("nash-md-pg", {"anchor": 0.1}), "takes none"),
         (("nash-md", {"fit": "regresion"}), "did you mean 'regression'"),
     ],

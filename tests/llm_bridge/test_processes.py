@@ -62,7 +62,8 @@ def test_two_processes_are_one(tmp_path, recipe):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "recipe", ["enumerable-nash-md-pg", "enumerable-kto", "enumerable-xpo", "enumerable-inpo"]
+    "recipe",
+    [f"enumerable-{name}" for name in ("nash-md-pg", "kto", "xpo", "inpo", "enpo-oracle")],
 )
 def test_two_processes_are_one_for_every_loss(tmp_path, recipe):
     test_two_processes_are_one(tmp_path, recipe)
