@@ -7,6 +7,7 @@ long responses, many batches of one shape, and on a GPU.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import FunctionType
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,8 +17,13 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY
 
 from .policy import CausalPolicy
-from .sampling import Drawn, Role, inverse_cdf, role_weights, uniforms
+from .sampling import Drawn, Role, choose, greedy_rows, role_weights, uniforms
 from .sequences import Sequences, left_aligned, padded, position_ids
+
+#: Kernels for products of few rows, called without Python between them.
+ON_CPU = {"max_autotune": True, "max_autotune_gemm_backends": "CPP,ATEN", "cpp_wrapper": True}
+#: Shapes of a step that are kept compiled, where dynamo's own limit is 8; beyond it a step runs as it is, slowly.
+SHAPES = 64
 
 
 class CompiledEngine:
@@ -68,9 +74,7 @@ class CompiledEngine:
         device = policy.device
         uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])
         uniform = torch.as_tensor(uniform, device=device)
-        greedy = torch.tensor([role.greedy for role in roles.values()], device=device).repeat_interleave(
-            count
-        )
+        greedy = greedy_rows(roles, count, device)
         voices = [_Voice(self, policy, name, weight, ids, mask, length) for name, weight in weights.items()]
         alive = torch.ones(len(ids), dtype=torch.bool, device=device)
         log_probs = torch.zeros(len(ids), dtype=torch.float64, device=device)
@@ -78,10 +82,10 @@ class CompiledEngine:
         for t in range(length):
             table = torch.zeros(len(ids), policy.vocabulary, dtype=torch.float64, device=device)
             for voice in voices:
-                table[voice.rows] += voice.weight * voice.next(tokens[-1] if t else None, alive, t)
+                said = voice.next(tokens[-1] if t else None, alive, t)
+                table.index_add_(0, voice.rows, voice.weight * said)
             table = table.log_softmax(-1)
-            chosen = torch.where(greedy, table.argmax(-1), inverse_cdf(table, uniform[:, t]))
-            chosen = torch.where(alive, chosen, policy.pad)
+            chosen = torch.where(alive, choose(table, uniform[:, t], greedy), policy.pad)
             log_probs += torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
             tokens.append(chosen)
             masks.append(alive)
@@ -118,14 +122,36 @@ class CompiledEngine:
         return steps[id(reader)]
 
     def _compiled(self, reader):
-        mode = self.mode
-        if mode is None and next(reader.parameters()).device.type == "cuda":
+        mode, cuda = self.mode, next(reader.parameters()).device.type == "cuda"
+        if mode is None and cuda:
             mode = "reduce-overhead"
 
         def step(new, mask, positions, cache):
             return reader("next", new, mask, positions, cache, True)[0]
 
-        return torch.compile(step, dynamic=False, mode=mode)
+        # Compiled shapes are kept, and looked up, by code: every reader has its own.
+        own = FunctionType(step.__code__.replace(), globals(), "step", closure=step.__closure__)
+        chosen = {"mode": mode} if mode is not None or cuda else {"options": ON_CPU}
+        return _Guarded(torch.compile(own, dynamic=False, **chosen))
+
+
+class _Guarded:
+    """A compiled step whose assumptions are checked once for every shape: at each token they cost as much as a layer.
+
+    Nothing of a step changes between tokens but the numbers in its tensors.
+    """
+
+    def __init__(self, step):
+        self.step, self.seen = step, set()
+
+    def __call__(self, new, mask, positions, cache):
+        shape = (new.shape, mask.shape, new.dtype)
+        if shape not in self.seen:
+            torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+            self.seen.add(shape)
+            return self.step(new, mask, positions, cache)
+        with torch.compiler.set_stance("default", skip_guard_eval_unsafe=True):
+            return self.step(new, mask, positions, cache)
 
 
 class _Voice:

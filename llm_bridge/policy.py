@@ -413,6 +413,8 @@ class _Reader(torch.nn.Module):
             return torch.cat(parts)
         hidden = self._hidden(ids, **keep)[:, -count - 1 : -1].flatten(0, 1)
         chosen = ids[:, ids.shape[1] - count :].flatten()
+        if len(chosen) <= tokens:
+            return self._chosen(hidden, chosen).view(len(ids), count)
         parts = [
             self._recomputed(self._chosen, hidden[i : i + tokens], chosen[i : i + tokens])
             for i in range(0, len(chosen), tokens)

@@ -143,12 +143,12 @@ def sample(
     weights = role_weights(policy, roles, len(prompts))
     ids, mask = left_aligned(*padded([p for _ in roles for p in prompts], policy.pad, side))
     uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])
-    greedy = np.repeat([role.greedy for role in roles.values()], len(prompts))
     device = policy.device
+    greedy = greedy_rows(roles, len(prompts), device)
     permitted = None if allowed is None else allowed.to(device).bool().repeat(len(roles), 1)
     loop = _Loop(policy, ids.to(device), mask.to(device), weights, use_cache)
     uniform = torch.as_tensor(uniform, device=device)
-    drawn = loop.draw(uniform, torch.as_tensor(greedy, device=device), permitted)
+    drawn = loop.draw(uniform, greedy, permitted)
     # What comes out of inference mode may not be part of a loss; copies may.
     response, response_mask, log_probs = (part.clone() for part in drawn)
     ids, mask = ids.to(device), mask.to(device)
@@ -189,6 +189,20 @@ def role_weights(policy: CausalPolicy, roles: Mapping[str, Role], count: int) ->
         if np.abs(total - 1).max() > 1e-9:
             raise NashsimError(f"roles: the weights of {role_name!r} must sum to 1, found {role.weights}")
     return {name: torch.as_tensor(w, device=policy.device) for name, w in table.items() if w.any()}
+
+
+def greedy_rows(roles: Mapping[str, Role], count: int, device) -> torch.Tensor | None:
+    """Return which rows take the likeliest token, shape (roles * prompts,), or None where none does.
+
+    Parameters
+    ----------
+    roles : mapping of str to Role
+    count : int
+        Prompts.
+    device : torch.device
+    """
+    each = [role.greedy for role in roles.values()]
+    return torch.as_tensor(np.repeat(each, count), device=device) if any(each) else None
 
 
 def uniforms(seed: int, prompts: Sequence[Sequence[int]], count: int, purpose: str) -> np.ndarray:
@@ -239,8 +253,7 @@ class _Loop:
                 if not permitted.any(1).all():
                     raise NashsimError("allowed: every prompt needs a permitted first token")
                 table = table.masked_fill(~permitted, -torch.inf).log_softmax(-1)
-            chosen = torch.where(greedy, table.argmax(-1), inverse_cdf(table, uniform[:, t]))
-            chosen = torch.where(alive, chosen, policy.pad)
+            chosen = torch.where(alive, choose(table, uniform[:, t], greedy), policy.pad)
             log_probs += torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
             tokens.append(chosen)
             masks.append(alive)
@@ -270,7 +283,7 @@ class _Loop:
             )
             if total is None:
                 total = torch.zeros(len(self.ids), found.shape[1], dtype=torch.float64, device=found.device)
-            total[rows] += weight[rows, None] * found.double()
+            total.index_add_(0, rows, weight[rows, None] * found.double())
         return total.log_softmax(-1)
 
 
@@ -290,10 +303,25 @@ def inverse_cdf(table: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     [0, 2]
     """
     cumulative = table.double().exp().cumsum(-1)
-    found = torch.searchsorted(cumulative, (uniform.double() * cumulative[:, -1])[:, None], right=True)[:, 0]
-    # Rounding may leave the last step of the sum at a token without mass.
-    last = table.shape[1] - 1 - (table > -torch.inf).flip(-1).long().argmax(-1)
-    return torch.minimum(found, last)
+    total = cumulative[:, -1]
+    # Rounded up to the whole sum, no token's cumulative probability would exceed it.
+    wanted = torch.minimum(uniform.double() * total, total.nextafter(torch.zeros_like(total)))
+    return torch.searchsorted(cumulative, wanted[:, None], right=True)[:, 0]
+
+
+def choose(table: torch.Tensor, uniform: torch.Tensor, greedy: torch.Tensor | None) -> torch.Tensor:
+    """Return a token a row: drawn by its uniform number, or the likeliest where the row is greedy.
+
+    Parameters
+    ----------
+    table : Tensor, shape (rows, vocabulary)
+        log-probabilities.
+    uniform : Tensor, shape (rows,)
+    greedy : Tensor of bool, shape (rows,), or None
+        ``None`` where no row is.
+    """
+    drawn = inverse_cdf(table, uniform)
+    return drawn if greedy is None else torch.where(greedy, table.argmax(-1), drawn)
 
 
 def generate_engine(
