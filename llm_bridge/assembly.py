@@ -15,7 +15,7 @@ from nashsim.errors import NashsimError, unknown_name
 
 from .algorithms import get_algorithm
 from .config import Config
-from .data import Encoder, Prompt, load_prompts
+from .data import Encoder, Prompt, Teacher, load_prompts, load_teacher
 from .enumerated import Enumerated
 from .exact import ExactMeasure
 from .judges import CallableJudge, Comparison, Judge, LengthJudge
@@ -210,8 +210,9 @@ def _of_files(config: Config) -> Parts:
         config.evaluation.samples,
         config.training.seed,
     )
+    source = _sampled(config, judge, sampling.length, _teacher(config, encoder, prompts))
     return Parts(
-        policy, [p.ids for p in prompts], _sampled(config, judge, sampling.length), measure, tokenizer, judge,
+        policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
         [p.text for p in prompts], encoder.decode, _names(config, str(data.prompts)),
     )  # fmt: skip
 
@@ -221,8 +222,20 @@ def _names(config: Config, data: str) -> dict[str, str]:
     return {"data": data, "judge": judge, "base": config.model.name or "a model of the task's own"}
 
 
-def _sampled(config: Config, judge: Judge, length: int) -> Sampled:
-    return Sampled(judge, length, duels=config.judge.duels, processes=Processes.current())
+def _sampled(config: Config, judge: Judge, length: int, teacher: Teacher | None = None) -> Sampled:
+    return Sampled(
+        judge, length, duels=config.judge.duels, processes=Processes.current(), teacher=teacher
+    )  # fmt: skip
+
+
+def _teacher(config: Config, encoder: Encoder, prompts: list[Prompt]) -> Teacher | None:
+    data = config.data
+    if data.teacher is None:
+        return None
+    read = load_teacher(
+        data.teacher, prompt=data.column, response=data.teacher_column, split=data.split, unanswered=data.unanswered
+    )  # fmt: skip
+    return read.encoded(prompts, encoder, config.sampling.length)
 
 
 def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> None:

@@ -39,7 +39,12 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Prompts: a task that brings its own, or a file or dataset."""
+    """Prompts: a task that brings its own, or a file or dataset.
+
+    ``teacher`` is a file or dataset of a stronger model's responses (columns ``column`` and ``teacher_column``), one of
+    which joins the policy's own in every pair-making; ``unanswered`` prompts are refused, or rank their ``own`` alone.
+    Responses are cut at ``sampling.length`` tokens, as the policy's own are.
+    """
 
     task: str | None = None
     parameters: dict = field(default_factory=dict)
@@ -51,6 +56,7 @@ class DataConfig:
     too_long: str = "refuse"
     teacher: str | None = None
     teacher_column: str = "response"
+    unanswered: str = "refuse"
 
 
 @dataclass(frozen=True)
@@ -195,12 +201,14 @@ def check(config: Config) -> None:
     config : Config
     """
     from .data.encode import TEMPLATES
+    from .data.teacher import UNANSWERED
 
     choices = {
         "model.dtype": ("float32", "bfloat16", "float16", "float64"),
         "model.quantise": (None, "4bit", "8bit"),
         "data.template": TEMPLATES,
         "data.too_long": ("refuse", "drop"),
+        "data.unanswered": UNANSWERED,
         "judge.kind": ("task", "preference-model", "reward-model", "length", "callable"),
         "training.optimiser": ("adam", "sgd"),
     }
@@ -240,7 +248,10 @@ def check(config: Config) -> None:
         raise NashsimError("data.prompts: own prompts need model.name and a judge of their own (judge.kind)")
     if config.judge.kind in ("preference-model", "reward-model", "callable") and config.judge.path is None:
         raise NashsimError(f"judge.path: a judge of kind {config.judge.kind!r} needs one")
+    if config.data.teacher is not None and config.data.prompts is None:
+        raise NashsimError("data.teacher: a task's prompts have no teacher; it needs data.prompts")
     _check_rule(config.algorithm)
+    _check_teacher(config)
 
 
 def _check_rule(algorithm: AlgorithmConfig) -> None:
@@ -260,6 +271,17 @@ def _check_rule(algorithm: AlgorithmConfig) -> None:
                 f"algorithm: {rule} at tau = {algorithm.tau:g} keeps weight {step.base['policy']:g} of the current"
                 f" policy; {limit} (eta tau < 1) is needed"
             )
+
+
+def _check_teacher(config: Config) -> None:
+    from .algorithms import get_algorithm
+
+    algorithm = get_algorithm(config.algorithm.name, **config.algorithm.parameters)
+    if config.data.teacher is not None and algorithm.own_responses_only:
+        raise NashsimError(
+            f"data.teacher: {algorithm.name} takes none; {algorithm.own_responses_only} (dno-prct, dno, nash-md and"
+            " other fits of differences take one)"
+        )
 
 
 def versions() -> dict[str, str]:

@@ -76,6 +76,10 @@ class Trainer:
             raise NashsimError("prompts: at least one is needed")
         self.policy, self.prompts, self.source = policy, [tuple(p) for p in prompts], source
         self.algorithm, self.tau = get_algorithm(algorithm), float(tau)
+        if getattr(source, "teacher", None) is not None and self.algorithm.own_responses_only:
+            raise NashsimError(
+                f"teacher: {self.algorithm.name} takes none; {self.algorithm.own_responses_only}"
+            )
         self.settings, self.measure = settings or Settings(), measure or (lambda policy: {})
         self.seed, self.game = int(seed), game
         self.iteration = self.stage = self.done = self.queries = self.comparisons = 0
@@ -172,7 +176,8 @@ class Trainer:
         fresh = []
         if self.algorithm.anchor:
             side = 2 if self.algorithm.fit == "xpo" else 1
-            fresh = [(group[0], y) for group in groups for y in group[side]]
+            # A teacher's response, the last, is no draw from the policy.
+            fresh = [(group[0], y) for group in groups for y in group[side][: self.algorithm.responses]]
         if self.algorithm.replay:
             self.buffer += groups
             order = np.random.default_rng([seed, 1]).integers(len(self.buffer), size=len(groups))

@@ -18,6 +18,7 @@ from nashsim.rules import POLICY, GradientStep
 from .algorithms import PREVIOUS, Algorithm
 from .batches import Batch, needed
 from .candidates import sequence_mixture
+from .data.teacher import Teacher
 from .exploration import tilt
 from .judges import Comparison, Judge, check_probabilities
 from .labels import BEST_WORST, IID
@@ -56,6 +57,8 @@ class Sampled:
         As ``sample``.
     processes : Processes
         Who draws and judges which part.
+    teacher : Teacher or None
+        Of token ids; its response to a prompt joins those drawn for pairs, as DNO-Prct's gold response does [paper].
     """
 
     judge: Judge
@@ -65,6 +68,7 @@ class Sampled:
     show: Callable | None = None
     engine: Engine = sample
     processes: Processes = Processes()
+    teacher: Teacher | None = None
 
     def draw(
         self,
@@ -173,6 +177,8 @@ class Round:
             firsts = self._both(prompts, first)
         else:
             firsts = self._grouped(prompts, first, "response", count)
+        if self.sampled.teacher is not None:
+            firsts = self.sampled.teacher.joined(prompts, firsts)
         seconds = self._grouped(prompts, second, "second", count) if second else [[] for _ in prompts]
         return [[x, a, b] for x, a, b in zip(prompts, firsts, seconds, strict=True)]
 
