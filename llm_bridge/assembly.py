@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from nashsim.errors import NashsimError, unknown_name
 from .algorithms import get_algorithm
 from .config import Config
 from .data import Encoder, Prompt, Teacher, load_prompts, load_teacher
+from .engines import make_engine, named_function
 from .enumerated import Enumerated
 from .exact import ExactMeasure
 from .judges import CallableJudge, Comparison, Judge, LengthJudge
@@ -202,6 +202,7 @@ def _of_files(config: Config) -> Parts:
     policy = _wrapped(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
     _check_context(policy, prompts, sampling.length)
     judge = ReadingJudge(make_judge(config), prompts, encoder.decode)
+    source = _sampled(config, judge, sampling.length, _teacher(config, encoder, prompts))
     count = min(config.evaluation.prompts, len(prompts))
     measure = TextMeasure(
         judge,
@@ -209,8 +210,8 @@ def _of_files(config: Config) -> Parts:
         sampling.length,
         config.evaluation.samples,
         config.training.seed,
+        source.engine,
     )
-    source = _sampled(config, judge, sampling.length, _teacher(config, encoder, prompts))
     return Parts(
         policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
         [p.text for p in prompts], encoder.decode, _names(config, str(data.prompts)),
@@ -223,9 +224,10 @@ def _names(config: Config, data: str) -> dict[str, str]:
 
 
 def _sampled(config: Config, judge: Judge, length: int, teacher: Teacher | None = None) -> Sampled:
+    engine = make_engine(config.sampling.engine, config.sampling.batch)
     return Sampled(
-        judge, length, duels=config.judge.duels, processes=Processes.current(), teacher=teacher
-    )  # fmt: skip
+        judge, length, duels=config.judge.duels, engine=engine, processes=Processes.current(), teacher=teacher
+    )
 
 
 def _teacher(config: Config, encoder: Encoder, prompts: list[Prompt]) -> Teacher | None:
@@ -357,7 +359,7 @@ def make_judge(config: Config) -> Judge:
     if judge.kind == "length":
         return LengthJudge(judge.scale)
     if judge.kind == "callable":
-        return CallableJudge(_function(judge.path))
+        return CallableJudge(named_function(judge.path, "judge.path"))
     from .preference import ModelJudge, RewardJudge, load_model
     from .preference.storage import DESCRIPTION
 
@@ -370,14 +372,6 @@ def make_judge(config: Config) -> Judge:
     except (OSError, ValueError) as error:
         raise NashsimError(f"judge.path: {judge.path!r} does not load ({_first_line(error)})") from None
     return RewardJudge.of_classifier(model, load_tokenizer(judge.path), batch=judge.batch, scale=judge.scale)
-
-
-def _function(path: str) -> Callable:
-    module, _, name = path.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise NashsimError(f"judge.path: module:function is needed, found {path!r} ({error})") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -100,11 +100,18 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """Tokens of a response, and of prompt and response together (None: the model's own limit)."""
+    """Tokens of a response, and of prompt and response together (None: the model's own limit).
+
+    ``batch`` is the most responses of one decode (None: all of a step at once); copies of one prompt stay together.
+    ``engine`` is ``eager``; ``compiled``, with static caches and CUDA graphs on a GPU: seconds of compilation for every
+    policy and batch shape, then less time a token, and no adapters; or ``module:function``, any sampler with the
+    contract of ``llm_bridge.sampling.sample``.
+    """
 
     length: int = 64
     context: int | None = None
-    batch: int = 64
+    batch: int | None = None
+    engine: str = "eager"
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,7 @@ def check(config: Config) -> None:
     """
     from .data.encode import TEMPLATES
     from .data.teacher import UNANSWERED
+    from .engines import check_engine
 
     choices = {
         "model.dtype": ("float32", "bfloat16", "float16", "float64"),
@@ -246,6 +254,12 @@ def check(config: Config) -> None:
         raise NashsimError("data: either data.task or data.prompts is needed, and not both")
     if config.data.prompts is not None and (config.model.name is None or config.judge.kind == "task"):
         raise NashsimError("data.prompts: own prompts need model.name and a judge of their own (judge.kind)")
+    check_engine(config.sampling.engine)
+    if config.sampling.engine == "compiled" and config.model.lora.rank:
+        raise NashsimError(
+            "sampling.engine: compiled decoding cannot switch adapters off for the reference; leave it eager with"
+            " model.lora"
+        )
     if config.judge.kind in ("preference-model", "reward-model", "callable") and config.judge.path is None:
         raise NashsimError(f"judge.path: a judge of kind {config.judge.kind!r} needs one")
     if config.data.teacher is not None and config.data.prompts is None:

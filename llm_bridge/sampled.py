@@ -199,10 +199,15 @@ class Round:
             role: Role({self.real(k): float(w) for k, w in weights.items() if float(w) != 0.0}, self.seed)
             for role, weights in (("response", first), ("opponent", self.step.opponent))
         }
-        drawn = self.sampled.engine(self.policy, rows, roles, self.sampled.length)
-        said = {role: drawn[role].sequences.responses() for role in roles}
+
+        def draw(places: list[int]) -> list[tuple]:
+            mine = [rows[i] for i in places]
+            drawn = self.sampled.engine(self.policy, mine, roles, self.sampled.length)
+            return list(zip(*(drawn[role].sequences.responses() for role in roles), strict=True))
+
+        said = zip(*self.sampled.processes.shared(rows, draw), strict=True)
         firsts, self._against = (
-            [said[role][i : i + count] for i in range(0, len(rows), count)] for role in roles
+            [list(of_role[i : i + count]) for i in range(0, len(rows), count)] for of_role in said
         )
         return firsts
 
