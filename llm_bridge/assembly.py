@@ -166,6 +166,11 @@ def _of_task(config: Config) -> Parts:
     if not hasattr(task, "enumeration"):
         return _of_styled(config, task)
     exact = config.data.parameters.get("exact", True)
+    if exact and config.training.rows is not None:
+        raise NashsimError(
+            "training.rows: an expectation over all responses is taken whole; leave it out, or set"
+            " data.parameters.exact: false"
+        )
     policy = _wrapped(config, task.build_model(), eos=0, pad=0)
     enumerated = Enumerated(task)
     reference = enumerated.table(policy, "reference").log_softmax(-1).cpu().numpy()
@@ -320,7 +325,7 @@ def _wrapped(config: Config, model, **tokens) -> CausalPolicy:
         model.enable_input_require_grads()
     if lora.rank:
         model = _adapted(model, config)
-    return CausalPolicy(model, temperature=wanted.temperature, **tokens)
+    return CausalPolicy(model, temperature=wanted.temperature, rows=config.training.rows, **tokens)
 
 
 def _adapted(model, config: Config):

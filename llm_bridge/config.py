@@ -85,12 +85,17 @@ class AlgorithmConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Iterations (mirror steps or gradient steps), prompts an iteration, and the optimiser of each fit."""
+    """Iterations (mirror steps or gradient steps), prompts an iteration, and the optimiser of each fit.
+
+    ``rows`` is the most responses of one forward and backward pass, and of one frozen policy's pass (None: no bound):
+    gradients add up over parts of a batch or minibatch, whose loss and gradient are the whole's up to rounding.
+    """
 
     iterations: int = 20
     prompts: int | None = None
     fit_steps: int = 60
     minibatch: int | None = None
+    rows: int | None = None
     lr: float = 3e-3
     clip: float = 1.0
     optimiser: str = "adam"
@@ -234,6 +239,7 @@ def check(config: Config) -> None:
         "training.prompts",
         "training.fit_steps",
         "training.minibatch",
+        "training.rows",
         "training.lr",
         "training.clip",
         "training.checkpoint_every",

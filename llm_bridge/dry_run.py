@@ -32,6 +32,7 @@ def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
         prompts=min(config.training.prompts or 4, 4),
         fit_steps=min(config.training.fit_steps, 2),
         minibatch=None if config.training.minibatch is None else min(config.training.minibatch, 4),
+        rows=None if config.training.rows is None else min(config.training.rows, 4),
     )
     evaluation = replace(config.evaluation, prompts=min(config.evaluation.prompts, 4), samples=2)
     config = replace(config, training=training, evaluation=evaluation)

@@ -18,7 +18,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
 from .algorithms import PREVIOUS, Algorithm, get_algorithm
-from .batches import ALONE, Batch, loss_of
+from .batches import ALONE, Batch, losses_of
 from .enumerated import Enumerated
 from .iterates import Iterates
 from .policy import CausalPolicy
@@ -216,12 +216,16 @@ class Trainer:
         """Do one optimiser step on the batch."""
         chosen = self._chosen()
         processes = getattr(self.source, "processes", ALONE)
-        loss = loss_of(self.algorithm, step, self.batch, self.policy, chosen, processes)
         optimiser, total = self.optimisers[step.into], self._fit_steps(step)
         for group in optimiser.param_groups:
             group["lr"] = self.settings.lr * (1 - self.done / total)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = torch.zeros((), dtype=torch.float64, device=self.policy.device)
+        for part in losses_of(
+            self.algorithm, step, self.batch, self.policy, chosen, processes, self.policy.rows
+        ):
+            part.backward()
+            loss += part.detach()
         processes.add_gradients(self.policy.parameters())
         norm = float(torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip))
         value = float(processes.total(loss))
