@@ -13,7 +13,7 @@ import torch
 from nashsim.errors import NashsimError, unknown_name
 
 from .algorithms import get_algorithm
-from .config import Config
+from .config import Config, ModelConfig
 from .data import Encoder, Prompt, Teacher, load_prompts, load_teacher
 from .engines import make_engine, named_function
 from .enumerated import Enumerated
@@ -296,28 +296,45 @@ def load_causal(config: Config):
         try:
             import bitsandbytes  # noqa: F401
         except ImportError:
-            raise NashsimError(
-                "model.quantise: it needs bitsandbytes and a GPU; pip install bitsandbytes"
-            ) from None
-        from transformers import BitsAndBytesConfig
-
-        bits = {"4bit": {"load_in_4bit": True}, "8bit": {"load_in_8bit": True}}[model.quantise]
-        options["quantization_config"] = BitsAndBytesConfig(**bits)
+            raise NashsimError("model.quantise: it needs bitsandbytes; pip install bitsandbytes") from None
+        options |= {"quantization_config": _quantised(model), "device_map": {"": _device()}}
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        loaded = AutoModelForCausalLM.from_pretrained(
             model.name, dtype=getattr(torch, model.dtype), trust_remote_code=False, **options
         )
     except (OSError, ValueError) as error:
         raise NashsimError(f"model.name: {model.name!r} does not load ({_first_line(error)})") from None
+    for layer in loaded.modules():
+        # On the CPU bitsandbytes packs what does not train for a kernel that passes no gradient on to earlier layers.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
+    return loaded
+
+
+def _quantised(model: ModelConfig):
+    """NormalFloat of 4 bits with its constants quantised too, as in QLoRA (arXiv 2305.14314 [recalled]); or 8 bits."""
+    from transformers import BitsAndBytesConfig
+
+    if model.quantise == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, model.dtype),
+    )
+
+
+def _device() -> str:
+    """Each process of a node has a GPU of its own."""
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
 def _wrapped(config: Config, model, **tokens) -> CausalPolicy:
     """The policy of a model, with adapters and checkpointing where they are asked for."""
     wanted, lora = config.model, config.model.lora
-    # Each process of a node has a GPU of its own.
-    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     if not wanted.quantise:
-        model = model.to(device)
+        model = model.to(_device())
         if wanted.name is None:
             model = model.to(getattr(torch, wanted.dtype))
     if wanted.gradient_checkpointing:

@@ -268,6 +268,10 @@ def check(config: Config) -> None:
         )
     if config.judge.kind in ("preference-model", "reward-model", "callable") and config.judge.path is None:
         raise NashsimError(f"judge.path: a judge of kind {config.judge.kind!r} needs one")
+    if config.model.quantise is not None and not (config.model.lora.rank and config.model.name):
+        raise NashsimError(
+            "model.quantise: quantised weights do not train; it needs model.name and adapters (model.lora.rank)"
+        )
     if config.data.teacher is not None and config.data.prompts is None:
         raise NashsimError("data.teacher: a task's prompts have no teacher; it needs data.prompts")
     _check_rule(config.algorithm)
