@@ -157,6 +157,23 @@ class Algorithm:
         return self.fit not in ("policy-gradient", "pointwise", "kto")
 
     @property
+    def own_responses_only(self) -> str | None:
+        """Why responses of a teacher cannot stand beside the policy's own, or None where they can.
+
+        Ranks within a batch, and differences of win rates against the opponent, are right for pairs of any
+        distribution [derived]; a winner's label and the gradient of one step are right for the rule's own alone.
+        """
+        if not self.needs_pairs:
+            return "its loss is on single responses, not on pairs"
+        if self.fit != "ranked" and self.labels == "winner":
+            return "winner labels are right only for pairs from the rule's own distribution"
+        if self.every_step:
+            return "its gradient steps are right only for pairs of the policy's own"
+        if self.second is not None or self.explorer:
+            return "the second response of its pairs has a source already"
+        return None
+
+    @property
     def departure(self) -> str | None:
         """What keeps a fit from being the rule's own step, or None."""
         if self.selection == BEST_WORST:

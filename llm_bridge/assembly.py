@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ import torch
 from nashsim.errors import NashsimError, unknown_name
 
 from .algorithms import get_algorithm
-from .config import Config
-from .data import Encoder, Prompt, load_prompts
+from .config import Config, ModelConfig
+from .data import Encoder, Prompt, Teacher, load_prompts, load_teacher
+from .engines import make_engine, named_function
 from .enumerated import Enumerated
 from .exact import ExactMeasure
 from .judges import CallableJudge, Comparison, Judge, LengthJudge
@@ -166,6 +166,11 @@ def _of_task(config: Config) -> Parts:
     if not hasattr(task, "enumeration"):
         return _of_styled(config, task)
     exact = config.data.parameters.get("exact", True)
+    if exact and config.training.rows is not None:
+        raise NashsimError(
+            "training.rows: an expectation over all responses is taken whole; leave it out, or set"
+            " data.parameters.exact: false"
+        )
     policy = _wrapped(config, task.build_model(), eos=0, pad=0)
     enumerated = Enumerated(task)
     reference = enumerated.table(policy, "reference").log_softmax(-1).cpu().numpy()
@@ -203,6 +208,7 @@ def _of_files(config: Config) -> Parts:
     policy = _wrapped(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
     _check_context(policy, prompts, sampling.length)
     judge = ReadingJudge(make_judge(config), prompts, encoder.decode)
+    source = _sampled(config, judge, sampling.length, teacher=_teacher(config, encoder, prompts))
     count = min(config.evaluation.prompts, len(prompts))
     measure = TextMeasure(
         judge,
@@ -210,9 +216,10 @@ def _of_files(config: Config) -> Parts:
         sampling.length,
         config.evaluation.samples,
         config.training.seed,
+        source.engine,
     )
     return Parts(
-        policy, [p.ids for p in prompts], _sampled(config, judge, sampling.length), measure, tokenizer, judge,
+        policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
         [p.text for p in prompts], encoder.decode, _names(config, str(data.prompts)),
     )  # fmt: skip
 
@@ -223,7 +230,20 @@ def _names(config: Config, data: str) -> dict[str, str]:
 
 
 def _sampled(config: Config, judge: Judge, length: int, **more) -> Sampled:
-    return Sampled(judge, length, duels=config.judge.duels, processes=Processes.current(), **more)
+    engine = make_engine(config.sampling.engine, config.sampling.batch)
+    return Sampled(
+        judge, length, duels=config.judge.duels, engine=engine, processes=Processes.current(), **more
+    )
+
+
+def _teacher(config: Config, encoder: Encoder, prompts: list[Prompt]) -> Teacher | None:
+    data = config.data
+    if data.teacher is None:
+        return None
+    read = load_teacher(
+        data.teacher, prompt=data.column, response=data.teacher_column, split=data.split, unanswered=data.unanswered
+    )  # fmt: skip
+    return read.encoded(prompts, encoder, config.sampling.length)
 
 
 def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> None:
@@ -277,28 +297,45 @@ def load_causal(config: Config):
         try:
             import bitsandbytes  # noqa: F401
         except ImportError:
-            raise NashsimError(
-                "model.quantise: it needs bitsandbytes and a GPU; pip install bitsandbytes"
-            ) from None
-        from transformers import BitsAndBytesConfig
-
-        bits = {"4bit": {"load_in_4bit": True}, "8bit": {"load_in_8bit": True}}[model.quantise]
-        options["quantization_config"] = BitsAndBytesConfig(**bits)
+            raise NashsimError("model.quantise: it needs bitsandbytes; pip install bitsandbytes") from None
+        options |= {"quantization_config": _quantised(model), "device_map": {"": _device()}}
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        loaded = AutoModelForCausalLM.from_pretrained(
             model.name, dtype=getattr(torch, model.dtype), trust_remote_code=False, **options
         )
     except (OSError, ValueError) as error:
         raise NashsimError(f"model.name: {model.name!r} does not load ({_first_line(error)})") from None
+    for layer in loaded.modules():
+        # On the CPU bitsandbytes packs what does not train for a kernel that passes no gradient on to earlier layers.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
+    return loaded
+
+
+def _quantised(model: ModelConfig):
+    """NormalFloat of 4 bits with its constants quantised too, as in QLoRA (arXiv 2305.14314 [recalled]); or 8 bits."""
+    from transformers import BitsAndBytesConfig
+
+    if model.quantise == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, model.dtype),
+    )
+
+
+def _device() -> str:
+    """Each process of a node has a GPU of its own."""
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
 def _wrapped(config: Config, model, **tokens) -> CausalPolicy:
     """The policy of a model, with adapters and checkpointing where they are asked for."""
     wanted, lora = config.model, config.model.lora
-    # Each process of a node has a GPU of its own.
-    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     if not wanted.quantise:
-        model = model.to(device)
+        model = model.to(_device())
         if wanted.name is None:
             model = model.to(getattr(torch, wanted.dtype))
     if wanted.gradient_checkpointing:
@@ -306,7 +343,7 @@ def _wrapped(config: Config, model, **tokens) -> CausalPolicy:
         model.enable_input_require_grads()
     if lora.rank:
         model = _adapted(model, config)
-    return CausalPolicy(model, temperature=wanted.temperature, **tokens)
+    return CausalPolicy(model, temperature=wanted.temperature, rows=config.training.rows, **tokens)
 
 
 def _adapted(model, config: Config):
@@ -345,7 +382,7 @@ def make_judge(config: Config) -> Judge:
     if judge.kind == "length":
         return LengthJudge(judge.scale)
     if judge.kind == "callable":
-        return CallableJudge(_function(judge.path))
+        return CallableJudge(named_function(judge.path, "judge.path"))
     from .preference import ModelJudge, RewardJudge, load_model
     from .preference.storage import DESCRIPTION
 
@@ -358,14 +395,6 @@ def make_judge(config: Config) -> Judge:
     except (OSError, ValueError) as error:
         raise NashsimError(f"judge.path: {judge.path!r} does not load ({_first_line(error)})") from None
     return RewardJudge.of_classifier(model, load_tokenizer(judge.path), batch=judge.batch, scale=judge.scale)
-
-
-def _function(path: str) -> Callable:
-    module, _, name = path.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise NashsimError(f"judge.path: module:function is needed, found {path!r} ({error})") from None
 
 
 def _first_line(error: Exception) -> str:

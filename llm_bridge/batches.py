@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -13,6 +14,7 @@ from .algorithms import Algorithm
 from .labels import Labels, Source
 from .losses import (
     anchor_loss,
+    expected,
     logistic_loss,
     pointwise_loss,
     policy_gradient_loss,
@@ -20,6 +22,7 @@ from .losses import (
     regression_loss,
     spread_loss,
 )
+from .parts import Part, parts_of
 from .policy import CausalPolicy
 from .preference_losses import dpo_loss, kto_loss, xpo_loss
 from .processes import Processes
@@ -112,7 +115,30 @@ def loss_of(
     chosen: torch.Tensor | None = None,
     processes: Processes = ALONE,
 ) -> torch.Tensor:
-    """Return the algorithm's loss of the live policy on a batch.
+    """Return the algorithm's loss of the live policy on a batch, or on this process's share of it.
+
+    Parameters
+    ----------
+    algorithm, step, batch, policy, chosen, processes
+        As for :func:`losses_of`.
+
+    Returns
+    -------
+    Tensor, a scalar
+    """
+    return sum(losses_of(algorithm, step, batch, policy, chosen, processes))
+
+
+def losses_of(
+    algorithm: Algorithm,
+    step,
+    batch: Batch,
+    policy: CausalPolicy,
+    chosen: torch.Tensor | None = None,
+    processes: Processes = ALONE,
+    rows: int | None = None,
+) -> Iterator[torch.Tensor]:
+    """Yield losses that add up to the algorithm's loss: one after the other, so that each can be freed before the next.
 
     Parameters
     ----------
@@ -125,22 +151,60 @@ def loss_of(
         Items of a minibatch: pairs, or rows where there are none. ``None`` is all of them.
     processes : Processes
         Each takes a part of sampled batches; the losses of all add up to the loss.
+    rows : int or None
+        Most responses of sampled batches that one loss holds; ``None`` is all of them.
 
-    Returns
-    -------
+    Yields
+    ------
     Tensor, a scalar
     """
-    if batch.prompts and chosen is not None:
-        raise NashsimError("minibatch: an expectation over enumerated responses is taken whole")
-    if not batch.prompts and (chosen is not None or processes.world > 1 or len(batch.anchors)):
-        batch = _selected(batch, chosen, processes)
+    if batch.prompts:
+        if chosen is not None:
+            raise NashsimError("minibatch: an expectation over enumerated responses is taken whole")
+        yield _loss(algorithm, step, batch, policy, processes)
+        return
+    device = batch.payoff.device
+    members = batch.pairs if len(batch.pairs) else torch.arange(batch.items, device=device)[:, None]
+    parts = parts_of(members, batch.anchors, chosen, processes, rows)
+    whole = len(parts) == 1 and chosen is None and processes.world == 1 and not len(batch.anchors)
+    z0 = None
+    if algorithm.fit == "kto" and len(parts) != 1:
+        # It is the whole batch's, and every part needs it before any is fitted.
+        with torch.no_grad():
+            z0 = torch.zeros((), dtype=torch.float64, device=device)
+            for part in _chunks(batch, parts):
+                z0 += _divergence(policy.sequence_log_probs(part.responses), part)
+            z0 = processes.total(z0)
+    for part in [batch] if whole else _chunks(batch, parts):
+        yield _loss(algorithm, step, part, policy, processes, z0)
+
+
+def _chunks(batch: Batch, parts: list[Part]) -> Iterator[Batch]:
+    return (_selected(batch, part) for part in parts)
+
+
+def _divergence(current: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """What a batch, or a part of one, adds to the estimate of KL(pi || mu)."""
+    apart = current.detach().double() - batch.frozen[REFERENCE]
+    return expected(apart, batch.weights if len(batch.weights) else None)
+
+
+def _loss(
+    algorithm: Algorithm, step, batch: Batch, policy: CausalPolicy, processes: Processes, z0=None
+) -> torch.Tensor:
     weights = batch.weights if len(batch.weights) else None
     if algorithm.fit == "policy-gradient":
         tokens = policy.token_log_probs(batch.responses)
         mask = batch.responses.response_mask.to(tokens.device)
         return policy_gradient_loss(step, tokens, batch.frozen, mask, batch.payoff, weights=weights)
     current = policy.sequence_log_probs(batch.responses)
-    loss = _fitted(algorithm, step, batch, current, weights, processes)
+    if algorithm.fit == "kto" and z0 is None:
+        z0 = processes.total(_divergence(current, batch))
+    if batch.items or algorithm.fit == "xpo":
+        loss = _fitted(algorithm, step, batch, current, weights, z0)
+    else:
+        # Of a part that holds responses of the anchor term alone.
+        loss = current.new_zeros(())
     if algorithm.every_step:
         # Descent then climbs exactly as fast as the gradient step would at the same rate.
         loss = loss / (4 * float(step.eta))
@@ -150,12 +214,12 @@ def loss_of(
     return loss
 
 
-def _fitted(algorithm: Algorithm, step, batch: Batch, current, weights, processes) -> torch.Tensor:
+def _fitted(algorithm: Algorithm, step, batch: Batch, current, weights, z0=None) -> torch.Tensor:
     fit, past = algorithm.fit, batch.frozen
     if fit == "pointwise":
         return pointwise_loss(step, current, past, batch.payoff, weights=weights)
     if fit == "kto":
-        return _kto(step, batch, current, weights, processes)
+        return _kto(step, batch, current, weights, z0)
     if fit == "regression" and not len(batch.pairs):
         shape = (batch.prompts, -1)
         tables = {name: table.view(shape) for name, table in past.items()}
@@ -207,53 +271,46 @@ def temperature(step) -> float:
 def _preferred(algorithm: Algorithm, step, batch: Batch, current, weights) -> torch.Tensor:
     """DPO on pairs of either order, each weighted by the probability that its first is the winner."""
     mu, flipped = batch.frozen[REFERENCE], batch.pairs.flip(1)
-    share = torch.full_like(batch.wins, 1 / len(batch.wins)) if weights is None else weights
+    share = torch.full_like(batch.wins, 1 / max(len(batch.wins), 1)) if weights is None else weights
     both = torch.cat([batch.pairs, flipped])
     share = torch.cat([share * batch.wins, share * (1 - batch.wins)])
-    beta = temperature(step)
-    if algorithm.fit == "dpo":
-        return dpo_loss(current[both], mu[both], beta, weights=share)
-    explored = current[batch.anchors]
-    if len(batch.anchor_weights):
-        weighted = batch.anchor_weights * explored * len(explored)
-        return xpo_loss(current[both], mu[both], weighted, beta, algorithm.anchor, weights=share)
-    return xpo_loss(current[both], mu[both], explored, beta, algorithm.anchor, weights=share)
+    if algorithm.fit == "dpo" or not len(batch.anchors):
+        return dpo_loss(current[both], mu[both], temperature(step), weights=share)
+    return xpo_loss(
+        current[both],
+        mu[both],
+        current[batch.anchors],
+        temperature(step),
+        algorithm.anchor,
+        weights=share,
+        explored_weights=batch.anchor_weights if len(batch.anchor_weights) else None,
+    )
 
 
-def _kto(step, batch: Batch, current, weights, processes) -> torch.Tensor:
+def _kto(step, batch: Batch, current, weights, z0) -> torch.Tensor:
     """KTO with desirability a probability: a row counts for both sides."""
     mu, beta = batch.frozen[REFERENCE], temperature(step)
     share = torch.full_like(batch.payoff, 1 / len(batch.payoff)) if weights is None else weights
-    z0 = processes.total((share * (current.detach() - mu)).sum())
     desirable = torch.cat([torch.ones_like(mu, dtype=torch.bool), torch.zeros_like(mu, dtype=torch.bool)])
     share = torch.cat([share * batch.payoff, share * (1 - batch.payoff)])
     return kto_loss(current.repeat(2), mu.repeat(2), desirable, beta, z0=z0, share=share)
 
 
-def _selected(batch: Batch, chosen: torch.Tensor | None, processes: Processes) -> Batch:
-    """This process's share of the chosen items, weighted so that the sum over processes is the mean over all chosen.
-
-    Anchors go with items, each as often as every other over an epoch.
-    """
-    device = batch.payoff.device
-    items = torch.arange(batch.items, device=device) if chosen is None else chosen
-    anchors = batch.anchors
-    if chosen is not None and len(anchors):
-        anchors = anchors[torch.unique(chosen % len(anchors))]
-    item_weight, anchor_weight = 1 / len(items), 1 / max(len(anchors), 1)
-    items, anchors = (part[processes.rank :: processes.world] for part in (items, anchors))
+def _selected(batch: Batch, part: Part) -> Batch:
+    """The batch of a part, weighted so that the losses of all parts add up to that of the whole."""
+    device, items, anchors = batch.payoff.device, part.items, part.anchors
     rows = torch.unique(torch.cat([batch.pairs[items].flatten() if len(batch.pairs) else items, anchors]))
     place = torch.full((len(batch.payoff),), -1, dtype=torch.long, device=device)
     place[rows] = torch.arange(len(rows), device=device)
     if len(batch.pairs):
         pairs, wins = place[batch.pairs[items]], batch.wins[items]
-        weights = torch.full((len(items),), item_weight, dtype=torch.float64, device=device)
+        weights = torch.full((len(items),), part.item_weight, dtype=torch.float64, device=device)
     else:
         # Rows of anchors alone are no items: their weight is zero.
         pairs, wins = batch.pairs, batch.wins
         weights = torch.zeros(len(rows), dtype=torch.float64, device=device)
-        weights[place[items]] = item_weight
-    anchored = torch.full((len(anchors),), anchor_weight, dtype=torch.float64, device=device)
+        weights[place[items]] = part.item_weight
+    anchored = torch.full((len(anchors),), part.anchor_weight, dtype=torch.float64, device=device)
     frozen = {name: table[rows] for name, table in batch.frozen.items()}
     return Batch(
         batch.responses[rows], batch.payoff[rows], pairs, wins, weights, place[anchors], anchored, frozen

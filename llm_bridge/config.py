@@ -39,7 +39,12 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Prompts: a task that brings its own, or a file or dataset."""
+    """Prompts: a task that brings its own, or a file or dataset.
+
+    ``teacher`` is a file or dataset of a stronger model's responses (columns ``column`` and ``teacher_column``), one of
+    which joins the policy's own in every pair-making; ``unanswered`` prompts are refused, or rank their ``own`` alone.
+    Responses are cut at ``sampling.length`` tokens, as the policy's own are.
+    """
 
     task: str | None = None
     parameters: dict = field(default_factory=dict)
@@ -51,6 +56,7 @@ class DataConfig:
     too_long: str = "refuse"
     teacher: str | None = None
     teacher_column: str = "response"
+    unanswered: str = "refuse"
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,17 @@ class AlgorithmConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Iterations (mirror steps or gradient steps), prompts an iteration, and the optimiser of each fit."""
+    """Iterations (mirror steps or gradient steps), prompts an iteration, and the optimiser of each fit.
+
+    ``rows`` is the most responses of one forward and backward pass, and of one frozen policy's pass (None: no bound):
+    gradients add up over parts of a batch or minibatch, whose loss and gradient are the whole's up to rounding.
+    """
 
     iterations: int = 20
     prompts: int | None = None
     fit_steps: int = 60
     minibatch: int | None = None
+    rows: int | None = None
     lr: float = 3e-3
     clip: float = 1.0
     optimiser: str = "adam"
@@ -94,11 +105,18 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """Tokens of a response, and of prompt and response together (None: the model's own limit)."""
+    """Tokens of a response, and of prompt and response together (None: the model's own limit).
+
+    ``batch`` is the most responses of one decode (None: all of a step at once); copies of one prompt stay together.
+    ``engine`` is ``eager``; ``compiled``, with static caches and CUDA graphs on a GPU: seconds of compilation for every
+    policy and batch shape, then less time a token, and no adapters; or ``module:function``, any sampler with the
+    contract of ``llm_bridge.sampling.sample``.
+    """
 
     length: int = 64
     context: int | None = None
-    batch: int = 64
+    batch: int | None = None
+    engine: str = "eager"
 
 
 @dataclass(frozen=True)
@@ -195,12 +213,15 @@ def check(config: Config) -> None:
     config : Config
     """
     from .data.encode import TEMPLATES
+    from .data.teacher import UNANSWERED
+    from .engines import check_engine
 
     choices = {
         "model.dtype": ("float32", "bfloat16", "float16", "float64"),
         "model.quantise": (None, "4bit", "8bit"),
         "data.template": TEMPLATES,
         "data.too_long": ("refuse", "drop"),
+        "data.unanswered": UNANSWERED,
         "judge.kind": ("task", "preference-model", "reward-model", "length", "callable"),
         "training.optimiser": ("adam", "sgd"),
     }
@@ -218,6 +239,7 @@ def check(config: Config) -> None:
         "training.prompts",
         "training.fit_steps",
         "training.minibatch",
+        "training.rows",
         "training.lr",
         "training.clip",
         "training.checkpoint_every",
@@ -238,9 +260,22 @@ def check(config: Config) -> None:
         raise NashsimError("data: either data.task or data.prompts is needed, and not both")
     if config.data.prompts is not None and (config.model.name is None or config.judge.kind == "task"):
         raise NashsimError("data.prompts: own prompts need model.name and a judge of their own (judge.kind)")
+    check_engine(config.sampling.engine)
+    if config.sampling.engine == "compiled" and config.model.lora.rank:
+        raise NashsimError(
+            "sampling.engine: compiled decoding cannot switch adapters off for the reference; leave it eager with"
+            " model.lora"
+        )
     if config.judge.kind in ("preference-model", "reward-model", "callable") and config.judge.path is None:
         raise NashsimError(f"judge.path: a judge of kind {config.judge.kind!r} needs one")
+    if config.model.quantise is not None and not (config.model.lora.rank and config.model.name):
+        raise NashsimError(
+            "model.quantise: quantised weights do not train; it needs model.name and adapters (model.lora.rank)"
+        )
+    if config.data.teacher is not None and config.data.prompts is None:
+        raise NashsimError("data.teacher: a task's prompts have no teacher; it needs data.prompts")
     _check_rule(config.algorithm)
+    _check_teacher(config)
 
 
 def _check_rule(algorithm: AlgorithmConfig) -> None:
@@ -260,6 +295,17 @@ def _check_rule(algorithm: AlgorithmConfig) -> None:
                 f"algorithm: {rule} at tau = {algorithm.tau:g} keeps weight {step.base['policy']:g} of the current"
                 f" policy; {limit} (eta tau < 1) is needed"
             )
+
+
+def _check_teacher(config: Config) -> None:
+    from .algorithms import get_algorithm
+
+    algorithm = get_algorithm(config.algorithm.name, **config.algorithm.parameters)
+    if config.data.teacher is not None and algorithm.own_responses_only:
+        raise NashsimError(
+            f"data.teacher: {algorithm.name} takes none; {algorithm.own_responses_only} (dno-prct, dno, nash-md and"
+            " other fits of differences take one)"
+        )
 
 
 def versions() -> dict[str, str]:

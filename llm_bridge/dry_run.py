@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .config import Config
+from .config import Config, DataConfig
 
 #: Widths of the stand-in.
 WIDTH, LAYERS = 32, 2
@@ -32,6 +32,7 @@ def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
         prompts=min(config.training.prompts or 4, 4),
         fit_steps=min(config.training.fit_steps, 2),
         minibatch=None if config.training.minibatch is None else min(config.training.minibatch, 4),
+        rows=None if config.training.rows is None else min(config.training.rows, 4),
     )
     evaluation = replace(config.evaluation, prompts=min(config.evaluation.prompts, 4), samples=2)
     config = replace(config, training=training, evaluation=evaluation)
@@ -66,7 +67,8 @@ def _small_files(config: Config, home: Path, told: list[str]) -> Config:
         kept = replace(kept, lora=replace(model.lora, rank=2))
     if tokenizer.pad_token_id is not None and kept.pad is not None and kept.pad != "eos":
         kept = replace(kept, pad=None)
-    if not Path(data.prompts).exists() and "/" in data.prompts:
+    absent = not Path(data.prompts).exists() and "/" in data.prompts
+    if absent:
         told.append(f"{data.prompts} is not there; four prompts of ours stand in")
         file = home / "prompts.jsonl"
         file.write_text(
@@ -76,10 +78,26 @@ def _small_files(config: Config, home: Path, told: list[str]) -> Config:
     elif data.template == "chat" and not tokenizer.chat_template:
         data = replace(data, template="plain")
     data = replace(data, limit=min(data.limit or 64, 64), too_long="drop")
+    if data.teacher is not None and (absent or not Path(data.teacher).exists()):
+        told.append(f"{data.teacher} is not there; a teacher that always says Yes stands in")
+        data = _answered(data, home)
     if judge.path is not None and judge.kind != "callable" and not Path(judge.path).exists():
         told.append(f"judge {judge.path} is not there; one that likes length stands in")
         judge = replace(judge, kind="length", path=None, scale=0.1)
     return replace(config, model=kept, data=data, judge=judge)
+
+
+def _answered(data: DataConfig, home: Path) -> DataConfig:
+    """The same prompts with one answer to all of them."""
+    from nashsim.files import to_json
+
+    from .data import read_rows
+
+    asked = read_rows(data.prompts, split=data.split, limit=data.limit).column(data.column)
+    file = home / "teacher.jsonl"
+    rows = {to_json({data.column: prompt, data.teacher_column: "Yes."}) for prompt in asked}
+    file.write_text("".join(f"{row}\n" for row in sorted(rows)), encoding="utf-8")
+    return replace(data, teacher=str(file), split="train")
 
 
 def _tokenizer(name: str, told: list[str]):

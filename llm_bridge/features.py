@@ -90,7 +90,7 @@ class HiddenFeatures:
     Parameters
     ----------
     rows : int
-        Responses run at once.
+        Most responses run at once, if the policy allows as many.
     """
 
     rows: int = 64
@@ -103,8 +103,10 @@ class HiddenFeatures:
     def __call__(self, policy: CausalPolicy, prompts: Sequence, responses: Sequence) -> np.ndarray:
         """Return the pooled state of every response, shape (responses, width)."""
         batch = Sequences.of(prompts, responses, policy.pad)
-        parts = range(0, len(batch), self.rows)
-        return np.concatenate([pooled_hidden(policy, batch[i : i + self.rows]) for i in parts])
+        rows = min(self.rows, policy.rows or self.rows)
+        return np.concatenate(
+            [pooled_hidden(policy, batch[i : i + rows]) for i in range(0, len(batch), rows)]
+        )
 
 
 def one_hot(classes: Sequence[int], count: int) -> np.ndarray:

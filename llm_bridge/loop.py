@@ -18,7 +18,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
 from .algorithms import PREVIOUS, Algorithm, Oracle, StepB, get_algorithm
-from .batches import ALONE, Batch, loss_of
+from .batches import ALONE, Batch, losses_of
 from .enumerated import Enumerated
 from .exploration import EllipticalExplorer
 from .iterates import Iterates
@@ -77,6 +77,10 @@ class Trainer:
             raise NashsimError("prompts: at least one is needed")
         self.policy, self.prompts, self.source = policy, [tuple(p) for p in prompts], source
         self.algorithm, self.tau = get_algorithm(algorithm), float(tau)
+        if getattr(source, "teacher", None) is not None and self.algorithm.own_responses_only:
+            raise NashsimError(
+                f"teacher: {self.algorithm.name} takes none; {self.algorithm.own_responses_only}"
+            )
         self.settings, self.measure = settings or Settings(), measure or (lambda policy: {})
         self.seed, self.game = int(seed), game
         self.iteration = self.stage = self.done = self.queries = self.comparisons = 0
@@ -186,7 +190,8 @@ class Trainer:
         fresh = []
         if self.algorithm.anchor:
             side = 2 if self.algorithm.fit == "xpo" else 1
-            fresh = [(group[0], y) for group in groups for y in group[side]]
+            # A teacher's response, the last, is no draw from the policy.
+            fresh = [(group[0], y) for group in groups for y in group[side][: self.algorithm.responses]]
         if self.algorithm.replay:
             self.buffer += groups
             order = np.random.default_rng([seed, 1]).integers(len(self.buffer), size=len(groups))
@@ -225,12 +230,16 @@ class Trainer:
         """Do one optimiser step on the batch."""
         chosen = self._chosen()
         processes = getattr(self.source, "processes", ALONE)
-        loss = loss_of(self.algorithm, step, self.batch, self.policy, chosen, processes)
         optimiser, total = self.optimisers[step.into], self._fit_steps(step)
         for group in optimiser.param_groups:
             group["lr"] = self.settings.lr * (1 - self.done / total)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = torch.zeros((), dtype=torch.float64, device=self.policy.device)
+        for part in losses_of(
+            self.algorithm, step, self.batch, self.policy, chosen, processes, self.policy.rows
+        ):
+            part.backward()
+            loss += part.detach()
         processes.add_gradients(self.policy.parameters())
         norm = float(torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip))
         value = float(processes.total(loss))

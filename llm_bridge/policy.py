@@ -39,6 +39,8 @@ class CausalPolicy:
         Part of the policy's definition: log-probabilities and samples both have it.
     chunk_bytes : int
         Most memory that logits may take at once; where gradients flow, each chunk is computed again backwards.
+    rows : int or None
+        Most responses of one forward pass without gradients, and of one loss in training; ``None`` is no bound.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class CausalPolicy:
         pad=None,
         temperature: float = 1.0,
         chunk_bytes: int = 1 << 28,
+        rows: int | None = None,
     ):
         self.model = model.eval()
         #: The Hugging Face model itself; LoRA layers live inside it.
@@ -68,7 +71,9 @@ class CausalPolicy:
             raise NashsimError(
                 f"model: {type(causal).__name__} takes no position ids; padding would shift its prompts"
             )
-        self.temperature, self.chunk_bytes = float(temperature), int(chunk_bytes)
+        if rows is not None and rows < 1:
+            raise NashsimError(f"rows: a whole number >= 1 or None is needed, found {rows}")
+        self.temperature, self.chunk_bytes, self.rows = float(temperature), int(chunk_bytes), rows
         self.vocabulary = int(config.vocab_size)
         self._reader = _Reader(causal, self.temperature, self.chunk_bytes)
         self._past: dict[str, dict[str, torch.Tensor]] = {}
@@ -337,8 +342,14 @@ class CausalPolicy:
         """
         batch = batch.to(self.device)
         ids, mask = batch.packed()
-        found = self.run(of, "log_probs", ids, mask, batch.response.shape[1])
-        return torch.where(batch.response_mask, found, 0.0)
+        # Rows with gradients are one loss's: whoever trains bounds them.
+        rows = self.rows if of != POLICY or not torch.is_grad_enabled() else None
+        rows, count = rows or max(len(ids), 1), batch.response.shape[1]
+        parts = [
+            self.run(of, "log_probs", ids[i : i + rows], mask[i : i + rows], count)
+            for i in range(0, max(len(ids), 1), rows)
+        ]
+        return torch.where(batch.response_mask, torch.cat(parts) if len(parts) > 1 else parts[0], 0.0)
 
     def sequence_log_probs(self, batch: Sequences, of: str = POLICY, *, cached: bool = False) -> torch.Tensor:
         """Return log pi(y | x), the sum over response tokens with EOS; shape (batch,).

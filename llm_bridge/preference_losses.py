@@ -31,7 +31,9 @@ def dpo_loss(current, reference, beta: float, *, label_smoothing: float = 0.0, w
     return -expected(kept, weights)
 
 
-def xpo_loss(current, reference, explored, beta: float, alpha: float, *, weights=None) -> torch.Tensor:
+def xpo_loss(
+    current, reference, explored, beta: float, alpha: float, *, weights=None, explored_weights=None
+) -> torch.Tensor:
     """Return DPO's loss plus alpha E_{z ~ mu} log pi_theta(z), which is minimised: optimism.
 
     Parameters
@@ -41,12 +43,15 @@ def xpo_loss(current, reference, explored, beta: float, alpha: float, *, weights
         log pi_theta of responses drawn from mu.
     beta, alpha : float
     weights : Tensor or None, shape (pairs,)
+    explored_weights : Tensor or None, shape (responses,)
 
     References
     ----------
     Xie et al., arXiv 2405.21046 [code].
     """
-    return dpo_loss(current, reference, beta, weights=weights) - alpha * anchor_loss(explored)
+    return dpo_loss(current, reference, beta, weights=weights) - alpha * anchor_loss(
+        explored, explored_weights
+    )
 
 
 def kto_loss(

@@ -18,6 +18,7 @@ from nashsim.rules import POLICY, GradientStep
 from .algorithms import PREVIOUS, Algorithm, Oracle
 from .batches import Batch, needed
 from .candidates import sequence_mixture
+from .data.teacher import Teacher
 from .exploration import EllipticalExplorer, explore, tilt
 from .features import Features, HiddenFeatures
 from .judges import Comparison, Judge, check_probabilities
@@ -59,6 +60,8 @@ class Sampled:
         Who draws and judges which part.
     features : Features
         In whose directions the elliptical oracle looks.
+    teacher : Teacher or None
+        Of token ids; its response to a prompt joins those drawn for pairs, as DNO-Prct's gold response does [paper].
     """
 
     judge: Judge
@@ -69,6 +72,7 @@ class Sampled:
     engine: Engine = sample
     processes: Processes = Processes()
     features: Features = HiddenFeatures()
+    teacher: Teacher | None = None
 
     def draw(
         self,
@@ -191,6 +195,8 @@ class Round:
             firsts = self._both(prompts, first)
         else:
             firsts = self._grouped(prompts, first, "response", count)
+        if self.sampled.teacher is not None:
+            firsts = self.sampled.teacher.joined(prompts, firsts)
         seconds = self._grouped(prompts, second, "second", count) if second else [[] for _ in prompts]
         return [[x, a, b] for x, a, b in zip(prompts, firsts, seconds, strict=True)]
 
@@ -232,10 +238,15 @@ class Round:
             role: Role({self.real(k): float(w) for k, w in weights.items() if float(w) != 0.0}, self.seed)
             for role, weights in (("response", first), ("opponent", self.step.opponent))
         }
-        drawn = self.sampled.engine(self.policy, rows, roles, self.sampled.length)
-        said = {role: drawn[role].sequences.responses() for role in roles}
+
+        def draw(places: list[int]) -> list[tuple]:
+            mine = [rows[i] for i in places]
+            drawn = self.sampled.engine(self.policy, mine, roles, self.sampled.length)
+            return list(zip(*(drawn[role].sequences.responses() for role in roles), strict=True))
+
+        said = zip(*self.sampled.processes.shared(rows, draw), strict=True)
         firsts, self._against = (
-            [said[role][i : i + count] for i in range(0, len(rows), count)] for role in roles
+            [list(of_role[i : i + count]) for i in range(0, len(rows), count)] for of_role in said
         )
         return firsts
 

@@ -154,7 +154,7 @@ def play(
     config = load_config(runs[0] / CONFIG)
     parts = assemble(config)
     chosen = parts.prompts[:prompts]
-    length = _length(config, parts)
+    length, engine = _length(config, parts), getattr(parts.source, "engine", sample)
     answers: dict[str, list] = {}
     players: list[dict] = []
     for number, (name, weights) in enumerate(_players(parts, runs, checkpoints)):
@@ -162,7 +162,7 @@ def play(
             parts.policy.load_weights(weights)
         rows = [x for x in chosen for _ in range(samples)]
         role = {"answer": pure(seed=seed_of(seed, number))}
-        drawn = sample(parts.policy, rows, role, length)["answer"].sequences
+        drawn = engine(parts.policy, rows, role, length)["answer"].sequences
         said = drawn.responses()
         answers[name] = [said[i : i + samples] for i in range(0, len(said), samples)]
         players.append({"player": name, **_known(parts, drawn, said), **_measured(parts)})

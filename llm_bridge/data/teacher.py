@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
-from nashsim.errors import NashsimError
+from nashsim.errors import NashsimError, unknown_name
 
 from ..judges import Comparison
-from .prompts import frozen
+from .encode import Encoder
+from .prompts import Prompt, frozen
 from .rows import read_rows
+
+#: What may become of a prompt that the teacher has not answered.
+UNANSWERED = ("refuse", "own")
 
 
 class Teacher:
@@ -22,6 +26,8 @@ class Teacher:
     ----------
     responses : mapping
         Prompt to response; texts or tuples of token ids.
+    unanswered : str
+        What becomes of a prompt without a response: ``"refuse"`` it, or rank its ``"own"`` responses alone.
 
     Examples
     --------
@@ -29,8 +35,10 @@ class Teacher:
     [['mine', 'other', 'gold']]
     """
 
-    def __init__(self, responses: Mapping[Hashable, Hashable]):
-        self.responses = dict(responses)
+    def __init__(self, responses: Mapping[Hashable, Hashable], unanswered: str = "refuse"):
+        if unanswered not in UNANSWERED:
+            raise unknown_name("unanswered", str(unanswered), UNANSWERED)
+        self.responses, self.unanswered = dict(responses), unanswered
 
     def __call__(self, prompt: Hashable) -> Hashable:
         """Return the teacher's response to a prompt, or raise NashsimError where there is none."""
@@ -48,8 +56,50 @@ class Teacher:
         ----------
         prompts : sequence
         samples : sequence of sequence
+
+        Raises
+        ------
+        NashsimError
+            For a prompt without a response, unless ``unanswered`` says otherwise.
         """
-        return [[*drawn, self(prompt)] for prompt, drawn in zip(prompts, samples, strict=True)]
+        return [
+            [*drawn, *([self(prompt)] if self._speaks(prompt) else [])]
+            for prompt, drawn in zip(prompts, samples, strict=True)
+        ]
+
+    def _speaks(self, prompt: Hashable) -> bool:
+        return self.unanswered == "refuse" or prompt in self.responses
+
+    def encoded(self, prompts: Sequence[Prompt], encoder: Encoder, length: int) -> Teacher:
+        """Return the teacher as the policy meets it: token ids by token ids.
+
+        A response ends where the policy's own would be cut off, so that all that are compared have the same room.
+
+        Parameters
+        ----------
+        prompts : sequence of Prompt
+            As they were read, of this teacher's keys.
+        encoder : Encoder
+        length : int
+            Most tokens of a response, EOS included.
+
+        Raises
+        ------
+        NashsimError
+            For prompts without a response, unless ``unanswered`` says otherwise, or none that has one.
+        """
+        answered = [prompt for prompt in prompts if prompt.text in self.responses]
+        missing = [prompt for prompt in prompts if prompt.text not in self.responses]
+        if missing and (self.unanswered == "refuse" or not answered):
+            remedy = "" if not answered else ", or set data.unanswered: own to rank their own responses alone"
+            raise NashsimError(
+                f"data.teacher: {len(missing)} of {len(prompts)} prompts have no response, the first"
+                f" {missing[0].text!r:.60}; answer them{remedy}"
+            )
+        return Teacher(
+            {p.ids: encoder.encode_response(self(p.text), "data.teacher")[:length] for p in answered},
+            self.unanswered,
+        )
 
     def against(self, prompts: Sequence[Hashable], samples: Sequence[Sequence]) -> list[Comparison]:
         """Return the teacher's response, first, against each sampled one.
@@ -73,6 +123,7 @@ def load_teacher(
     response: str = "response",
     split: str = "train",
     limit: int | None = None,
+    unanswered: str = "refuse",
 ) -> Teacher:
     """Return the teacher of a file or dataset.
 
@@ -82,6 +133,8 @@ def load_teacher(
         As for :func:`read_rows`.
     prompt, response : str
         Columns.
+    unanswered : str
+        As for :class:`Teacher`.
 
     Raises
     ------
@@ -93,4 +146,4 @@ def load_teacher(
     for i, (asked, said) in enumerate(zip(table.column(prompt), table.column(response), strict=True)):
         if found.setdefault(frozen(asked), said) != said:
             raise NashsimError(f"{table.name}: row {i + 1} answers a prompt again and differently; keep one")
-    return Teacher(found)
+    return Teacher(found, unanswered)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from nashsim.files import to_json, write_text
 
 from ..data.pairs import Pair
 from .fitting import FitSettings, fit
+from .interrupted import Interrupted, fingerprint
 from .judge import ModelJudge
 from .layout import Layout
 from .model import HEADS, RewardModel, make_model
@@ -79,6 +82,9 @@ def run(
     device: str = "auto",
     dtype: str = "float32",
     lora_rank: int = 0,
+    resume: bool = False,
+    interval: float = 600.0,
+    progress: Callable[[str, int, int, float], None] | None = None,
 ) -> dict:
     """Fit, report and save; return the report.
 
@@ -101,6 +107,12 @@ def run(
         Of a model that is loaded.
     lora_rank : int
         Of adapters on all linear layers; 0 trains all weights.
+    resume : bool
+        Whether to go on with a fit that was cut off, to the same bits.
+    interval : float
+        Seconds between states of a fit.
+    progress : callable or None
+        Called with (kind, steps done, steps, loss).
 
     Raises
     ------
@@ -111,14 +123,32 @@ def run(
         raise unknown_name("kind", kind, KINDS)
     place = _device(device)
     kinds = [kind, RewardModel.kind] if compare and kind != RewardModel.kind else [kind]
-    report = {}
+    report: dict = {}
+    settled = {
+        "model": model, "kinds": kinds, "pairs": fingerprint(train), "held out": fingerprint(test),
+        "context": context, "dtype": dtype, "lora_rank": lora_rank, **asdict(settings),
+    }  # fmt: skip
+    kept = None if out is None else Interrupted(out, settled, resume)
     for number, each in enumerate(kinds):
+        if kept is not None and kept.report(each) is not None:
+            report[each] = kept.report(each)
+            say(f"\n{each}: fitted and written before")
+            continue
         backbone, tokenizer = _random() if model is None else _loaded(model, dtype)
         backbone = _adapted(backbone, lora_rank, settings.seed) if lora_rank else backbone
         layout = Layout.of_tokenizer(tokenizer, limit=_limit(backbone, context))
         made = make_model(each, backbone, layout, tokenizer).to(place)
         _check_lengths(made, [*train, *test])
-        losses = fit(made, train, settings)
+        if kept is not None:
+            kept.begin()
+        losses = fit(
+            made,
+            train,
+            settings,
+            progress and partial(progress, each),
+            checkpoints=kept and kept.checkpoints(each),
+            interval=interval,
+        )
         judge = ModelJudge(made, batch=settings.batch)
         found = calibration(judge, test)
         pools = {x: pool for x, pool in pools_of(test).items() if len(pool) > 2}
@@ -126,11 +156,13 @@ def run(
         report[each] = {"steps": len(losses), "last_loss": losses[-1], **found.to_dict(), "cyclicity": cycles}
         for line in _lines(each, found, cycles):
             say(line)
-        if out is not None:
+        if kept is not None:
             _save(made, Path(out) if number == 0 else Path(out) / each)
+            kept.finished(each, report[each])
         del made, backbone
-    if out is not None:
+    if kept is not None:
         write_text(Path(out) / "report.json", to_json(report, indent=2) + "\n")
+        kept.remove()
     return report
 
 

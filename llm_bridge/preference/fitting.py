@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 
 from nashsim.errors import NashsimError
 
+from ..checkpoint import Checkpoints
 from ..data.pairs import Pair
 from ..judges import Comparison
 
@@ -54,13 +57,8 @@ def loss_of(margins: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return (torch.nn.functional.softplus(margins) - targets * margins).mean()
 
 
-def fit(
-    model,
-    pairs: Sequence[Pair],
-    settings: FitSettings | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
-) -> list[float]:
-    """Fit a model in place; return the loss of every step, nats.
+class Fit:
+    """A fit in progress: its whole state between two optimiser steps can be kept, and gone on from to the same bits.
 
     Parameters
     ----------
@@ -68,42 +66,140 @@ def fit(
         Its trainable parameters are fitted: all, or those of its adapters and head.
     pairs : sequence of Pair
     settings : FitSettings or None
+
+    Attributes
+    ----------
+    losses : list of float
+        Of the steps done, nats.
+
+    Raises
+    ------
+    NashsimError
+        For no pairs.
+    """
+
+    def __init__(self, model, pairs: Sequence[Pair], settings: FitSettings | None = None):
+        if not pairs:
+            raise NashsimError("pairs: at least one is needed, found none")
+        self.model, self.pairs, self.settings = model, pairs, settings or FitSettings()
+        self.losses: list[float] = []
+        self._weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self._optimiser = torch.optim.AdamW(
+            self._weights.values(), lr=self.settings.lr, weight_decay=self.settings.weight_decay
+        )
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole fit."""
+        return self.settings.epochs * self._per_epoch
+
+    @property
+    def _per_epoch(self) -> int:
+        return -(-len(self.pairs) // self.settings.batch)
+
+    def step(self) -> float:
+        """Do one optimiser step and return its loss, nats.
+
+        Raises
+        ------
+        NashsimError
+            For a loss that is no number; the pairs of the batch are named.
+        """
+        settings, done = self.settings, len(self.losses)
+        epoch, place = divmod(done, self._per_epoch)
+        # The order is a function of seed and epoch, not of a running stream.
+        order = np.random.default_rng([settings.seed, epoch]).permutation(len(self.pairs))
+        chosen = order[place * settings.batch : (place + 1) * settings.batch]
+        pairs = [self.pairs[i] for i in chosen]
+        margins = self.model.margins([Comparison(pair.prompt, pair.a, pair.b) for pair in pairs])
+        loss = loss_of(margins, torch.tensor([pair.probability for pair in pairs]).to(margins))
+        if not torch.isfinite(loss):
+            raise NashsimError(
+                f"fit: the loss of step {done + 1} is {loss.item()}, on pairs"
+                f" {sorted(int(i) for i in chosen)[:8]}; lower lr, or look at these pairs"
+            )
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._weights.values(), settings.clip)
+        for group in self._optimiser.param_groups:
+            group["lr"] = settings.lr * self._pace(done)
+        self._optimiser.step()
+        self.losses.append(loss.item())
+        return self.losses[-1]
+
+    def _pace(self, done: int) -> float:
+        """Share of the peak rate: rising over the first tenth of the steps, falling linearly to zero."""
+        warm = max(self.steps // 10, 1)
+        return min((done + 1) / warm, (self.steps - done) / max(self.steps - warm, 1))
+
+    def state_dict(self) -> dict:
+        """Return weights, optimiser and losses as plain tensors and numbers."""
+        return {
+            "weights": {name: p.detach().clone() for name, p in self._weights.items()},
+            "optimiser": deepcopy(self._optimiser.state_dict()),
+            "losses": list(self.losses),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from a state of the same model, pairs and settings.
+
+        Parameters
+        ----------
+        state : dict
+
+        Raises
+        ------
+        NashsimError
+            For the state of another model.
+        """
+        shapes = {name: p.shape for name, p in self._weights.items()}
+        if shapes != {name: p.shape for name, p in state["weights"].items()}:
+            raise NashsimError("resume: the state is of another model; its parameters are others")
+        with torch.no_grad():
+            for name, p in self._weights.items():
+                p.copy_(state["weights"][name])
+        self._optimiser.load_state_dict(deepcopy(state["optimiser"]))
+        self.losses = list(state["losses"])
+
+
+def fit(
+    model,
+    pairs: Sequence[Pair],
+    settings: FitSettings | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+    *,
+    checkpoints: Checkpoints | None = None,
+    interval: float = 600.0,
+) -> list[float]:
+    """Fit a model in place; return the loss of every step, nats.
+
+    Parameters
+    ----------
+    model, pairs, settings
+        As for :class:`Fit`.
     progress : callable or None
         Called with (steps done, steps, loss).
+    checkpoints : Checkpoints or None
+        Where states are kept; the newest that stands there is gone on from, to the same bits.
+    interval : float
+        Seconds between states; the last step's is kept in any case.
 
     Raises
     ------
     NashsimError
         For no pairs, or a loss that is no number; the pairs of the batch are named.
     """
-    settings = settings or FitSettings()
-    if not pairs:
-        raise NashsimError("pairs: at least one is needed, found none")
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=settings.lr, weight_decay=settings.weight_decay)
-    steps = settings.epochs * -(-len(pairs) // settings.batch)
-    warm = max(steps // 10, 1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda t: min((t + 1) / warm, (steps - t) / max(steps - warm, 1))
-    )
-    losses: list[float] = []
-    for epoch in range(settings.epochs):
-        order = np.random.default_rng([settings.seed, epoch]).permutation(len(pairs))
-        for start in range(0, len(pairs), settings.batch):
-            chosen = order[start : start + settings.batch]
-            margins = model.margins([Comparison(pairs[i].prompt, pairs[i].a, pairs[i].b) for i in chosen])
-            loss = loss_of(margins, torch.tensor([pairs[i].probability for i in chosen]).to(margins))
-            if not torch.isfinite(loss):
-                raise NashsimError(
-                    f"fit: the loss of step {len(losses) + 1} is {loss.item()}, on pairs"
-                    f" {sorted(int(i) for i in chosen)[:8]}; lower lr, or look at these pairs"
-                )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(weights, settings.clip)
-            optimiser.step()
-            schedule.step()
-            losses.append(loss.item())
-            if progress:
-                progress(len(losses), steps, losses[-1])
-    return losses
+    fitting = Fit(model, pairs, settings)
+    found = checkpoints.latest() if checkpoints is not None else None
+    if found is not None:
+        fitting.load_state_dict(found[1])
+    saved = time.monotonic()
+    while len(fitting.losses) < fitting.steps:
+        loss, done = fitting.step(), len(fitting.losses)
+        due = done == fitting.steps or time.monotonic() - saved >= interval
+        if checkpoints is not None and due:
+            checkpoints.save(done, fitting.state_dict())
+            saved = time.monotonic()
+        if progress:
+            progress(done, fitting.steps, loss)
+    return fitting.losses
