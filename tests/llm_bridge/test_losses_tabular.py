@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from llm_bridge import losses
 from llm_bridge.labels import Labels, Source
 from llm_bridge.losses import (
     logistic_loss,
@@ -43,17 +44,40 @@ def regress(step, past, labels, start, pairs, weights=None):
     )
 
 
-@named(MIRROR)
-def test_regression_is_the_mirror_step(cls):
-    engine = engine_of(cls())
-    for step in queries(engine.rule):
+def regression_error(rule):
+    """Of the fitted steps of a rule, the largest."""
+    engine, errors = engine_of(rule), []
+    for step in queries(rule):
         past, payoff = tables(engine), payoff_of(engine, step)
         pairs = all_pairs(len(payoff))
         labels = Labels.probabilities(*payoff[pairs].T)
         found = regress(step, past, labels, past["policy"], pairs)
         exact = engine_step(engine, step)
         assert (exact - past["policy"]).abs().max() > 1e-3
-        assert (found - exact).abs().max() < 1e-6
+        errors.append(float((found - exact).abs().max()))
+    return max(errors)
+
+
+@named(MIRROR)
+def test_regression_is_the_mirror_step(cls):
+    assert regression_error(cls()) < 1e-6
+
+
+def halved(honest):
+    return lambda *given, **named: 0.5 * honest(*given, **named)
+
+
+def forgetful(mixed):
+    """Of mu, which a policy that takes itself for its reference does not have."""
+    return lambda weights, past: mixed({k: w for k, w in weights.items() if k != "reference"}, past)
+
+
+@pytest.mark.parametrize(
+    "helper, fault", [("mixed", forgetful), ("mixed", halved), ("_pair_residual", halved)]
+)
+def test_a_fault_in_the_regression_itself_is_seen(helper, fault, monkeypatch):
+    monkeypatch.setattr(losses, helper, fault(getattr(losses, helper)))
+    assert regression_error(INPO(eta_inverse=0.8)) > 1e-3
 
 
 @pytest.mark.parametrize("fault", ["sign", "inverse", "reference"])
@@ -127,10 +151,10 @@ def _scale(step, opponent, payoff):
     return float(mine.sum() / kept.sum())
 
 
-@named([cls for cls in CLIMB if not queries(cls(), kind="gradient")[0].pairwise])
-def test_policy_gradient_is_the_tabular_gradient(cls):
-    engine = engine_of(cls())
-    for step in queries(engine.rule, kind="gradient"):
+def gradient_error(rule):
+    """Of the gradients of a rule's policy-gradient losses, the largest."""
+    engine, errors = engine_of(rule), []
+    for step in queries(rule, kind="gradient"):
         past, payoff = tables(engine), payoff_of(engine, step)
         at = past[step.at]
         others = {name: table[:, None] for name, table in past.items() if name != step.at}
@@ -141,7 +165,21 @@ def test_policy_gradient_is_the_tabular_gradient(cls):
 
         exact = torch.tensor(engine.gradient(step)[0])
         assert exact.abs().max() > 1e-3
-        assert (-gradient(loss, at) - exact).abs().max() < 1e-8
+        errors.append(float((-gradient(loss, at) - exact).abs().max()))
+    return max(errors)
+
+
+@named([cls for cls in CLIMB if not queries(cls(), kind="gradient")[0].pairwise])
+def test_policy_gradient_is_the_tabular_gradient(cls):
+    assert gradient_error(cls()) < 1e-8
+
+
+@pytest.mark.parametrize(
+    "helper, fault", [("mixed", forgetful), ("reward_to_go", halved), ("expected", halved)]
+)
+def test_a_fault_in_the_policy_gradient_itself_is_seen(helper, fault, monkeypatch):
+    monkeypatch.setattr(losses, helper, fault(getattr(losses, helper)))
+    assert gradient_error(SelfPlayPG()) > 1e-4
 
 
 @named([cls for cls in CLIMB if queries(cls(), kind="gradient")[0].pairwise])
@@ -164,8 +202,7 @@ def test_online_ipo_descends_four_over_tau_times_the_pairwise_climb(cls):
     assert (gradient(loss, past["policy"]) + 4 * 1.0 * exact / TAU).abs().max() < 1e-8
 
 
-def test_online_ipo_is_self_play_times_minus_four_over_tau():
-    """Gate 7, both gradients from the losses themselves; a factor 2 would be seen."""
+def gradients_of_pairs_and_of_self_play():
     engine = engine_of(OnlineIPO())
     [step] = queries(engine.rule, kind="gradient")
     [climb] = queries(SelfPlayPG(), kind="gradient")
@@ -186,9 +223,22 @@ def test_online_ipo_is_self_play_times_minus_four_over_tau():
         past["policy"],
     )
     assert descent.abs().max() > 1e-3
+    return ipo, descent
+
+
+def test_online_ipo_is_self_play_times_minus_four_over_tau():
+    """Gate 7, both gradients from the losses themselves; a factor 2 would be seen."""
+    ipo, descent = gradients_of_pairs_and_of_self_play()
     # the self-play gradient is that of the objective, minus that of its loss
     assert (ipo - 4 / TAU * descent).abs().max() < 1e-8
     assert (ipo - 2 / TAU * descent).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("helper", ["_pair_residual", "reward_to_go"])
+def test_a_fault_in_either_gradient_itself_parts_them(helper, monkeypatch):
+    monkeypatch.setattr(losses, helper, halved(getattr(losses, helper)))
+    ipo, descent = gradients_of_pairs_and_of_self_play()
+    assert (ipo - 4 / TAU * descent).abs().max() > 1e-4
 
 
 class TestWinners:
@@ -237,6 +287,15 @@ class TestWinners:
         past = {"policy": torch.zeros(1, 2), "reference": torch.zeros(1, 2)}
         with pytest.raises(NashsimError, match="i.i.d. from the opponent"):
             regression_loss(self.step, torch.zeros(1, 2), past, labels)
+
+    def test_a_door_left_open_would_be_seen(self, monkeypatch):
+        """The planted fault: any source passes for the opponent; its winners then are fitted, to another step."""
+        monkeypatch.setattr(Source, "is_opponent", lambda self, step: True)
+
+        def winners(duel, pi, pairs):
+            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"reference": 1.0}))
+
+        assert self.fit(winners, "reference") > 0.01
 
     def test_best_against_worst_must_be_named_and_is_a_departure(self):
         with pytest.raises(NashsimError, match="best-worst"):
