@@ -1,14 +1,20 @@
 """Gate 2: on an enumerable language model the expected gradient of every loss is that of the enumerated objective."""
 
+import numpy as np
 import pytest
 import torch
 
 from llm_bridge import losses
+from llm_bridge.algorithms import get_algorithm
+from llm_bridge.batches import loss_of
+from llm_bridge.enumerated import Enumerated
 from llm_bridge.labels import Labels
 from llm_bridge.losses import policy_gradient_loss, regression_loss
+from llm_bridge.tasks import EnumerableTask
+from llm_bridge.trainer import Trainer
 from nashsim.rules import INPO, GradientStep, NashMDPG, NashProxSGD, SelfPlayPG
 
-from .enumerated import enumerated, token_mixture
+from .enumerated import PROMPT, enumerated, token_mixture
 from .models import policy, shake
 
 TAU = 0.2
@@ -116,3 +122,34 @@ def test_regression_over_all_pairs(ground):
     exact = exact / 0.6
     variance = (pi * exact**2).sum() - (pi * exact).sum() ** 2
     assert compared(made, loss, -2 * variance) < 1e-6
+
+
+def error_in_the_loop(made, algorithm):
+    """Of the gradient that a trainer on enumerated responses follows, relative to that against the token mixture."""
+    task = EnumerableTask(vocabulary=4, length=3, prompts=(PROMPT,), tau=TAU)
+    trainer = Trainer(made, task.prompts, algorithm, Enumerated(task), tau=TAU)
+    step = trainer.step
+    found = trainer.source.batch(made, trainer.algorithm, step, trainer.iterates.real)
+    loss = loss_of(trainer.algorithm, step, found, made)
+    batch = enumerated(made, task.length)
+    assert batch.responses() == found.responses.responses()
+    payoff = (
+        np.array(task.preference)[np.ix_(task.classes, task.classes)] @ opponent_of(made, batch, step).numpy()
+    )
+    return compared(made, loss, climbed(made, batch, step, torch.as_tensor(payoff)))
+
+
+def test_the_trainer_follows_the_gradient_against_the_token_mixture(ground, monkeypatch):
+    made, _, _ = ground
+    algorithm = get_algorithm("nash-md-pg", mixture=0.4)
+    assert error_in_the_loop(made, algorithm) < 1e-6
+    assert error_in_the_loop(made, get_algorithm(algorithm, level="sequence")) > 1e-3
+    # The planted fault: logits mixed and left unnormalised at every token, as one softmax over responses would.
+    monkeypatch.setattr(
+        Enumerated,
+        "_token_mixture",
+        lambda self, policy, weights: sum(
+            w * self.table(policy, of) for of, w in weights.items()
+        ).log_softmax(-1),
+    )
+    assert error_in_the_loop(made, algorithm) > 1e-3
