@@ -174,9 +174,9 @@ class TestPlantedFaults:
     """Of a training by self-play; each must leave the twins' floor."""
 
     @pytest.mark.slow
-    def test_a_quarter_of_the_responses(self):
-        """The floor grows slower than its variance: twins of half the responses lie three deviations higher."""
-        assert distance("self-play-pg", pairs=PAIRS // 4) > 4
+    def test_an_eighth_of_the_responses(self):
+        """Half of them lie three deviations higher on average, a quarter seven: a fault of that size may pass."""
+        assert distance("self-play-pg", pairs=PAIRS // 8) > 4
 
     @pytest.mark.slow
     def test_coins_of_the_loser(self, monkeypatch):
