@@ -256,9 +256,24 @@ def policy_gradient_loss(
         )
     score = mixed(step.score, {**past, step.at: current}) if step.score else torch.zeros_like(current)
     score = torch.where(mask, score, 0.0)
-    to_go = score.flip(-1).cumsum(-1).flip(-1)
-    credit = to_go + (payoff.to(current) - baseline)[..., None]
+    credit = reward_to_go(score) + (payoff.to(current) - baseline)[..., None]
     return -expected((torch.where(mask, credit, 0.0).detach() * current).sum(-1), weights)
+
+
+def reward_to_go(score: torch.Tensor) -> torch.Tensor:
+    """Return the sums score_t + score_{t+1} + ... to the end, shape (responses, T).
+
+    Parameters
+    ----------
+    score : Tensor, shape (responses, T)
+        Of every token; 0 after the end.
+
+    Examples
+    --------
+    >>> reward_to_go(torch.tensor([[1.0, 2.0, 4.0]]))
+    tensor([[7., 6., 4.]])
+    """
+    return score.flip(-1).cumsum(-1).flip(-1)
 
 
 def anchor_loss(current: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -285,5 +300,5 @@ def expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor
 
 __all__ = [
     "anchor_loss", "climbing", "expected", "logistic_loss", "mixed", "pointwise_loss", "policy_gradient_loss",
-    "ranked_loss", "regression_loss", "spread_loss", "stationary",
+    "ranked_loss", "regression_loss", "reward_to_go", "spread_loss", "stationary",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Gates 4 and 5: references and past iterates stand still, and padding is not seen."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -144,10 +146,8 @@ def lora():
     return base, CausalPolicy(peft.get_peft_model(base, options), eos=0)
 
 
-def test_lora_reference_is_the_base_exactly_and_past_adapters_stand_still(lora):
-    _, made = lora
-    twin = policy("llama")  # the same base, never wrapped
-    exact = twin.sequence_log_probs(batch()).detach()
+def trained_adapters(made):
+    """Log-probabilities of a past iterate, then of the policy, the reference and that iterate after training."""
     shake(made, 0.3, 3)
     made.snapshot("old")
     old = made.sequence_log_probs(batch(), "old")
@@ -156,19 +156,37 @@ def test_lora_reference_is_the_base_exactly_and_past_adapters_stand_still(lora):
         optimiser.zero_grad()
         made.sequence_log_probs(batch()).sum().backward()
         optimiser.step()
-    assert torch.equal(made.reference_log_probs(batch()), exact)
-    assert torch.equal(made.sequence_log_probs(batch(), "old"), old)
-    assert (made.sequence_log_probs(batch()).detach() - old).abs().max() > 1e-3
-    assert (old - exact).abs().max() > 1e-3
+    return old, *(made.sequence_log_probs(batch(), name).detach() for name in ("policy", "reference", "old"))
+
+
+def never_wrapped():
+    return policy("llama").sequence_log_probs(batch()).detach()
+
+
+def test_lora_reference_is_the_base_exactly_and_past_adapters_stand_still(lora):
+    _, made = lora
+    old, after, reference, kept = trained_adapters(made)
+    assert torch.equal(reference, never_wrapped())
+    assert torch.equal(kept, old)
+    assert (after - old).abs().max() > 1e-3 and (old - reference).abs().max() > 1e-3
     assert sum(p.numel() for p in made._past["old"].values()) == sum(p.numel() for p in made.parameters())
     assert all("lora" in name for name in made._past["old"])
 
 
-def test_lora_reference_with_adapters_on_would_be_seen(lora):
+def test_lora_reference_with_adapters_on_would_be_seen(lora, monkeypatch):
     """The planted fault: the policy as its own reference."""
     _, made = lora
-    shake(made, 0.3, 3)
-    assert (made.sequence_log_probs(batch()) - made.reference_log_probs(batch())).detach().abs().max() > 1e-3
+    monkeypatch.setattr(made.model, "disable_adapter", nullcontext)
+    _, after, reference, _ = trained_adapters(made)
+    assert torch.equal(reference, after) and not torch.equal(reference, never_wrapped())
+
+
+def test_past_adapters_that_train_along_would_be_seen(lora, monkeypatch):
+    """The planted fault: an iterate that is a name for the live weights, no copy of them."""
+    _, made = lora
+    monkeypatch.setattr(CausalPolicy, "snapshot", lambda self, name: self._write(name, self._live()))
+    old, *_, kept = trained_adapters(made)
+    assert not torch.equal(kept, old)
 
 
 def test_lora_reference_refresh_keeps_the_base(lora):
