@@ -41,7 +41,7 @@ CPU_TARGETS = {"TRL, cache off": 6.0}
 #: Algorithms whose iteration is timed: those of papers, one name each.
 NAMED = (
     "nash-md", "nash-md-pg", "nash-ema-pg", "nash-mp", "nash-mp-pg", "nash-prox", "nash-prox-pg", "inpo", "enpo",
-    "egpo", "online-ipo", "ipo-md", "sppo", "mnpo", "comal", "dno", "dno-prct", "xpo", "dpo", "kto",
+    "enpo-oracle", "egpo", "online-ipo", "ipo-md", "sppo", "mnpo", "comal", "dno", "dno-prct", "xpo", "dpo", "kto",
 )  # fmt: skip
 
 
