@@ -30,7 +30,7 @@ from llm_bridge.losses import policy_gradient_loss
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.sampled import Sampled
 from llm_bridge.sampling import mixture, pure, sample
-from llm_bridge.trainer import Settings, Trainer
+from llm_bridge.trainer import Settings, Trainer, get_algorithm
 from nashsim.plots import PALETTE, Experiment, Finding
 from nashsim.rules import REFERENCE, NashMDPG
 
@@ -288,7 +288,9 @@ def _algorithms(geometry: Geometry, quick: bool) -> list[dict]:
         policy = CausalPolicy.from_config(config, eos=-1, pad=1)
         source = Sampled(judge, geometry.length, candidates=2)
         settings = Settings(fit_steps=1, lr=RATE)
-        trainer = Trainer(policy, prompts, name, source, tau=TAU, settings=settings)
+        # As few candidates as the mixtures of whole responses have.
+        algorithm = get_algorithm(name, **({"candidates": 2} if name == "enpo-oracle" else {}))
+        trainer = Trainer(policy, prompts, algorithm, source, tau=TAU, settings=settings)
         works[name] = partial(_iterate, trainer)
     taken = rounds(works, repeats=2 if quick else 5, seconds=0.0)
     base = "nash-md-pg" if "nash-md-pg" in taken else names[0]

@@ -18,6 +18,7 @@ NAMES = (
     "llm-gap",
     "llm-length",
     "llm-mixture",
+    "llm-rare",
     "llm-simplex",
     "llm-unstable",
     "noise",
