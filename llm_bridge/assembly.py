@@ -12,6 +12,7 @@ import torch
 
 from nashsim.errors import NashsimError, unknown_name
 
+from . import sharding
 from .algorithms import get_algorithm
 from .config import Config, ModelConfig
 from .data import Encoder, Prompt, Teacher, load_prompts, load_teacher
@@ -343,7 +344,15 @@ def _wrapped(config: Config, model, **tokens) -> CausalPolicy:
         model.enable_input_require_grads()
     if lora.rank:
         model = _adapted(model, config)
-    return CausalPolicy(model, temperature=wanted.temperature, rows=config.training.rows, **tokens)
+    policy = CausalPolicy(model, temperature=wanted.temperature, rows=config.training.rows, **tokens)
+    if sharding.wanted():
+        if config.sampling.engine == "compiled":
+            raise NashsimError(
+                "sampling.engine: compiled decoding needs whole weights; leave it eager under FSDP"
+            )
+        Processes.current()  # they must know each other before they share anything
+        policy.shard()
+    return policy
 
 
 def _adapted(model, config: Config):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 import torch
 
 from nashsim.errors import NashsimError
-from nashsim.rules import REFERENCE, GradientStep
+from nashsim.rules import POLICY, REFERENCE, GradientStep
 
 from .algorithms import Algorithm
 from .labels import Labels, Source
@@ -167,16 +167,20 @@ def losses_of(
     members = batch.pairs if len(batch.pairs) else torch.arange(batch.items, device=device)[:, None]
     parts = parts_of(members, batch.anchors, chosen, processes, rows)
     whole = len(parts) == 1 and chosen is None and processes.world == 1 and not len(batch.anchors)
+    # Processes that share weights out must pass through the model equally often.
+    idle = processes.most(len(parts), device) - len(parts) if policy.sharded else 0
     z0 = None
     if algorithm.fit == "kto" and len(parts) != 1:
         # It is the whole batch's, and every part needs it before any is fitted.
-        with torch.no_grad():
+        with torch.no_grad(), policy.gathered([POLICY]):
             z0 = torch.zeros((), dtype=torch.float64, device=device)
             for part in _chunks(batch, parts):
                 z0 += _divergence(policy.sequence_log_probs(part.responses), part)
             z0 = processes.total(z0)
     for part in [batch] if whole else _chunks(batch, parts):
         yield _loss(algorithm, step, part, policy, processes, z0)
+    for _ in range(idle):
+        yield 0.0 * policy.sequence_log_probs(batch.responses[:1]).sum()
 
 
 def _chunks(batch: Batch, parts: list[Part]) -> Iterator[Batch]:

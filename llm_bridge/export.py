@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
+
 from .checkpoint import atomic_folder
 from .policy import CausalPolicy
 
@@ -15,6 +17,7 @@ def save_final(
     card: str,
     *,
     tokenizer=None,
+    state: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Write model, tokenizer and card, whole or not at all.
 
@@ -28,6 +31,8 @@ def save_final(
     card : str
         Markdown, see :func:`model_card`.
     tokenizer : transformers.PreTrainedTokenizerBase or None
+    state : mapping of str to Tensor, or None
+        Of the model, where the policy's weights are shared out.
 
     Raises
     ------
@@ -35,7 +40,7 @@ def save_final(
         For a folder that cannot be written.
     """
     with atomic_folder(folder) as temporary:
-        policy.model.save_pretrained(temporary, safe_serialization=True)
+        policy.model.save_pretrained(temporary, safe_serialization=True, state_dict=state)
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
         (temporary / "README.md").write_text(card, encoding="utf-8")

@@ -25,6 +25,7 @@ from .iterates import Iterates
 from .policy import CausalPolicy
 from .sampled import Round, Sampled, seed_of
 from .settings import Settings
+from .sharding import whole
 from .state import restore, state_of
 
 
@@ -177,7 +178,8 @@ class Trainer:
         if isinstance(self.source, Enumerated):
             batch = self.source.batch(self.policy, self.algorithm, step, self.iterates.real)
         else:
-            batch = self._drawn(step)
+            with self.policy.gathered():
+                batch = self._drawn(step)
         if self._tilts and step.into == POLICY:
             self.policy.snapshot(PREVIOUS)
         return batch
@@ -238,10 +240,12 @@ class Trainer:
         for part in losses_of(
             self.algorithm, step, self.batch, self.policy, chosen, processes, self.policy.rows
         ):
-            part.backward()
+            # Weights that are shared out have the mean over processes for a gradient, all others the sum.
+            (part * processes.world if self.policy.sharded else part).backward()
             loss += part.detach()
-        processes.add_gradients(self.policy.parameters())
-        norm = float(torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip))
+        if not self.policy.sharded:
+            processes.add_gradients(self.policy.parameters())
+        norm = float(whole(torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip)))
         value = float(processes.total(loss))
         if not (math.isfinite(value) and math.isfinite(norm)):
             raise NashsimError(
@@ -297,7 +301,8 @@ class Trainer:
         """Measure the policy and keep the record."""
         self.occupy()
         counts = {"step": self.iteration, "queries": self.queries, "comparisons": self.comparisons}
-        self.records.append(counts | self.measure(self.policy))
+        with self.policy.gathered():
+            self.records.append(counts | self.measure(self.policy))
 
 
 def _home(step: MirrorStep | GradientStep) -> str:

@@ -8,7 +8,7 @@ truly off. Nothing is switched in place, so no policy can leave another one chan
 from __future__ import annotations
 
 import inspect
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from weakref import WeakKeyDictionary
 
@@ -19,6 +19,7 @@ from nashsim.errors import NashsimError, unknown_name
 from nashsim.rules import POLICY, REFERENCE
 
 from .sequences import Sequences, position_ids
+from .sharding import like, shard, whole
 
 #: The reference of a LoRA model: its base, adapters off.
 ADAPTER_OFF = "adapter-off"
@@ -81,6 +82,8 @@ class CausalPolicy:
         self._cache: WeakKeyDictionary = WeakKeyDictionary()
         self._reference_model = None
         self._shadow, self._speaks_for = None, None
+        #: Whether processes hold shares of the weights, and what of them is gathered for now.
+        self.sharded, self._whole = False, {}
         self._set_reference(reference)
 
     @classmethod
@@ -138,6 +141,58 @@ class CausalPolicy:
             raise NashsimError(f"reference: None, a model or {ADAPTER_OFF!r} is needed, found {reference!r}")
         elif not adapters:
             raise NashsimError("reference: 'adapter-off' needs a PEFT model, and this one has no adapters")
+
+    def shard(self) -> None:
+        """Share the weights of all policies out over the processes that ``accelerate launch`` started.
+
+        Raises
+        ------
+        NashsimError
+            For a PEFT model: its adapters are small, and its base does not train.
+        """
+        if hasattr(self.model, "disable_adapter"):
+            raise NashsimError(
+                "FSDP: adapters train on a whole base; launch without FSDP, or leave model.lora out"
+            )
+        self._shadow, self._speaks_for = self._speaker(), None
+        shard(self._reader, self._reader.causal)
+        self.sharded = True
+        live = self._live()
+        for name, weights in self._past.items():
+            self._past[name] = {key: like(tensor, live[key]) for key, tensor in weights.items()}
+        self._hush()
+
+    @contextmanager
+    def gathered(self, names=None):
+        """Hold weights that are shared out whole for a while: passes without gradients then are each process's own.
+
+        Every process must enter; nothing happens where weights are not shared out.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            Policies; ``None`` is all.
+        """
+        names = [POLICY, *self._past] if names is None else names
+        fresh = [n for n in names if n not in self._whole and (n == POLICY or n in self._past)]
+        fresh = fresh if self.sharded else []
+        for name in fresh:
+            found = self._live() if name == POLICY else self._past[name]
+            self._whole[name] = {key: whole(tensor.detach()) for key, tensor in found.items()}
+        try:
+            yield
+        finally:
+            for name in fresh:
+                del self._whole[name]
+            if fresh:
+                self._hush()
+
+    def _hush(self) -> None:
+        """Let the one who speaks for others let go of their weights."""
+        self._speaks_for, names = None, self._live()
+        for key, parameter in self._shadow.named_parameters():
+            if key in names:
+                parameter.data = parameter.data.new_empty(0)
 
     @property
     def device(self) -> torch.device:
@@ -245,6 +300,12 @@ class CausalPolicy:
         tables = {name: live if name == POLICY else self._past[name] for name in weights}
         self._write(into, {key: sum(w * tables[name][key] for name, w in weights.items()) for key in live})
 
+    def state(self) -> dict[str, torch.Tensor] | None:
+        """Return the model's whole state where weights are shared out, of all processes together; else None."""
+        if not self.sharded:
+            return None
+        return {key: whole(value) for key, value in self.model.state_dict().items()}
+
     def weights(self, name: str = POLICY) -> dict[str, torch.Tensor]:
         """Return copies of the trainable parameters of a named policy.
 
@@ -253,7 +314,7 @@ class CausalPolicy:
         name : str
         """
         found = self._live() if name == POLICY else self._past[name]
-        return {key: value.detach().clone() for key, value in found.items()}
+        return {key: whole(value.detach()).clone() for key, value in found.items()}
 
     def load_weights(self, weights: dict[str, torch.Tensor], name: str = POLICY) -> None:
         """Write trainable parameters into the live model, or freeze them under a name.
@@ -269,11 +330,11 @@ class CausalPolicy:
                 f"weights: those of {name!r} belong to another model; found {len(weights)} tensors for {len(live)}"
             )
         if name != POLICY:
-            self._write(name, {key: weights[key].detach().clone().to(live[key]) for key in live})
+            self._write(name, {key: like(weights[key].detach().clone(), live[key]) for key in live})
             return
         with torch.no_grad():
             for key, parameter in live.items():
-                parameter.copy_(weights[key])
+                parameter.copy_(like(weights[key], parameter))
 
     @property
     def past_names(self) -> tuple[str, ...]:
@@ -295,20 +356,21 @@ class CausalPolicy:
         Calling the live module with other tensors costs as much as a layer at every token.
         """
         if self._shadow is None:
-            # Everything but the modules themselves is shared: weights, buffers, configuration.
-            shared = [*self._reader.parameters(), *self._reader.buffers(), self.config]
-            memo = {id(part): part for part in shared}
-            memo |= {
-                id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in self._live().values()
-            }
-            self._shadow = deepcopy(self._reader, memo)
-        wanted = (name, self._version[name])
+            self._shadow = self._speaker()
+        wanted = (name, self._version.get(name))
         if self._speaks_for != wanted:
             parameters = dict(self._shadow.named_parameters())
-            for key, tensor in self._past[name].items():
+            for key, tensor in (self._whole if self.sharded else self._past)[name].items():
                 parameters[key].data = tensor
             self._speaks_for = wanted
         return self._shadow
+
+    def _speaker(self) -> _Reader:
+        # Everything but the modules themselves is shared: weights, buffers, configuration.
+        shared = [*self._reader.parameters(), *self._reader.buffers(), self.config]
+        memo = {id(part): part for part in shared}
+        memo |= {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in self._live().values()}
+        return deepcopy(self._reader, memo)
 
     def run(self, of: str, *args, **kwargs):
         """Run the reader of a named policy; gradients flow through ``"policy"`` alone.
@@ -319,8 +381,11 @@ class CausalPolicy:
         *args, **kwargs
             For the reader: ``"log_probs"`` or ``"next"``, and its tensors.
         """
-        if of == POLICY:
+        if of == POLICY and (torch.is_grad_enabled() or not self.sharded):
             return self._reader(*args, **kwargs)
+        if self.sharded and (of == POLICY or of in self._past):
+            with torch.no_grad(), self.gathered([of]):
+                return self._frozen(of)(*args, **kwargs)
         with torch.no_grad():
             if of in self._past:
                 return self._frozen(of)(*args, **kwargs)
@@ -345,10 +410,11 @@ class CausalPolicy:
         # Rows with gradients are one loss's: whoever trains bounds them.
         rows = self.rows if of != POLICY or not torch.is_grad_enabled() else None
         rows, count = rows or max(len(ids), 1), batch.response.shape[1]
-        parts = [
-            self.run(of, "log_probs", ids[i : i + rows], mask[i : i + rows], count)
-            for i in range(0, max(len(ids), 1), rows)
-        ]
+        with self.gathered([] if torch.is_grad_enabled() and of == POLICY else [of]):
+            parts = [
+                self.run(of, "log_probs", ids[i : i + rows], mask[i : i + rows], count)
+                for i in range(0, max(len(ids), 1), rows)
+            ]
         return torch.where(batch.response_mask, torch.cat(parts) if len(parts) > 1 else parts[0], 0.0)
 
     def sequence_log_probs(self, batch: Sequences, of: str = POLICY, *, cached: bool = False) -> torch.Tensor:

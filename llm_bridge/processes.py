@@ -75,6 +75,20 @@ class Processes:
             torch.distributed.all_reduce(value)
         return value
 
+    def most(self, count: int, device="cpu") -> int:
+        """Return the largest of a number that each process has, >= 0.
+
+        Parameters
+        ----------
+        count : int
+        device : torch.device or str
+            Where the processes talk.
+        """
+        found = torch.tensor(int(count), device=device)
+        if self.world > 1:
+            torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
+        return int(found)
+
     def add_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """Put the sum over processes into every parameter's gradient.
 

@@ -10,6 +10,7 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 
 from nashsim.errors import NashsimError
+from nashsim.rules import POLICY
 
 from .assembly import Parts, assemble, make_trainer
 from .checkpoint import save_state
@@ -76,7 +77,7 @@ def train_run(
     # Records of the checkpoint are the truth; what was written after it will be made again.
     folder.restart(trainer.records)
     try:
-        _advance(config, folder, trainer, parts, progress, interval)
+        _advance(config, folder, trainer, parts, progress, interval, processes)
     except NashsimError:
         if trainer.batch is not None and processes.main:
             save_state(
@@ -85,8 +86,10 @@ def train_run(
         raise
     finally:
         folder.close()
+    trainer.occupy()
+    state = parts.policy.state()
     if processes.main:
-        _finish(config, folder, trainer, parts)
+        _finish(config, folder, trainer, parts, state)
     processes.wait()
     return folder, trainer, parts
 
@@ -103,7 +106,9 @@ def _identity(config: Config) -> str:
     return yaml.safe_dump(told, sort_keys=False)
 
 
-def _advance(config, folder: RunFolder, trainer: Trainer, parts: Parts, progress, interval: float) -> None:
+def _advance(
+    config, folder: RunFolder, trainer: Trainer, parts: Parts, progress, interval: float, processes: Processes
+) -> None:
     """Tick until all iterations are done; write records as they are made and states when they are due."""
     training, every = config.training, config.evaluation.every
     if not trainer.records:
@@ -115,7 +120,11 @@ def _advance(config, folder: RunFolder, trainer: Trainer, parts: Parts, progress
         if ended and (trainer.iteration % every == 0 or trainer.iteration == training.iterations):
             made = _record(folder, trainer, parts, config)
         due = ended and trainer.iteration % training.checkpoint_every == 0
-        if due or time.monotonic() - saved > interval or trainer.iteration == training.iterations:
+        late = time.monotonic() - saved > interval
+        if parts.policy.sharded:
+            # A state is put together by all processes, whose clocks differ.
+            late = processes.most(late, parts.policy.device) > 0
+        if due or late or trainer.iteration == training.iterations:
             folder.checkpoints.save(_ticks(trainer), trainer.state_dict())
             saved = time.monotonic()
         if progress:
@@ -142,7 +151,7 @@ def _record(folder: RunFolder, trainer: Trainer, parts: Parts, config: Config) -
 def _said(trainer: Trainer, parts: Parts, length: int, seed: int) -> list[dict]:
     """What the policy says to the first prompts, for people to read."""
     prompts = parts.prompts[:SHOWN]
-    with torch.no_grad():
+    with torch.no_grad(), parts.policy.gathered([POLICY]):
         drawn = sample(parts.policy, prompts, {"shown": pure(seed=seed)}, length)["shown"]
     return [
         {"prompt": parts.texts[i], "response": parts.decode(y), "log_prob": float(drawn.log_probs[i])}
@@ -150,7 +159,7 @@ def _said(trainer: Trainer, parts: Parts, length: int, seed: int) -> list[dict]:
     ]
 
 
-def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: Parts) -> None:
+def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: Parts, state: dict | None) -> None:
     """Write the last model with its card."""
     algorithm = trainer.algorithm
     last = {k: v for k, v in trainer.records[-1].items() if k not in ("step", "queries", "comparisons")}
@@ -167,5 +176,4 @@ def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: Parts) -
         departures=[algorithm.departure] if algorithm.departure else [],
         versions=versions(),
     )
-    trainer.occupy()
-    save_final(parts.policy, folder.path / FINAL, card, tokenizer=parts.tokenizer)
+    save_final(parts.policy, folder.path / FINAL, card, tokenizer=parts.tokenizer, state=state)

@@ -11,6 +11,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import REFERENCE
 
 from .batches import Batch
+from .sharding import shared_state, whole_state
 
 if TYPE_CHECKING:
     from .loop import Trainer
@@ -33,7 +34,7 @@ def state_of(trainer: Trainer) -> dict:
         "live": trainer.iterates.live,
         "weights": policy.weights(),
         "past": {name: policy.weights(name) for name in policy.past_names},
-        "optimisers": {name: deepcopy(o.state_dict()) for name, o in trainer.optimisers.items()},
+        "optimisers": {name: whole_state(deepcopy(o.state_dict())) for name, o in trainer.optimisers.items()},
         "batch": None if batch is None else batch.state_dict(),
         "measure": deepcopy(measure),
         "explorer": None if trainer.explorer is None else torch.as_tensor(trainer.explorer.inverse.copy()),
@@ -71,7 +72,8 @@ def restore(trainer: Trainer, state: dict) -> None:
     trainer.batch = None if state["batch"] is None else Batch.of(_to(state["batch"], policy.device))
     trainer.optimisers = {name: trainer.new_optimiser() for name in state["optimisers"]}
     for name, optimiser in trainer.optimisers.items():
-        optimiser.load_state_dict(deepcopy(state["optimisers"][name]))
+        found = deepcopy(state["optimisers"][name])
+        optimiser.load_state_dict(shared_state(found, policy.parameters()))
     if state["explorer"] is not None:
         trainer.explorer.inverse = state["explorer"].cpu().numpy().copy()
     if state["measure"]:

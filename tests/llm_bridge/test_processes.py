@@ -1,9 +1,6 @@
 """Two processes train what one does, up to the order in which floats are added."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -18,6 +15,7 @@ from llm_bridge.processes import Processes
 from llm_bridge.sampled import Sampled
 from llm_bridge.settings import Settings
 from llm_bridge.tasks import EnumerableTask
+from tests.llm_bridge.launching import launched
 
 torch.set_num_threads(1)
 
@@ -29,25 +27,20 @@ OPTIONS = (
 
 def train(tmp_path, recipe, processes):
     out = tmp_path / f"{recipe}-{processes}"
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "--num_machines", "1",
-              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
-    launch = launch if processes > 1 else []
-    command = [
-        sys.executable,
-        *launch,
-        "-m",
-        "llm_bridge",
-        "train",
-        recipe,
-        "--quiet",
-        *OPTIONS,
-        f"--output.folder={out}",
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    words = ("-m", "llm_bridge", "train", recipe, "--quiet", *OPTIONS, f"--output.folder={out}")
+    done = launched(*words, processes=processes)
     assert done.returncode == 0, done.stderr[-2000:]
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     return load_file(out / "final" / "model.safetensors"), records
+
+
+def test_the_launcher_starts_two(tmp_path):
+    """Else everything below would hold one process against itself."""
+    (tmp_path / "who.py").write_text(
+        "import os; print('process', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])"
+    )
+    done = launched(tmp_path / "who.py")
+    assert sorted(done.stdout.splitlines()) == ["process 0 of 2", "process 1 of 2"], done.stderr
 
 
 @pytest.mark.parametrize("recipe", ["enumerable-enpo"])

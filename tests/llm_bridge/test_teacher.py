@@ -1,9 +1,6 @@
 """Responses of a teacher stand beside the policy's own where that biases nothing; elsewhere they are refused."""
 
 import json
-import os
-import subprocess
-import sys
 from itertools import combinations
 
 import numpy as np
@@ -23,6 +20,7 @@ from llm_bridge.sequences import Sequences
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Settings, Trainer
 from nashsim.errors import NashsimError
+from tests.llm_bridge.launching import launched
 
 torch.set_num_threads(1)
 TASK = EnumerableTask(vocabulary=4, length=3, prompts=((1, 2), (2, 3)), tau=0.2)
@@ -223,14 +221,11 @@ def test_recipes_run_dry(capsys, recipe):
 
 
 def test_two_processes_are_one(tmp_path, home):
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
-    trained, environment = [], os.environ | {"OMP_NUM_THREADS": "1"}
-    for number, words in enumerate(([], launch)):
-        out = tmp_path / str(number)
-        command = [sys.executable, *words, "-m", "llm_bridge", "train", home / "own.yaml", "--quiet"]
-        command += ["--output.folder", out]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    trained = []
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        words = ("-m", "llm_bridge", "train", home / "own.yaml", "--quiet", "--output.folder", out)
+        done = launched(*words, processes=processes)
         assert done.returncode == 0, done.stderr[-2000:]
         trained.append(load_file(out / "final" / "model.safetensors"))
     for name in trained[0]:
