@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from nashsim.errors import NashsimError, unknown_name
 
-from . import sharding
 from .algorithms import get_algorithm
-from .config import Config, ModelConfig
+from .config import Config
 from .data import Encoder, Prompt, Teacher, load_prompts, load_teacher
 from .engines import make_engine, named_function
 from .enumerated import Enumerated
 from .exact import ExactMeasure
 from .judges import CallableJudge, Comparison, Judge, LengthJudge
 from .loop import Trainer
+from .models import first_line, load_causal, load_tokenizer, wrapped
 from .policy import CausalPolicy
 from .processes import Processes
 from .sampled import Sampled
@@ -172,7 +170,7 @@ def _of_task(config: Config) -> Parts:
             "training.rows: an expectation over all responses is taken whole; leave it out, or set"
             " data.parameters.exact: false"
         )
-    policy = _wrapped(config, task.build_model(), eos=0, pad=0)
+    policy = wrapped(config, task.build_model(), eos=0, pad=0)
     enumerated = Enumerated(task)
     reference = enumerated.table(policy, "reference").log_softmax(-1).cpu().numpy()
     source = enumerated if exact else _sampled(config, task.judge, task.length)
@@ -183,7 +181,7 @@ def _of_task(config: Config) -> Parts:
 
 
 def _of_styled(config: Config, task) -> Parts:
-    policy = _wrapped(config, task.build_model())
+    policy = wrapped(config, task.build_model())
     decode = task.grammar.decode
     evaluation, texts = config.evaluation, [decode(prompt) for prompt in task.prompts]
 
@@ -206,7 +204,7 @@ def _of_files(config: Config) -> Parts:
     prompts = load_prompts(
         data.prompts, encoder, column=data.column, split=data.split, limit=data.limit, too_long=data.too_long
     )
-    policy = _wrapped(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
+    policy = wrapped(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
     _check_context(policy, prompts, sampling.length)
     judge = ReadingJudge(make_judge(config), prompts, encoder.decode)
     source = _sampled(config, judge, sampling.length, teacher=_teacher(config, encoder, prompts))
@@ -257,124 +255,6 @@ def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> 
         )
 
 
-def load_tokenizer(name: str):
-    """Return the tokenizer of a local folder or hub name.
-
-    Parameters
-    ----------
-    name : str
-
-    Raises
-    ------
-    NashsimError
-        Where there is none.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise NashsimError(
-            f"model.name: {name!r} has no tokenizer that loads ({_first_line(error)})"
-        ) from None
-
-
-def load_causal(config: Config):
-    """Return the language model that a configuration names, in its dtype, quantised or not.
-
-    Parameters
-    ----------
-    config : Config
-
-    Raises
-    ------
-    NashsimError
-        Where it is not there, or quantisation is not installed.
-    """
-    from transformers import AutoModelForCausalLM
-
-    model, options = config.model, {}
-    if model.quantise:
-        try:
-            import bitsandbytes  # noqa: F401
-        except ImportError:
-            raise NashsimError("model.quantise: it needs bitsandbytes; pip install bitsandbytes") from None
-        options |= {"quantization_config": _quantised(model), "device_map": {"": _device()}}
-    try:
-        loaded = AutoModelForCausalLM.from_pretrained(
-            model.name, dtype=getattr(torch, model.dtype), trust_remote_code=False, **options
-        )
-    except (OSError, ValueError) as error:
-        raise NashsimError(f"model.name: {model.name!r} does not load ({_first_line(error)})") from None
-    for layer in loaded.modules():
-        # On the CPU bitsandbytes packs what does not train for a kernel that passes no gradient on to earlier layers.
-        if hasattr(layer, "support_avx512bf16_for_cpu"):
-            layer.support_avx512bf16_for_cpu = False
-    return loaded
-
-
-def _quantised(model: ModelConfig):
-    """NormalFloat of 4 bits with its constants quantised too, as in QLoRA (arXiv 2305.14314 [recalled]); or 8 bits."""
-    from transformers import BitsAndBytesConfig
-
-    if model.quantise == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, model.dtype),
-    )
-
-
-def _device() -> str:
-    """Each process of a node has a GPU of its own."""
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-
-
-def _wrapped(config: Config, model, **tokens) -> CausalPolicy:
-    """The policy of a model, with adapters and checkpointing where they are asked for."""
-    wanted, lora = config.model, config.model.lora
-    if not wanted.quantise:
-        model = model.to(_device())
-        if wanted.name is None:
-            model = model.to(getattr(torch, wanted.dtype))
-    if wanted.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-        model.enable_input_require_grads()
-    if lora.rank:
-        model = _adapted(model, config)
-    policy = CausalPolicy(model, temperature=wanted.temperature, rows=config.training.rows, **tokens)
-    if sharding.wanted():
-        if config.sampling.engine == "compiled":
-            raise NashsimError(
-                "sampling.engine: compiled decoding needs whole weights; leave it eager under FSDP"
-            )
-        Processes.current()  # they must know each other before they share anything
-        policy.shard()
-    return policy
-
-
-def _adapted(model, config: Config):
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError:
-        raise NashsimError("model.lora: it needs peft; pip install peft") from None
-    lora = config.model.lora
-    # The adapter's fresh weights are the seed's, whatever ran before.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.training.seed)
-        try:
-            return get_peft_model(
-                model,
-                LoraConfig(
-                    r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(lora.targets)
-                ),
-            )  # fmt: skip
-        except ValueError as error:
-            raise NashsimError(f"model.lora: {_first_line(error)}") from None
-
-
 def make_judge(config: Config) -> Judge:
     """Return the judge of texts that a configuration names.
 
@@ -402,9 +282,5 @@ def make_judge(config: Config) -> Judge:
     try:
         model = AutoModelForSequenceClassification.from_pretrained(judge.path, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise NashsimError(f"judge.path: {judge.path!r} does not load ({_first_line(error)})") from None
+        raise NashsimError(f"judge.path: {judge.path!r} does not load ({first_line(error)})") from None
     return RewardJudge.of_classifier(model, load_tokenizer(judge.path), batch=judge.batch, scale=judge.scale)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

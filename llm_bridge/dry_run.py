@@ -103,7 +103,7 @@ def _answered(data: DataConfig, home: Path) -> DataConfig:
 def _tokenizer(name: str, told: list[str]):
     """The model's own tokenizer where a local folder has it, else one of bytes."""
     if Path(name).is_dir():
-        from .assembly import load_tokenizer
+        from .models import load_tokenizer
 
         return load_tokenizer(name)
     told.append(f"model {name} is not a folder here; a tiny random Llama on bytes stands in")

@@ -46,7 +46,7 @@ def test_the_padding_test_sees_positions_and_masks_that_are_left_out(kind, monke
     if kind == "gpt2":  # rotary positions are relative: a shift is harmless there
         with monkeypatch.context() as m:
             m.setattr(
-                "llm_bridge.policy.position_ids", lambda mask: torch.arange(mask.shape[1]).expand(mask.shape)
+                "llm_bridge.reader.position_ids", lambda mask: torch.arange(mask.shape[1]).expand(mask.shape)
             )
             assert (made.token_log_probs(batch()).detach() - exact).abs().max() > 1e-3
     with monkeypatch.context() as m:

@@ -72,7 +72,8 @@ def _stood_for(model):
 def test_gradients_are_those_of_the_numbers_that_the_bits_stand_for(own, bits):
     """Beside a policy in full precision whose weights are the dequantised ones: log-probabilities and gradients."""
     pytest.importorskip("bitsandbytes")
-    from llm_bridge.assembly import assemble, load_causal
+    from llm_bridge.assembly import assemble
+    from llm_bridge.models import load_causal
 
     config = load_config(own, ["--model.quantise", bits])
     numbers = _stood_for(load_causal(config))
@@ -107,7 +108,7 @@ def test_a_quantised_run_trains_its_adapters(capsys, own):
 
 
 def test_what_quantisation_needs_is_said_in_one_line(own, monkeypatch):
-    from llm_bridge.assembly import load_causal
+    from llm_bridge.models import load_causal
 
     for source, words in (
         (own, ["--model.lora.rank", "0"]),
