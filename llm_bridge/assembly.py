@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nashsim.errors import NashsimError, unknown_name
+from nashsim.errors import NashsimError, first_line, unknown_name
 
 from .algorithms import get_algorithm
 from .config import Config
@@ -18,7 +18,7 @@ from .enumerated import Enumerated
 from .exact import ExactMeasure
 from .judges import CallableJudge, Comparison, Judge, LengthJudge
 from .loop import Trainer
-from .models import first_line, load_causal, load_tokenizer, wrapped
+from .models import load_causal, load_tokenizer, wrapped
 from .policy import CausalPolicy
 from .processes import Processes
 from .sampled import Sampled

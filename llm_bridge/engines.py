@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from nashsim.errors import NashsimError, unknown_name
+from nashsim.errors import NashsimError, first_line, unknown_name
 
 from .policy import CausalPolicy
 from .sampling import Drawn, Engine, Role, sample
@@ -87,9 +87,9 @@ def _check_compiler() -> None:
     try:
         torch.compile(lambda x: x + 1)(torch.zeros(1, device="cuda" if torch.cuda.is_available() else "cpu"))
     except Exception as error:  # torch knows many ways to be without a compiler
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise NashsimError(
-            f"sampling.engine: torch.compile does not work here ({said}); install a compiler, or set it to eager"
+            f"sampling.engine: torch.compile does not work here ({first_line(error)[:160]});"
+            " install a compiler, or set it to eager"
         ) from None
 
 

@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from nashsim.errors import NashsimError
+from nashsim.errors import NashsimError, first_line
 
 from . import sharding
 from .config import Config, ModelConfig
@@ -143,13 +143,3 @@ def _adapted(model, config: Config):
             )  # fmt: skip
         except ValueError as error:
             raise NashsimError(f"model.lora: {first_line(error)}") from None
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an error says, or its kind where it says nothing.
-
-    Parameters
-    ----------
-    error : Exception
-    """
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nashsim.errors import NashsimError
+from nashsim.errors import NashsimError, first_line
 from nashsim.files import atomic_path, to_json, write_frame, write_text
 from nashsim.rules import POLICY, REFERENCE
 
@@ -226,7 +226,7 @@ def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
         else:
             model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        first = (str(error).strip().splitlines() or ["?"])[0]
+        first = first_line(error)
         raise NashsimError(f"run: {str(folder)!r} holds no model that loads ({first})") from None
     for p in model.parameters():
         p.requires_grad_(True)

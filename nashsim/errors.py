@@ -38,3 +38,18 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> NashsimError:
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return NashsimError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Examples
+    --------
+    >>> first_line(ValueError("no such file")), first_line(KeyError())
+    ('no such file', 'KeyError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

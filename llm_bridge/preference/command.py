@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nashsim.errors import NashsimError, unknown_name
+from nashsim.errors import NashsimError, first_line, unknown_name
 from nashsim.files import to_json, write_text
 
 from ..data.pairs import Pair
@@ -217,7 +217,7 @@ def _device(name: str):
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise NashsimError(f"device: {name!r} cannot be used: {str(error).splitlines()[0][:200]}") from None
+        raise NashsimError(f"device: {name!r} cannot be used: {first_line(error)[:200]}") from None
 
 
 def _loaded(name: str, dtype: str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import NashsimError
+from ..errors import NashsimError, first_line
 from .cells import Table, is_text
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def parquet_table(content: bytes, name: str, wanted: Sequence[str] | None = None
         columns = list(wanted) if wanted is not None and set(wanted) <= set(there) else None
         frame = file.read(columns=columns).to_pandas()
     except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise NashsimError(f"{name}: cannot be read as parquet: {reason}") from None
     return frame_table(frame, name)
 

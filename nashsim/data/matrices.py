@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 
-from ..errors import NashsimError
+from ..errors import NashsimError, first_line
 from .cells import BLANK, BLANK_HINT, Table, is_number, is_text, parse_values
 from .table import PreferenceData
 from .units import interpret
@@ -70,7 +70,7 @@ def read_array(content: bytes, name: str, *, unit: str = "auto", range: tuple[fl
     try:
         array = np.load(BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise NashsimError(f"{name}: cannot be read as an array of numbers (.npy): {reason}") from None
     if array.dtype.kind not in "fiub":
         raise NashsimError(f"{name}: an array of numbers is needed, found dtype {array.dtype}")
