@@ -185,7 +185,8 @@ def run_one(task, model, scale: Scale, name: str, seed: int, rate: float | None 
     game, visited = task.class_game(policy), []
 
     def measure(policy) -> dict:
-        log_masses = task._masses(policy, "policy")
+        with torch.no_grad():
+            log_masses = task.log_masses(policy, task.prompts).double().log_softmax(1).numpy()
         visited.append(np.exp(log_masses))
         average = np.mean(visited[1:] or visited, axis=0)
         return {
