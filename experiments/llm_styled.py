@@ -22,6 +22,8 @@ GROUPS = {
 COLOUR = {name: colour for colour, members in GROUPS.values() for name in members}
 NASH = tuple(name for title in list(GROUPS)[:2] for name in GROUPS[title][1])
 UNREGULARISED, FOLLOWERS = (GROUPS[title][1] for title in list(GROUPS)[2:])
+#: What is printed for a name that says too little.
+PRINTED = {REWARD: "Bradley-Terry + KL", "exact reward": "exact Bradley-Terry", "reference": "reference μ"}
 #: Policies known without training.
 EXACT = ("reference", "exact Nash", "exact reward")
 #: Rates are of {3e-5, 1e-4, 3e-4}, by seed 100 at 768 comparisons: for fits by Nash-MP and INPO, whose rate DPO has too,
@@ -53,9 +55,7 @@ def compute_full() -> pd.DataFrame:
     """Train the model of five million parameters, three seeds each; finished runs are kept and not done again."""
     task = make_task(FULL, cache_folder() / "models")
     model = task.build_model()
-    runs = {
-        (name, seed): kept_run(task, model, FULL, name, seed) for seed in SEEDS for name in COLOUR
-    }
+    runs = {(name, seed): kept_run(task, model, FULL, name, seed) for seed in SEEDS for name in COLOUR}
     return gather(task, model, FULL, runs)
 
 
@@ -67,12 +67,17 @@ def gather(task, model, scale: Scale, runs: dict) -> pd.DataFrame:
 
     def masses(name, executor, seed, table):
         for prompt, row in enumerate(table):
-            rows.extend((name, executor, seed, np.nan, f"mass {c}", prompt, m) for c, m in zip(task.names, row, strict=True))
+            rows.extend(
+                (name, executor, seed, np.nan, f"mass {c}", prompt, m)
+                for c, m in zip(task.names, row, strict=True)
+            )
 
     for (name, seed), done in runs.items():
         for record in done["records"]:
             for metric in ("class_gap", "average_unregularised_gap"):
-                rows.append((name, "language model", seed, record["comparisons"], metric, np.nan, record[metric]))
+                rows.append(
+                    (name, "language model", seed, record["comparisons"], metric, np.nan, record[metric])
+                )
         for metric in ("within_class_gap", "within_class_half_width", "sentences"):
             spent = done["records"][-1]["comparisons"]
             rows.append((name, "language model", seed, spent, metric, np.nan, done["final"][metric]))
@@ -151,3 +156,167 @@ def matrices(frame: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
             wins = np.einsum("spc,cd,tpd->st", mine, preference, other) / mine.shape[1]
             found[a, b] = wins, wins - cost[a][:, None] + cost[b][None]
     return found
+
+
+def draw(frame: pd.DataFrame):
+    """Draw a panel a method over two matrices of who beats whom."""
+    import matplotlib.pyplot as plt
+
+    shown = [name for name in COLOUR if name in set(frame["method"])]
+    columns = 7 if len(shown) > 7 else len(shown)
+    count = -(-len(shown) // columns)
+    heights = (1.35 * count + 0.5, 5.3)
+    figure = plt.figure(figsize=(10.2, sum(heights) + 0.5), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
+    axes = upper.subplots(count, columns, sharex=True, sharey=True, squeeze=False)
+    for place, ax in enumerate(axes.flat):
+        if place < len(shown):
+            draw_gap(ax, frame, shown[place])
+        else:
+            ax.set_visible(False)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("class gap")
+    for ax in axes[-1]:
+        ax.set_xlabel("comparisons")
+    upper.suptitle(f"Exact duality gap between styles of a language model, τ = {TAU:g}", fontsize=10)
+    seeds = frame[frame.executor == "language model"].seed.nunique()
+    line = plt.Line2D
+    handles = [
+        line([], [], color=PALETTE[colour], linewidth=1.8, label=title)
+        for title, (colour, _) in GROUPS.items()
+    ]
+    handles += [
+        line([], [], color="black", linewidth=0.9, dashes=(4, 2), label="tabular run of the rule"),
+        line([], [], color="grey", linewidth=0.9, linestyle="dotted", label="the reference"),
+        line(
+            [],
+            [],
+            color="grey",
+            linewidth=0.9,
+            linestyle="dashdot",
+            label="exact optimum of Bradley-Terry rewards",
+        ),
+    ]
+    names = [*EXACT, *shown]
+    values = matrices(frame)
+    titles = ("win rate  P(row ≻ column)", "regularised  P(row ≻ column) − τ KL(row ‖ μ) + τ KL(column ‖ μ)")
+    for ax, which, title in zip(lower.subplots(1, 2), (0, 1), titles, strict=True):
+        draw_matrix(ax, names, np.array([[values[a, b][which].mean() for b in names] for a in names]), title)
+    band = f"Line and band: mean, least and largest of {seeds} seeds. " if seeds > 1 else ""
+    note = f"{band}Matrices in per cent, of final policies: above 50 (blue) the row wins."
+    legend_below(figure, handles, note, columns=4)
+    return figure
+
+
+def draw_gap(ax, frame: pd.DataFrame, name: str) -> None:
+    """Draw the gap of one method over that of the tabular run."""
+    gaps = frame[(frame.metric == "class_gap")]
+    mine = gaps[(gaps["method"] == name) & (gaps.executor == "language model")]
+    over = mine.groupby("comparisons").value
+    ax.fill_between(
+        over.mean().index, over.min(), over.max(), color=PALETTE[COLOUR[name]], alpha=0.3, linewidth=0
+    )
+    ax.plot(over.mean(), color=PALETTE[COLOUR[name]])
+    twin = gaps[(gaps["method"] == name) & (gaps.executor == "tabular")]
+    ax.plot(twin.comparisons, twin.value, color="black", linewidth=0.9, dashes=(4, 2))
+    exact = gaps[gaps.executor == "exact"].set_index("method").value
+    ax.axhline(exact["reference"], color="grey", linewidth=0.9, linestyle="dotted")
+    ax.axhline(exact["exact reward"], color="grey", linewidth=0.9, linestyle="dashdot")
+    ax.set(yscale="log", ylim=(2e-3, 1.0), xlim=(0, mine.comparisons.max()))
+    ax.set_title(PRINTED.get(name, name), fontsize=8.5)
+
+
+def draw_matrix(ax, names, values: np.ndarray, title: str) -> None:
+    """Draw a matrix of win rates as a heat map with its numbers."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("wins", [PALETTE["vermilion"], "white", PALETTE["blue"]])
+    ax.imshow(values, cmap=colours, vmin=0.1, vmax=0.9)
+    for (i, j), value in np.ndenumerate(values):
+        ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=4.4)
+    labels = [PRINTED.get(name, name) for name in names]
+    ax.set_xticks(range(len(names)), labels, rotation=90, fontsize=6)
+    ax.set_yticks(range(len(names)), labels, fontsize=6)
+    for ticks in (ax.get_xticklabels(), ax.get_yticklabels()):
+        for tick, name in zip(ticks, names, strict=True):
+            tick.set_color(PALETTE[COLOUR.get(name, "black")])
+    ax.grid(False)
+    ax.tick_params(length=0)
+    ax.set_title(title, fontsize=8.5)
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """Rewards end more exploitable than the reference, and lose to every method that is after the Nash."""
+    trained = frame[frame.executor == "language model"]
+    last = trained[trained.metric == "class_gap"].groupby(["method", "seed"], sort=False).value.last()
+    gaps = last.groupby("method", sort=False).agg(["mean", "min", "max"])
+    exact = frame[(frame.executor == "exact") & (frame.metric == "class_gap")].set_index("method").value
+    start, optimum = exact["reference"], exact["exact reward"]
+    factor = optimum / start
+    found = [
+        Finding(
+            "class gap at the exact optimum of rewards",
+            f"{optimum:.3f}, {factor:.1f} times the reference's {start:.3f}",
+            "above the reference's",
+            bool(factor > 1),
+        )
+    ]
+    values = matrices(frame)
+    for name in [name for name in NASH if name in gaps.index]:
+        gap = gaps.loc[name]
+        found.append(
+            Finding(
+                f"{name}: class gap at the end",
+                f"{gap['mean']:.3f} [{gap['min']:.3f}, {gap['max']:.3f}] over seeds",
+                f"below half of the reference's, {start / 2:.3f}",
+                bool(gap["mean"] < start / 2),
+            )
+        )
+        found += unbeaten(name, last, values, [b for b in FOLLOWERS if b in gaps.index])
+    reward = last[REWARD].mean()
+    worst = max(gaps["mean"][name] for name in NASH if name in gaps.index)
+    found.append(
+        Finding(
+            f"{REWARD}: class gap over the largest of a method after the Nash",
+            f"{reward / worst:.1f}, {reward:.3f} over {worst:.3f}",
+            f"above {factor:.1f}: the exact optimum's over the reference's",
+            bool(reward / worst > factor),
+        )
+    )
+    for name in [name for name in ("dpo", REWARD) if name in gaps.index]:
+        found.append(nearer(name, policies(frame)))
+    return found
+
+
+def unbeaten(name: str, last: pd.Series, values: dict, followers: list[str]) -> list[Finding]:
+    """J(pi, b) >= 1/2 - gap(pi)/2 for every b, since max_b J(b, pi) - 1/2 = gap(pi)/2 [derived]; measured, it wins."""
+    means = {b: values[name, b][1].mean() for b in followers}
+    hardest = min(means, key=means.get)
+    least = min(values[name, b][1].min() for b in followers)
+    allowed = 0.5 - last[name].to_numpy() / 2
+    kept = all((values[name, b][1] >= allowed[:, None] - 1e-5).all() for b in (*followers, *EXACT))
+    return [
+        Finding(
+            f"{name}: regularised win rate against {', '.join(followers)}",
+            f"at least {means[hardest]:.3f} in the mean over seeds (against {hardest}), {least:.3f} of any two seeds",
+            f"at least 1/2; never below 1/2 - gap/2, here {allowed.min():.3f}",
+            bool(means[hardest] >= 0.5 and kept),
+        )
+    ]
+
+
+def nearer(name: str, known: dict) -> Finding:
+    """Whether what follows a reward ends by the exact optimum of rewards and not by the Nash."""
+    mine = known[name].mean(0)
+    away = {to: 0.5 * np.abs(mine - known[to][0]).sum(-1).mean() for to in EXACT[1:]}
+    says = f"{away['exact reward']:.3f} from the optimum of rewards, {away['exact Nash']:.3f} from the Nash"
+    holds = bool(away["exact reward"] < away["exact Nash"])
+    return Finding(
+        f"{name}: total variation of class masses", says, "nearer to the optimum of rewards", holds
+    )
+
+
+EXPERIMENT = Experiment("llm-styled", __doc__, compute, draw, findings, compute_full)
+
+if __name__ == "__main__":
+    EXPERIMENT.main()
