@@ -126,6 +126,32 @@ class BradleyTerryRoute:
         return np.clip(0.5 + (rewards[a] - rewards[b]) / (2 * SPAN), 0.0, 1.0)
 
 
+def trimmed_policy(model):
+    """Return a policy that scores short and long responses apart: the numbers are the same, the padding is not paid."""
+    import torch
+
+    from llm_bridge.policy import CausalPolicy
+    from llm_bridge.sequences import Sequences
+
+    class Trimmed(CausalPolicy):
+        def token_log_probs(self, batch, of="policy"):
+            width, lengths = batch.response.shape[1], batch.response_mask.sum(1)
+            places, found = [], []
+            for band in range(3):
+                here = torch.nonzero(torch.bucketize(lengths, torch.tensor([7, 15])) == band)[:, 0]
+                if not len(here):
+                    continue
+                longest = int(lengths[here].max())
+                tensors = batch.prompt, batch.prompt_mask, batch.response, batch.response_mask
+                parts = [part[here] for part in tensors[:2]] + [part[here, :longest] for part in tensors[2:]]
+                scored = super().token_log_probs(Sequences(*parts), of)
+                places.append(here)
+                found.append(torch.nn.functional.pad(scored, (0, width - longest)))
+            return torch.cat(found)[torch.cat(places).argsort()]
+
+    return Trimmed(model)
+
+
 @dataclass(frozen=True)
 class Scale:
     """How much is run.
@@ -169,7 +195,6 @@ def run_one(task, model, scale: Scale, name: str, seed: int, rate: float | None 
     import torch
 
     from llm_bridge.algorithms import get_algorithm
-    from llm_bridge.policy import CausalPolicy
     from llm_bridge.trainer import Sampled, Settings, Trainer
     from nashsim.rules import BestResponse
 
@@ -181,7 +206,7 @@ def run_one(task, model, scale: Scale, name: str, seed: int, rate: float | None 
         judge = BradleyTerryRoute(task.judge, task.grammar.classify, len(task.names))
         tau = BETA / (2 * SPAN)
     algorithm = get_algorithm(rule, **plan.parameters)
-    policy = CausalPolicy(deepcopy(model))
+    policy = trimmed_policy(deepcopy(model))
     game, visited = task.class_game(policy), []
 
     def measure(policy) -> dict:

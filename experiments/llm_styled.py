@@ -29,7 +29,7 @@ EXACT = ("reference", "exact Nash", "exact reward")
 #: Rates are of {3e-5, 1e-4, 3e-4}, by seed 100 at 768 comparisons: for fits by Nash-MP and INPO, whose rate DPO has too,
 #: for gradient steps by Nash-MD-PG and online IPO.
 FULL = Scale(
-    **{"size": "5m", "topics": 6, "budget": 1536, "draws": 16},
+    **{"size": "5m", "topics": 6, "budget": 1024, "draws": 16},
     teaching={"steps": 500, "batch": 32, "lr": 1e-3, "examples": 4096},
     rates={"fit": 1e-4, "gradient": 3e-5, "reward": 1e-4},
 )
