@@ -22,33 +22,42 @@ GROUPS = {
 COLOUR = {name: colour for colour, members in GROUPS.values() for name in members}
 NASH = tuple(name for title in list(GROUPS)[:2] for name in GROUPS[title][1])
 UNREGULARISED, FOLLOWERS = (GROUPS[title][1] for title in list(GROUPS)[2:])
+#: Methods of the tiny model, the first four for a quick look.
+FEW = ("inpo", "nash-mp", "dpo", REWARD, "nash-md-pg", "egpo", "online-ipo", "sppo")
 #: What is printed for a name that says too little.
 PRINTED = {REWARD: "Bradley-Terry + KL", "exact reward": "exact Bradley-Terry", "reference": "reference μ"}
 #: Policies known without training.
 EXACT = ("reference", "exact Nash", "exact reward")
-#: Rates are of {3e-5, 1e-4, 3e-4}, by seed 100 at 768 comparisons: for fits by Nash-MP and INPO, whose rate DPO has too,
-#: for gradient steps by Nash-MD-PG and online IPO.
+#: A rate a group, of {3e-5, 1e-4, 3e-4} ({3e-4, 1e-3, 3e-3} for the tiny model) by runs with seed 100 and a smaller
+#: budget: for fits and gradient steps the one of the least class gap over the second half, in the mean of Nash-MP and
+#: INPO, of Nash-MD-PG and online IPO; for followers of a reward the one that brings DPO nearest to the exact optimum.
 FULL = Scale(
     **{"size": "5m", "topics": 6, "budget": 1024, "draws": 16},
     teaching={"steps": 500, "batch": 32, "lr": 1e-3, "examples": 4096},
     rates={"fit": 1e-4, "gradient": 3e-5, "reward": 1e-4},
 )
 SMALL = Scale(
-    **{"size": "tiny", "topics": 4, "budget": 640, "draws": 8},
-    teaching={"steps": 150, "batch": 24, "lr": 1e-2, "examples": 512},
-    rates={"fit": 1e-3, "gradient": 1e-3, "reward": 1e-3},
+    **{"size": "tiny", "topics": 4, "budget": 384, "draws": 16},
+    teaching={"steps": 200, "batch": 24, "lr": 1e-2, "examples": 512},
+    rates={"fit": 3e-3, "gradient": 1e-3, "reward": 3e-3},
+)
+QUICK = Scale(
+    **{"size": "tiny", "topics": 2, "budget": 256, "draws": 16},
+    teaching={"steps": 60, "batch": 16, "lr": 1e-2, "examples": 512},
+    rates=SMALL.rates,
 )
 SEEDS = (0, 1, 2)
 COLUMNS = ["method", "executor", "seed", "comparisons", "metric", "at", "value"]
 
 
 def compute(quick: bool) -> pd.DataFrame:
-    """Train the tiny model by every method with one seed, or by four of them."""
-    task = make_task(SMALL)
+    """Train the tiny model by eight methods with three seeds, or by four of them with one."""
+    scale, seeds = (QUICK, SEEDS[:1]) if quick else (SMALL, SEEDS)
+    task = make_task(scale)
     model = task.build_model()
-    names = ("nash-mp", "inpo", "dpo", REWARD) if quick else tuple(COLOUR)
-    runs = {(name, 0): run_one(task, model, SMALL, name, 0) for name in names}
-    return gather(task, model, SMALL, runs)
+    names = FEW[:4] if quick else FEW
+    runs = {(name, seed): run_one(task, model, scale, name, seed) for seed in seeds for name in names}
+    return gather(task, model, scale, runs)
 
 
 def compute_full() -> pd.DataFrame:
@@ -268,8 +277,8 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
             Finding(
                 f"{name}: class gap at the end",
                 f"{gap['mean']:.3f} [{gap['min']:.3f}, {gap['max']:.3f}] over seeds",
-                f"below half of the reference's, {start / 2:.3f}",
-                bool(gap["mean"] < start / 2),
+                f"below the reference's, {start:.3f}",
+                bool(gap["mean"] < start),
             )
         )
         found += unbeaten(name, last, values, [b for b in FOLLOWERS if b in gaps.index])

@@ -19,6 +19,7 @@ NAMES = (
     "llm-length",
     "llm-mixture",
     "llm-simplex",
+    "llm-styled",
     "llm-unstable",
     "noise",
     "original",
