@@ -50,7 +50,7 @@ class Plan:
     parameters: dict
 
 
-def plans(budget: int, topics: int) -> dict[str, Plan]:
+def plans(budget: int, topics: int, effort: int = 1) -> dict[str, Plan]:
     """Return every algorithm's plan: as many comparisons, and about as many responses in optimiser steps.
 
     Parameters
@@ -58,13 +58,16 @@ def plans(budget: int, topics: int) -> dict[str, Plan]:
     budget : int
         Comparisons.
     topics : int
+    effort : int
+        Times that fits are longer; gradient steps have one optimiser step each in any case.
     """
 
     def plan(group, asked, fit_steps, prompts=None, **parameters):
-        return Plan(group, budget // asked, fit_steps, prompts, parameters)
+        longer = fit_steps if group == "gradient" else effort * fit_steps
+        return Plan(group, budget // asked, longer, prompts, parameters)
 
-    def duels(**more):  # four responses a topic against two comparators
-        return plan("fit", 8 * topics, 4, **{"responses": 4, "comparators": 2} | more)
+    def duels(group="fit", **more):  # four responses a topic against two comparators
+        return plan(group, 8 * topics, 4, **{"responses": 4, "comparators": 2} | more)
 
     def pairs(group, fit_steps, **more):  # all six pairs of four responses a topic
         return plan(group, 6 * topics, fit_steps, responses=4, **more)
@@ -91,9 +94,9 @@ def plans(budget: int, topics: int) -> dict[str, Plan]:
         "mnpo": duels(step=1.0),
         "comal": duels(inner=6),
         "dpo": pairs("reward", 3),
-        "kto": plan("reward", 8 * topics, 4, responses=4, comparators=2),
+        "kto": duels("reward"),
         "xpo": plan("reward", 4 * topics, 1, responses=4),
-        REWARD: duels(pairs={"reference": 1.0}),
+        REWARD: duels("reward", pairs={"reference": 1.0}),
     }
 
 
@@ -166,6 +169,8 @@ class Scale:
         As ``Teaching`` takes it.
     rates : dict of str to float
         Learning rate of every group.
+    effort : int
+        As ``plans`` takes it.
     """
 
     size: str
@@ -174,6 +179,11 @@ class Scale:
     draws: int
     teaching: dict
     rates: dict
+    effort: int = 1
+
+    def plan(self, name: str) -> Plan:
+        """Return an algorithm's plan."""
+        return plans(self.budget, self.topics, self.effort)[name]
 
 
 def make_task(scale: Scale, cache: Path | None = None):
@@ -199,7 +209,7 @@ def run_one(task, model, scale: Scale, name: str, seed: int, rate: float | None 
     from nashsim.rules import BestResponse
 
     torch.set_num_threads(1)
-    began, plan = time.perf_counter(), plans(scale.budget, scale.topics)[name]
+    began, plan = time.perf_counter(), scale.plan(name)
     judge, tau = task.judge, task.tau
     rule = BestResponse() if name == REWARD else name
     if name == REWARD:
@@ -246,7 +256,7 @@ def cache_folder() -> Path:
 
 def kept_run(task, model, scale: Scale, name: str, seed: int, rate: float | None = None) -> dict:
     """Return a run from its file where it is there, and into it where not, so that what was killed goes on."""
-    plan = plans(scale.budget, scale.topics)[name]
+    plan = scale.plan(name)
     rate = rate or scale.rates[plan.group]
     parts = {
         **{"format": 1, "task": task.key, "tau": TAU, "preference": task.preference.tolist(), "beta": BETA},
