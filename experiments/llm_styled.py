@@ -166,7 +166,7 @@ def draw(frame: pd.DataFrame):
     import matplotlib.pyplot as plt
 
     shown = [name for name in COLOUR if name in set(frame["method"])]
-    columns = 7 if len(shown) > 7 else len(shown)
+    columns = 7 if len(shown) > 12 else 4
     count = -(-len(shown) // columns)
     heights = (1.35 * count + 0.5, 5.3)
     figure = plt.figure(figsize=(10.2, sum(heights) + 0.5), layout="constrained")
@@ -178,11 +178,16 @@ def draw(frame: pd.DataFrame):
         else:
             ax.set_visible(False)
     for ax in axes[:, 0]:
-        ax.set_ylabel("class gap")
+        ax.set_ylabel("class duality gap")
     for ax in axes[-1]:
-        ax.set_xlabel("comparisons")
-    upper.suptitle(f"Exact duality gap between styles of a language model, τ = {TAU:g}", fontsize=10)
-    seeds = frame[frame.executor == "language model"].seed.nunique()
+        ax.set_xlabel("judge comparisons")
+    size = "5.3M" if len(shown) > len(FEW) else "tiny"
+    title = (
+        f"A {size} language model, a judge cyclic in styles: exact duality gap between styles, τ = {TAU:g}"
+    )
+    upper.suptitle(title, fontsize=10)
+    each = frame[frame.executor == "language model"].groupby("method").seed.nunique()
+    seeds = f"{each.max()} seeds" if each.nunique() == 1 else f"{each.min()} to {each.max()} seeds"
     line = plt.Line2D
     handles = [
         line([], [], color=PALETTE[colour], linewidth=1.8, label=title)
@@ -205,8 +210,11 @@ def draw(frame: pd.DataFrame):
     titles = ("win rate  P(row ≻ column)", "regularised  P(row ≻ column) − τ KL(row ‖ μ) + τ KL(column ‖ μ)")
     for ax, which, title in zip(lower.subplots(1, 2), (0, 1), titles, strict=True):
         draw_matrix(ax, names, np.array([[values[a, b][which].mean() for b in names] for a in names]), title)
-    band = f"Line and band: mean, least and largest of {seeds} seeds. " if seeds > 1 else ""
-    note = f"{band}Matrices in per cent, of final policies: above 50 (blue) the row wins."
+    band = f"Line and band: mean, least and largest of {seeds}. " if each.max() > 1 else ""
+    note = (
+        f"{band}Matrices: final policies, in per cent, the mean over seeds; above 50 (blue) the row wins.\n"
+        "The exact Nash is never below 50 in the regularised matrix; without the KL terms it may be."
+    )
     legend_below(figure, handles, note, columns=4)
     return figure
 
@@ -225,7 +233,9 @@ def draw_gap(ax, frame: pd.DataFrame, name: str) -> None:
     exact = gaps[gaps.executor == "exact"].set_index("method").value
     ax.axhline(exact["reference"], color="grey", linewidth=0.9, linestyle="dotted")
     ax.axhline(exact["exact reward"], color="grey", linewidth=0.9, linestyle="dashdot")
-    ax.set(yscale="log", ylim=(2e-3, 1.0), xlim=(0, mine.comparisons.max()))
+    ax.set(yscale="log", ylim=(2e-3, 1.0), xlim=(0, gaps.comparisons.max()))
+    ax.set_xticks(np.arange(0, gaps.comparisons.max(), 400 if gaps.comparisons.max() > 600 else 150))
+    ax.tick_params(labelsize=8)
     ax.set_title(PRINTED.get(name, name), fontsize=8.5)
 
 
@@ -234,7 +244,7 @@ def draw_matrix(ax, names, values: np.ndarray, title: str) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("wins", [PALETTE["vermilion"], "white", PALETTE["blue"]])
-    ax.imshow(values, cmap=colours, vmin=0.1, vmax=0.9)
+    ax.imshow(values, cmap=colours, vmin=0.3, vmax=0.7)
     for (i, j), value in np.ndenumerate(values):
         ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=4.4)
     labels = [PRINTED.get(name, name) for name in names]
@@ -243,6 +253,11 @@ def draw_matrix(ax, names, values: np.ndarray, title: str) -> None:
     for ticks in (ax.get_xticklabels(), ax.get_yticklabels()):
         for tick, name in zip(ticks, names, strict=True):
             tick.set_color(PALETTE[COLOUR.get(name, "black")])
+    groups = [COLOUR.get(name) for name in names]
+    for k in range(1, len(names)):
+        if groups[k] != groups[k - 1]:
+            ax.axhline(k - 0.5, color="black", linewidth=0.5)
+            ax.axvline(k - 0.5, color="black", linewidth=0.5)
     ax.grid(False)
     ax.tick_params(length=0)
     ax.set_title(title, fontsize=8.5)
@@ -264,6 +279,15 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
             bool(factor > 1),
         )
     ]
+    spent = trained[trained.metric == "class_gap"].groupby(["method", "seed"]).comparisons.max()
+    found.append(
+        Finding(
+            "judge comparisons of a run",
+            f"{spent.min():.0f} to {spent.max():.0f}",
+            "at most 10% apart",
+            bool(spent.max() <= 1.1 * spent.min()),
+        )
+    )
     values = matrices(frame)
     for name in [name for name in NASH if name in gaps.index]:
         gap = gaps.loc[name]
