@@ -212,7 +212,8 @@ def draw(frame: pd.DataFrame):
         draw_matrix(ax, names, np.array([[values[a, b][which].mean() for b in names] for a in names]), title)
     band = f"Line and band: mean, least and largest of {seeds}. " if each.max() > 1 else ""
     note = (
-        f"{band}Matrices: final policies, in per cent, the mean over seeds; above 50 (blue) the row wins.\n"
+        f"{band}within: what the final policies' gap has beside, within styles, estimated.\n"
+        f"Matrices: final policies, in per cent, the mean over seeds; above 50 (blue) the row wins.\n"
         "The exact Nash is never below 50 in the regularised matrix; without the KL terms it may be."
     )
     legend_below(figure, handles, note, columns=4)
@@ -236,6 +237,8 @@ def draw_gap(ax, frame: pd.DataFrame, name: str) -> None:
     ax.set(yscale="log", ylim=(2e-3, 1.0), xlim=(0, gaps.comparisons.max()))
     ax.set_xticks(np.arange(0, gaps.comparisons.max(), 400 if gaps.comparisons.max() > 600 else 150))
     ax.tick_params(labelsize=8)
+    within = frame[(frame["method"] == name) & (frame.metric == "within_class_gap")].value
+    ax.annotate(f"within +{max(within.mean(), 0):.2f}", (0.04, 0.05), xycoords="axes fraction", fontsize=6.5)
     ax.set_title(PRINTED.get(name, name), fontsize=8.5)
 
 
@@ -310,6 +313,17 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
             bool(reward / worst > factor),
         )
     )
+    averages = trained[trained.metric == "average_unregularised_gap"].groupby(["method", "seed"]).value
+    first, final = (of.groupby("method").mean() for of in (averages.first(), averages.last()))
+    for name in [name for name in UNREGULARISED if name in gaps.index]:
+        found.append(
+            Finding(
+                f"{name}: unregularised gap of its average policy",
+                f"{final[name]:.3f}",
+                f"below the reference's, {first[name]:.3f}",
+                bool(final[name] < first[name]),
+            )
+        )
     for name in [name for name in ("dpo", REWARD) if name in gaps.index]:
         found.append(nearer(name, policies(frame)))
     return found
