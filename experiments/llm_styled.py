@@ -302,15 +302,20 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
                 bool(gap["mean"] < start),
             )
         )
-        found += unbeaten(name, last, values, [b for b in FOLLOWERS if b in gaps.index])
+        found.append(allowed(name, last, values, [b for b in FOLLOWERS if b in gaps.index]))
+    # The tiny model's runs are too short for the rest of the claim: it is asked of the full ones.
+    whole = set(COLOUR) <= set(gaps.index)
+    if whole:
+        found.append(not_beaten(values))
     reward = last[REWARD].mean()
     worst = max(gaps["mean"][name] for name in NASH if name in gaps.index)
+    least = factor if whole else 1.0
     found.append(
         Finding(
             f"{REWARD}: class gap over the largest of a method after the Nash",
             f"{reward / worst:.1f}, {reward:.3f} over {worst:.3f}",
-            f"above {factor:.1f}: the exact optimum's over the reference's",
-            bool(reward / worst > factor),
+            f"above {least:.1f}" + (": the exact optimum's over the reference's" if whole else ""),
+            bool(reward / worst > least),
         )
     )
     averages = trained[trained.metric == "average_unregularised_gap"].groupby(["method", "seed"]).value
@@ -324,26 +329,40 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
                 bool(final[name] < first[name]),
             )
         )
-    for name in [name for name in ("dpo", REWARD) if name in gaps.index]:
+    for name in ("dpo", REWARD) if whole else (REWARD,):
         found.append(nearer(name, policies(frame)))
     return found
 
 
-def unbeaten(name: str, last: pd.Series, values: dict, followers: list[str]) -> list[Finding]:
-    """J(pi, b) >= 1/2 - gap(pi)/2 for every b, since max_b J(b, pi) - 1/2 = gap(pi)/2 [derived]; measured, it wins."""
+def allowed(name: str, last: pd.Series, values: dict, followers: list[str]) -> Finding:
+    """J(pi, b) >= 1/2 - gap(pi)/2 for every b, since max_b J(b, pi) - 1/2 = gap(pi)/2 [derived]; of any two seeds."""
+    floor = 0.5 - last[name].to_numpy() / 2
+    slack = min((values[name, b][1] - floor[:, None]).min() for b in (*followers, *EXACT))
     means = {b: values[name, b][1].mean() for b in followers}
     hardest = min(means, key=means.get)
-    least = min(values[name, b][1].min() for b in followers)
-    allowed = 0.5 - last[name].to_numpy() / 2
-    kept = all((values[name, b][1] >= allowed[:, None] - 1e-5).all() for b in (*followers, *EXACT))
-    return [
-        Finding(
-            f"{name}: regularised win rate against {', '.join(followers)}",
-            f"at least {means[hardest]:.3f} in the mean over seeds (against {hardest}), {least:.3f} of any two seeds",
-            f"at least 1/2; never below 1/2 - gap/2, here {allowed.min():.3f}",
-            bool(means[hardest] >= 0.5 and kept),
-        )
-    ]
+    return Finding(
+        f"{name}: regularised win rate against {', '.join(followers)}",
+        f"at least {means[hardest]:.3f} in the mean over seeds (against {hardest})",
+        f"at least 1/2 - gap/2, {floor.mean():.3f} in the mean, for any two seeds",
+        bool(slack >= -1e-5),  # the frame has six figures
+    )
+
+
+def not_beaten(values: dict) -> Finding:
+    """Whether every method after the Nash has a regularised win rate of 1/2 or more against each of a reward's."""
+    beaten = {}
+    for name in NASH:
+        rates = {b: values[name, b][1].mean() for b in FOLLOWERS}
+        worst = min(rates, key=rates.get)
+        if rates[worst] < 0.5:
+            beaten[name] = f"{name} ({rates[worst]:.3f} against {worst})"
+    return Finding(
+        f"methods after the Nash that {', '.join(FOLLOWERS)} do not beat, regularised, in the mean over seeds",
+        f"{len(NASH) - len(beaten)} of {len(NASH)}"
+        + (f"; all but {', '.join(beaten.values())}" if beaten else ""),
+        f"{len(NASH)} of {len(NASH)}",
+        not beaten,
+    )
 
 
 def nearer(name: str, known: dict) -> Finding:
