@@ -20,6 +20,7 @@ NAMES = (
     "llm-mixture",
     "llm-rare",
     "llm-simplex",
+    "llm-styled",
     "llm-unstable",
     "noise",
     "original",
