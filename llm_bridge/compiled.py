@@ -7,6 +7,7 @@ long responses, many batches of one shape, and on a GPU.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from types import FunctionType
 from weakref import WeakKeyDictionary
 
@@ -50,6 +51,7 @@ class CompiledEngine:
             raise NashsimError(f"pad_to: a number of tokens >= 1 is needed, found {pad_to}")
         self.mode, self.pad_to = mode, pad_to
         self._steps: WeakKeyDictionary = WeakKeyDictionary()
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
 
     @torch.no_grad()
     def __call__(
@@ -75,23 +77,32 @@ class CompiledEngine:
         uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])
         uniform = torch.as_tensor(uniform, device=device)
         greedy = greedy_rows(roles, count, device)
-        voices = [_Voice(self, policy, name, weight, ids, mask, length) for name, weight in weights.items()]
+        voices = [_Voice(policy, name, weight, ids, mask, length) for name, weight in weights.items()]
+        choirs = self._choirs(policy, voices)
         alive = torch.ones(len(ids), dtype=torch.bool, device=device)
         log_probs = torch.zeros(len(ids), dtype=torch.float64, device=device)
         tokens, masks = [], []
-        for t in range(length):
-            table = torch.zeros(len(ids), policy.vocabulary, dtype=torch.float64, device=device)
-            for voice in voices:
-                said = voice.next(tokens[-1] if t else None, alive, t)
-                table.index_add_(0, voice.rows, voice.weight * said)
-            table = table.log_softmax(-1)
-            chosen = torch.where(alive, choose(table, uniform[:, t], greedy), policy.pad)
-            log_probs += torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
-            tokens.append(chosen)
-            masks.append(alive)
-            alive = alive & (chosen != policy.eos)
-            if not alive.any():
-                break
+        with ExitStack() as stack:
+            for t in range(length):
+                if t == 2:
+                    # What a step assumes was checked at the last token, and but for numbers in tensors nothing changes:
+                    # to check it at every token costs as much as a layer.
+                    stack.enter_context(torch.compiler.set_stance("default", skip_guard_eval_unsafe=True))
+                table = torch.zeros(len(ids), policy.vocabulary, dtype=torch.float64, device=device)
+                if t == 0:
+                    for voice in voices:
+                        table.index_add_(0, voice.rows, voice.first())
+                for choir in choirs if t else []:
+                    read = [voice.reads(tokens[-1], alive, t) for voice in choir]
+                    table = self.step(policy, tuple(voice.name for voice in choir))(table, read)
+                table = table.log_softmax(-1)
+                chosen = torch.where(alive, choose(table, uniform[:, t], greedy), policy.pad)
+                log_probs += torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
+                tokens.append(chosen)
+                masks.append(alive)
+                alive = alive & (chosen != policy.eos)
+                if not alive.any():
+                    break
         response, response_mask = torch.stack(tokens, 1), torch.stack(masks, 1)
         found = {}
         for i, name in enumerate(roles):
@@ -100,93 +111,86 @@ class CompiledEngine:
             found[name] = Drawn(parts, log_probs[rows])
         return found
 
-    def step(self, policy: CausalPolicy, name: str):
-        """Return the compiled step of a named policy: (new, mask, positions, cache) to log-probabilities.
-
-        The module that trains and the one that speaks for frozen policies are compiled apart, once each.
+    def step(self, policy: CausalPolicy, names: tuple[str, ...]):
+        """Return the compiled step of named policies that speak at once: it adds what they say to a table.
 
         Parameters
         ----------
         policy : CausalPolicy
-        name : str
+        names : tuple of str
+            Each spoken for by another module: the one that trains, and the one of frozen policies.
         """
         steps = self._steps.setdefault(policy, {})
+        readers = tuple(self._reader(policy, name) for name in names)
+        key = tuple(map(id, readers))
+        if key not in steps:
+            steps[key] = self._compiled(readers)
+        return steps[key]
+
+    @staticmethod
+    def _reader(policy: CausalPolicy, name: str):
         reader = policy.reader if name == POLICY else policy.frozen_reader(name)
         if reader is None:
             raise NashsimError(
                 f"engine: the compiled one needs frozen weights of {name!r}; a reference with adapters switched off"
                 " has none, use the eager one"
             )
-        if id(reader) not in steps:
-            steps[id(reader)] = self._compiled(reader)
-        return steps[id(reader)]
+        return reader
 
-    def _compiled(self, reader):
-        mode, cuda = self.mode, next(reader.parameters()).device.type == "cuda"
+    def _choirs(self, policy: CausalPolicy, voices: list[_Voice]) -> list[list[_Voice]]:
+        """The voices in groups that one step can compute: one module speaks for one policy at a time."""
+        choirs: list[list[_Voice]] = []
+        taken: set[int] = set()
+        for voice in voices:
+            reader = id(self._reader(policy, voice.name))
+            if not choirs or reader in taken:
+                choirs.append([])
+                taken = set()
+            choirs[-1].append(voice)
+            taken.add(reader)
+        return choirs
+
+    def _compiled(self, readers):
+        mode, cuda = self.mode, next(readers[0].parameters()).device.type == "cuda"
         if mode is None and cuda:
             mode = "reduce-overhead"
 
-        def step(new, mask, positions, cache):
-            return reader("next", new, mask, positions, cache, True)[0]
+        def step(table, read):
+            for reader, (rows, weight, *inputs) in zip(readers, read, strict=True):
+                said = reader("next", *inputs, True)[0].double()
+                table = table.index_add(0, rows, weight * said)
+            return table
 
-        # Compiled shapes are kept, and looked up, by code: every reader has its own.
+        # Compiled shapes are kept, and looked up, by code: every choir has its own.
         own = FunctionType(step.__code__.replace(), globals(), "step", closure=step.__closure__)
         chosen = {"mode": mode} if mode is not None or cuda else {"options": ON_CPU}
-        return _Guarded(torch.compile(own, dynamic=False, **chosen))
-
-
-class _Guarded:
-    """A compiled step whose assumptions are checked once for every shape: at each token they cost as much as a layer.
-
-    Nothing of a step changes between tokens but the numbers in its tensors.
-    """
-
-    def __init__(self, step):
-        self.step, self.seen = step, set()
-
-    def __call__(self, new, mask, positions, cache):
-        shape = (new.shape, mask.shape, new.dtype)
-        if shape not in self.seen:
-            torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
-            self.seen.add(shape)
-            return self.step(new, mask, positions, cache)
-        with torch.compiler.set_stance("default", skip_guard_eval_unsafe=True):
-            return self.step(new, mask, positions, cache)
+        return torch.compile(own, dynamic=False, **chosen)
 
 
 class _Voice:
     """One named policy's rows and its static cache."""
 
-    def __init__(self, engine, policy, name, weight, ids, mask, length):
+    def __init__(self, policy, name, weight, ids, mask, length):
         from transformers import StaticCache
 
-        self.rows = torch.nonzero(weight).squeeze(1)
+        self.name, self.rows = name, torch.nonzero(weight).squeeze(1)
         self.weight = weight[self.rows, None]
-        self._engine, self._policy, self._name = engine, policy, name
-        engine.step(policy, name)  # refuses what cannot be compiled before anything is drawn
-        self._ids, self._width = ids[self.rows], ids.shape[1]
+        self._policy, self._ids, self._width = policy, ids[self.rows], ids.shape[1]
         room = self._width + length
         self._mask = torch.zeros(len(self.rows), room, dtype=torch.bool, device=ids.device)
         self._mask[:, : self._width] = mask[self.rows]
         self._positions = position_ids(self._mask[:, : self._width])
         self._cache = StaticCache(config=policy.config, max_cache_len=room)
 
-    def next(self, last, alive, t: int) -> torch.Tensor:
-        """Log-probabilities of the next token on this voice's rows, float64."""
-        if t == 0:
-            found, _ = self._policy.run(
-                self._name,
-                "next",
-                self._ids,
-                self._mask[:, : self._width],
-                self._positions,
-                self._cache,
-                True,
-            )
-            return found.double()
-        at = self._width + t - 1
+    def first(self) -> torch.Tensor:
+        """Weighted log-probabilities of the first token on this voice's rows, float64, from the whole prompt."""
+        mask = self._mask[:, : self._width]
+        found, _ = self._policy.run(self.name, "next", self._ids, mask, self._positions, self._cache, True)
+        return self.weight * found.double()
+
+    def reads(self, last, alive, t: int) -> tuple:
+        """What the compiled step reads: rows, weights, tokens, mask, positions and cache."""
         # A row that has ended goes on as padding: seen by nobody, not even itself.
-        self._mask[:, at] = alive[self.rows]
+        self._mask[:, self._width + t - 1] = alive[self.rows]
         positions = self._positions[:, -1:] + t
-        step = self._engine.step(self._policy, self._name)
-        return step(last[self.rows, None], self._mask, positions, self._cache).double()
+        return self.rows, self.weight, last[self.rows, None], self._mask, positions, self._cache
