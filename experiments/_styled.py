@@ -233,7 +233,7 @@ def run_one(task, model, scale: Scale, name: str, seed: int, rate: float | None 
         policy,
         task.prompts,
         algorithm,
-        Sampled(judge, task.length, candidates=4),
+        Sampled(judge, task.length),
         tau=tau,
         settings=Settings(plan.fit_steps, rate or scale.rates[plan.group], prompts=plan.prompts),
         measure=measure,

@@ -46,8 +46,8 @@ COLUMNS = ["method", "executor", "seed", "comparisons", "metric", "at", "value"]
 
 
 def compute(quick: bool) -> pd.DataFrame:
-    """Train the tiny model by eight methods with three seeds, or by three of them with one."""
-    names, seeds = (FEW[:3], SEEDS[:1]) if quick else (FEW, SEEDS)
+    """Train the tiny model by eight methods with two seeds, or by three of them with one."""
+    names, seeds = (FEW[:3], SEEDS[:1]) if quick else (FEW, SEEDS[:2])
     task = make_task(SMALL)
     model = task.build_model()
     runs = {(name, seed): run_one(task, model, SMALL, name, seed) for seed in seeds for name in names}
@@ -55,7 +55,7 @@ def compute(quick: bool) -> pd.DataFrame:
 
 
 def compute_full() -> pd.DataFrame:
-    """Train the model of five million parameters, three seeds each; finished runs are kept and not done again."""
+    """Train the model of five million parameters, three seeds of sampling each; finished runs are kept."""
     task = make_task(FULL, cache_folder() / "models")
     model = task.build_model()
     runs = {(name, seed): kept_run(task, model, FULL, name, seed) for seed in SEEDS for name in COLOUR}
@@ -210,9 +210,13 @@ def draw(frame: pd.DataFrame):
     titles = ("win rate  P(row ≻ column)", "regularised  P(row ≻ column) − τ KL(row ‖ μ) + τ KL(column ‖ μ)")
     for ax, which, title in zip(lower.subplots(1, 2), (0, 1), titles, strict=True):
         draw_matrix(ax, names, np.array([[values[a, b][which].mean() for b in names] for a in names]), title)
-    band = f"Line and band: mean, least and largest of {seeds}. " if each.max() > 1 else ""
+    band = (
+        f"Line and band: mean, least and largest of {seeds} of sampling, one taught model. "
+        if each.max() > 1
+        else ""
+    )
     note = (
-        f"{band}within: what the final policies' gap has beside, within styles, estimated.\n"
+        f"{band}within: the final policies' gap within styles, estimated.\n"
         f"Matrices: final policies, in per cent, the mean over seeds; above 50 (blue) the row wins.\n"
         "The exact Nash is never below 50 in the regularised matrix; without the KL terms it may be."
     )
