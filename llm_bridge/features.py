@@ -13,7 +13,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, REFERENCE
 
 from .policy import CausalPolicy
-from .sequences import Sequences, padded, position_ids
+from .sequences import Sequences
 
 
 class Features(Protocol):
@@ -76,10 +76,8 @@ class ClassFeatures:
         of : str
             A named policy.
         """
-        ids, mask = (part.to(policy.device) for part in padded(prompts, policy.pad, "left"))
         with torch.no_grad():
-            table, _ = policy.run(of, "next", ids, mask, position_ids(mask), None, False)
-        table = table.double().softmax(1).cpu().numpy()
+            table = policy.first_log_probs(prompts, of).double().softmax(1).cpu().numpy()
         return np.stack([table[:, list(tokens)].sum(1) for tokens in self.openings], axis=1)
 
 

@@ -18,7 +18,7 @@ from nashsim.errors import NashsimError, unknown_name
 from nashsim.rules import POLICY, REFERENCE
 
 from .reader import Reader
-from .sequences import Sequences
+from .sequences import Sequences, padded, position_ids
 from .sharding import like, shard, whole
 
 #: The reference of a LoRA model: its base, adapters off.
@@ -433,6 +433,18 @@ class CausalPolicy:
         if key not in kept:
             kept[key] = self.token_log_probs(batch, of).sum(1)
         return kept[key]
+
+    def first_log_probs(self, prompts, of: str = POLICY) -> torch.Tensor:
+        """Return log pi(first token | x) of every token, shape (prompts, vocabulary).
+
+        Parameters
+        ----------
+        prompts : sequence of sequences of int
+        of : str
+            ``"policy"`` (with gradients), ``"reference"`` or the name of a past iterate (without).
+        """
+        ids, mask = (part.to(self.device) for part in padded(prompts, self.pad, "left"))
+        return self.run(of, "next", ids, mask, position_ids(mask), None, False)[0]
 
     def reference_log_probs(self, batch: Sequences) -> torch.Tensor:
         """Return log mu(y | x), shape (batch,).

@@ -22,7 +22,7 @@ from ..features import ClassFeatures
 from ..judges import ClassGameJudge, check_preference
 from ..policy import CausalPolicy
 from ..sampling import pure, sample
-from ..sequences import Sequences, padded, position_ids
+from ..sequences import Sequences
 from ..sft import sft
 from .class_equilibrium import ClassGame, within_class_estimate
 from .grammar import BOS, EOS_WORD, PAD, Grammar
@@ -269,8 +269,7 @@ class StyledTask:
         of : str
             A named policy.
         """
-        ids, mask = (part.to(policy.device) for part in padded(prompts, policy.pad, "left"))
-        table, _ = policy.run(of, "next", ids, mask, position_ids(mask), None, False)
+        table = policy.first_log_probs(prompts, of)
         classes = torch.as_tensor(self.grammar.token_classes, device=table.device)
         parts = [table[:, classes == c].logsumexp(1) for c in range(len(self.names))]
         return torch.stack(parts, 1)
