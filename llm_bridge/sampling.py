@@ -306,7 +306,9 @@ def inverse_cdf(table: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     total = cumulative[:, -1]
     # Rounded up to the whole sum, no token's cumulative probability would exceed it.
     wanted = torch.minimum(uniform.double() * total, total.nextafter(torch.zeros_like(total)))
-    return torch.searchsorted(cumulative, wanted[:, None], right=True)[:, 0]
+    found = torch.searchsorted(cumulative, wanted[:, None], right=True)[:, 0]
+    # Of a row that is not a number any token will do: the trainer refuses it by its loss, with the batch saved.
+    return found.clamp(max=table.shape[1] - 1)
 
 
 def choose(table: torch.Tensor, uniform: torch.Tensor, greedy: torch.Tensor | None) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from llm_bridge.candidates import sequence_mixture
-from llm_bridge.sampling import Role, generate_engine, mixture, pure, sample
+from llm_bridge.sampling import Role, generate_engine, inverse_cdf, mixture, pure, sample
 from nashsim import NashsimError
 
 from .enumerated import PROMPT, counts, responses, sequence_level, surprise, token_mixture
@@ -246,3 +246,13 @@ def test_bad_roles_are_named(made):
     with pytest.raises(NashsimError, match="permitted"):
         drawn(made, pure(), allowed=torch.zeros(5, 4))
     assert np.isfinite(drawn(made, pure()).log_probs.numpy()).all()
+
+
+@pytest.mark.parametrize("uniform", [0.0, 0.5, 1 - 2**-53])
+def test_a_drawn_token_is_always_of_the_vocabulary(uniform):
+    """Neither rounding, nor tokens of no mass at the end, nor a row that is not a number leaves it."""
+    nan = torch.full((4,), torch.nan)
+    closed = torch.tensor([0.3, 0.7, 0.0, 0.0]).log()
+    thirds = torch.full((4,), 0.25 + 2**-20).log()
+    drawn = inverse_cdf(torch.stack([nan, closed, thirds]), torch.full((3,), uniform, dtype=torch.float64))
+    assert 0 <= drawn[0] < 4 and 0 <= drawn[1] < 2 and drawn[2] == int(4 * uniform)
