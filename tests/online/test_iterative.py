@@ -55,7 +55,7 @@ def written_out(game, kind, rounds, seed, ridge=10.0, share=None):
         (OnlineINPO(schedule="root"), "inpo", lambda t: 1 / np.sqrt(t + 4)),
         (OnlineINPO(schedule="constant", eta_inverse=2.0), "inpo", lambda t: 0.3 / 2.0),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", repr(value)),
 )
 def test_compiled_rounds_are_the_written_ones(learner, kind, share):
     """To the rounding of 300 rounds, which ridge fits do not amplify and fixed steps contract."""
