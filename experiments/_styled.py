@@ -41,6 +41,8 @@ class Plan:
         A query; ``None`` is every topic once.
     parameters : dict
         Of ``get_algorithm``.
+    schedule : str
+        Of the learning rate over the run: linear to zero where a step does not end by itself.
     """
 
     group: str
@@ -48,6 +50,7 @@ class Plan:
     fit_steps: int
     prompts: int | None
     parameters: dict
+    schedule: str
 
 
 def plans(budget: int, topics: int, effort: int = 1) -> dict[str, Plan]:
@@ -64,7 +67,8 @@ def plans(budget: int, topics: int, effort: int = 1) -> dict[str, Plan]:
 
     def plan(group, asked, fit_steps, prompts=None, **parameters):
         longer = fit_steps if group == "gradient" else effort * fit_steps
-        return Plan(group, budget // asked, longer, prompts, parameters)
+        schedule = "linear" if group == "gradient" else "constant"
+        return Plan(group, budget // asked, longer, prompts, parameters, schedule)
 
     def duels(group="fit", **more):  # four responses a topic against two comparators
         return plan(group, 8 * topics, 4, **{"responses": 4, "comparators": 2} | more)
@@ -229,18 +233,26 @@ def run_one(task, model, scale: Scale, name: str, seed: int, rate: float | None 
             "average_unregularised_gap": unregularised(game, average),
         }
 
+    iterations = max(1, plan.queries // algorithm.rule.queries_per_step)
+    settings = Settings(
+        plan.fit_steps,
+        rate or scale.rates[plan.group],
+        prompts=plan.prompts,
+        schedule=plan.schedule,
+        iterations=iterations,
+    )
     trainer = Trainer(
         policy,
         task.prompts,
         algorithm,
         Sampled(judge, task.length),
         tau=tau,
-        settings=Settings(plan.fit_steps, rate or scale.rates[plan.group], prompts=plan.prompts),
+        settings=settings,
         measure=measure,
         seed=seed,
         game=task.name,
     )
-    trainer.run(max(1, plan.queries // algorithm.rule.queries_per_step))
+    trainer.run(iterations)
     return {
         "records": trainer.records,
         "masses": visited[-1].tolist(),

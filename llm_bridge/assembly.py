@@ -111,7 +111,8 @@ def make_trainer(config: Config, parts: Parts) -> Trainer:
     """
     training, algorithm = config.training, config.algorithm
     settings = Settings(
-        training.fit_steps, training.lr, training.clip, training.optimiser, training.prompts, training.minibatch
+        training.fit_steps, training.lr, training.clip, training.optimiser, training.prompts, training.minibatch,
+        training.schedule, training.warmup, training.iterations,
     )  # fmt: skip
     return Trainer(
         parts.policy,

@@ -10,6 +10,7 @@ from nashsim import files
 from nashsim.errors import NashsimError
 
 from .config_reading import built, overridden, read_yaml
+from .schedules import SCHEDULES
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -89,6 +90,7 @@ class TrainingConfig:
 
     ``rows`` is the most responses of one forward and backward pass, and of one frozen policy's pass (None: no bound):
     gradients add up over parts of a batch or minibatch, whose loss and gradient are the whole's up to rounding.
+    ``lr`` rises over the first ``warmup`` of all iterations and then goes by ``schedule``: constant, linear or cosine.
     """
 
     iterations: int = 20
@@ -99,6 +101,8 @@ class TrainingConfig:
     lr: float = 3e-3
     clip: float = 1.0
     optimiser: str = "adam"
+    schedule: str = "constant"
+    warmup: float = 0.0
     seed: int = 0
     checkpoint_every: int = 1
 
@@ -224,6 +228,7 @@ def check(config: Config) -> None:
         "data.unanswered": UNANSWERED,
         "judge.kind": ("task", "preference-model", "reward-model", "length", "callable"),
         "training.optimiser": ("adam", "sgd"),
+        "training.schedule": tuple(SCHEDULES),
     }
     for key, accepted in choices.items():
         if _value(config, key) not in accepted:
@@ -256,6 +261,8 @@ def check(config: Config) -> None:
         value = _value(config, key)
         if value is not None and not value > 0:
             raise NashsimError(f"{key}: a number > 0 is needed, found {value!r}")
+    if not 0 <= config.training.warmup < 1:
+        raise NashsimError(f"training.warmup: a share in [0, 1) is needed, found {config.training.warmup!r}")
     if (config.data.task is None) == (config.data.prompts is None):
         raise NashsimError("data: either data.task or data.prompts is needed, and not both")
     if config.data.prompts is not None and (config.model.name is None or config.judge.kind == "task"):

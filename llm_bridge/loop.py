@@ -234,7 +234,7 @@ class Trainer:
         processes = getattr(self.source, "processes", ALONE)
         optimiser, total = self.optimisers[step.into], self._fit_steps(step)
         for group in optimiser.param_groups:
-            group["lr"] = self.settings.lr * (1 - self.done / total)
+            group["lr"] = self.settings.rate(self.iteration) * (1 - self.done / total)
         optimiser.zero_grad(set_to_none=True)
         loss = torch.zeros((), dtype=torch.float64, device=self.policy.device)
         for part in losses_of(

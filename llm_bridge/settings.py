@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from nashsim.errors import NashsimError
 
 from .algorithms import Algorithm
+from .schedules import SCHEDULES, share_of_rate
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Settings:
     fit_steps : int
         Optimiser steps for each mirror step; gradient steps have one.
     lr : float
-        Falling linearly to zero over each fit; constant for gradient steps.
+        The largest. Falls linearly to zero over each fit; ``schedule`` says how it goes over the whole training.
     clip : float
         Largest gradient norm.
     optimiser : str
@@ -27,6 +28,13 @@ class Settings:
         Prompts an iteration, in an order shuffled anew every epoch; ``None`` is all of them.
     minibatch : int or None
         Pairs, or single responses, an optimiser step of a fit; ``None`` is the whole batch, as gradient steps take.
+    schedule : str
+        ``"constant"``, ``"linear"`` or ``"cosine"``: the last two bring ``lr`` to zero over ``iterations``, without
+        which gradient steps end in a ball about the equilibrium that their noise keeps open.
+    warmup : float
+        Share of ``iterations`` over which ``lr`` rises linearly, in [0, 1).
+    iterations : int or None
+        Of the whole training; needed for a schedule or a warmup, and later iterations have the rate of its end.
     """
 
     fit_steps: int = 60
@@ -35,6 +43,9 @@ class Settings:
     optimiser: str = "adam"
     prompts: int | None = None
     minibatch: int | None = None
+    schedule: str = "constant"
+    warmup: float = 0.0
+    iterations: int | None = None
 
     def __post_init__(self):
         if self.fit_steps < 1 or not (self.lr > 0 and self.clip > 0):
@@ -43,6 +54,29 @@ class Settings:
             raise NashsimError("prompts, minibatch: a whole number >= 1 or None is needed")
         if self.optimiser not in ("adam", "sgd"):
             raise NashsimError(f"optimiser: 'adam' or 'sgd' is needed, found {self.optimiser!r}")
+        if self.schedule not in SCHEDULES:
+            raise NashsimError(f"schedule: one of {', '.join(SCHEDULES)} is needed, found {self.schedule!r}")
+        if not 0 <= self.warmup < 1:
+            raise NashsimError(f"warmup: a share in [0, 1) is needed, found {self.warmup!r}")
+        if (self.schedule != "constant" or self.warmup) and not (self.iterations or 0) >= 1:
+            raise NashsimError("schedule, warmup: need the iterations of the whole training (iterations=)")
+
+    def rate(self, iteration: int) -> float:
+        """Return the learning rate of an iteration, that of its middle; within a fit it falls further.
+
+        Parameters
+        ----------
+        iteration : int
+
+        Examples
+        --------
+        >>> [Settings(lr=0.8, schedule="linear", iterations=4).rate(k) for k in range(5)]
+        [0.7000000000000001, 0.5, 0.30000000000000004, 0.1, 0.0]
+        """
+        if self.iterations is None:
+            return self.lr
+        done = min(1.0, (iteration + 0.5) / self.iterations)
+        return self.lr * share_of_rate(self.schedule, done, self.warmup)
 
     @classmethod
     def enumerated(cls, algorithm: Algorithm) -> Settings:

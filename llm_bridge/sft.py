@@ -10,6 +10,7 @@ import torch
 from nashsim.errors import NashsimError
 
 from .policy import CausalPolicy
+from .schedules import share_of_rate
 from .sequences import Sequences
 
 
@@ -78,7 +79,7 @@ def sft(
     losses = np.empty(steps)
     for k in _shown(range(steps), progress):
         for group in optimiser.param_groups:
-            group["lr"] = lr * _schedule((k + 1) / steps, warmup)
+            group["lr"] = lr * share_of_rate("cosine", (k + 1) / steps, warmup)
         rows = np.random.default_rng([seed, k]).integers(len(examples), size=batch)
         prompts, responses = zip(*(examples[i] for i in rows), strict=True)
         value = loss(policy, Sequences.of(prompts, responses, policy.pad).to(policy.device))
@@ -90,13 +91,6 @@ def sft(
         torch.nn.utils.clip_grad_norm_(policy.parameters(), clip)
         optimiser.step()
     return losses
-
-
-def _schedule(done: float, warmup: float) -> float:
-    """Share of the largest learning rate when a share of all steps is done."""
-    if done <= warmup:
-        return done / warmup
-    return 0.5 + 0.5 * np.cos(np.pi * (done - warmup) / (1 - warmup))
 
 
 def _shown(steps: range, progress: bool):

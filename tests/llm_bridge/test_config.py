@@ -100,6 +100,8 @@ def test_faults_in_one_line(tmp_path):
     )
     refused("training.lr: a finite number is needed, found nan", "enumerable-inpo", "--training.lr", ".nan")
     refused("training.lr: a number > 0", "enumerable-inpo", "--training.lr", "0")
+    refused("training.schedule: one of constant, ", "enumerable-inpo", "--training.schedule", "step")
+    refused("training.warmup: a share in", "enumerable-inpo", "--training.warmup", "1.5")
     refused("has no value", "enumerable-inpo", "--training.lr")
     refused("--section.key value is needed, found 'lr'", "enumerable-inpo", "lr", "1")
     refused("training: a section with keys", "enumerable-inpo", "--training", "3")
