@@ -1,6 +1,7 @@
 # Both targets do all their own set-up in $(VENV); Python >= 3.11 and make are all they need.
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 CONSTRAINTS := .ci/constraints.txt
 BIN := $(VENV)/bin
 
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make reproduce   draw every figure into figures/ (minutes)"
 	@echo "make reproduce-full  draw those whose paper's length takes minutes into figures/full/"
-	@echo "make test        run the tests, printing every skip"
+	@echo "make test        run the tests in $(WORKERS) processes (WORKERS=N), printing every skip"
 	@echo "make test-slow   run the tests marked slow"
 	@echo "make lint        check style"
 	@echo "make clean       remove $(VENV)"
@@ -21,7 +22,8 @@ reproduce-full: $(VENV)/.installed
 	$(BIN)/nashsim reproduce --full
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile \
+		--cov --cov-report=term:skip-covered --cov-fail-under=95
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow --results tests/slow.json

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from llm_bridge import candidates
 from llm_bridge.candidates import sequence_mixture
 from llm_bridge.sampling import Role, generate_engine, inverse_cdf, mixture, pure, sample
 from nashsim import NashsimError
@@ -176,6 +177,16 @@ def test_sequence_mixture_is_exact_where_it_accepts(made):
     assert surprise(counts(kept, responses(4, 3)), token) > 1
 
 
+def test_one_coin_for_two_decisions_would_be_seen(made, monkeypatch):
+    """The planted fault: the coin that picks the voice of a candidate also accepts it."""
+    honest = candidates.uniforms
+    monkeypatch.setattr(candidates, "uniforms", lambda *given: honest(*given)[:, [0, 0, 2]])
+    weights = {"policy": 0.5, "reference": 0.5}
+    found = sequence_mixture(made, [PROMPT] * DRAWS, weights, 3, candidates=8)
+    kept = counts(found.sequences[found.exact], responses(4, 3))
+    assert surprise(kept, sequence_level(made, every_response(made, 3), weights)) > 1
+
+
 def test_tilt_of_sequences_by_reweighting(made):
     weights = {"policy": 1.2, "reference": -0.2}
     batch = every_response(made, 3)
@@ -192,19 +203,32 @@ def test_tilt_of_sequences_by_reweighting(made):
     assert surprise(counts(found.sequences, responses(4, 3)), exact) < 1
 
 
-def test_two_candidates_reweighted_follow_their_own_enumeration(made):
+TILT = {"policy": 2.5, "reference": -1.5}
+
+
+def surprise_of_two_candidates(made):
     """At K = 2 re-weighting is far from its limit, and exactly enumerable: the pairs of candidates."""
-    weights = {"policy": 2.5, "reference": -1.5}
     batch = every_response(made, 3)
-    logs = torch.stack([made.sequence_log_probs(batch, name).detach() for name in weights])
+    logs = torch.stack([made.sequence_log_probs(batch, name).detach() for name in TILT])
     share = torch.tensor([2.5, 1.5]).double() / 4
     proposal = (share.log()[:, None] + logs).logsumexp(0)
-    ratio = sum(w * log for w, log in zip(weights.values(), logs, strict=True)) - proposal
+    ratio = sum(w * log for w, log in zip(TILT.values(), logs, strict=True)) - proposal
     first = torch.sigmoid(ratio[:, None] - ratio[None, :])  # chance that y is chosen over z
     exact = (proposal.exp()[:, None] * proposal.exp()[None, :] * first * 2).sum(1).log()
-    found = sequence_mixture(made, [PROMPT] * DRAWS, weights, 3, candidates=2)
-    assert surprise(counts(found.sequences, responses(4, 3)), exact) < 1
-    assert surprise(counts(found.sequences, responses(4, 3)), sequence_level(made, batch, weights)) > 1
+    found = counts(sequence_mixture(made, [PROMPT] * DRAWS, TILT, 3, candidates=2).sequences, responses(4, 3))
+    assert surprise(found, sequence_level(made, batch, TILT)) > 1
+    return surprise(found, exact)
+
+
+def test_two_candidates_reweighted_follow_their_own_enumeration(made):
+    assert surprise_of_two_candidates(made) < 1
+
+
+def test_candidates_chosen_without_their_weights_would_be_seen(made, monkeypatch):
+    monkeypatch.setattr(
+        candidates, "_resampled", lambda ratio, coins: torch.zeros(len(ratio), dtype=torch.long)
+    )
+    assert surprise_of_two_candidates(made) > 1
 
 
 def test_roles_are_independent_and_seeds_decide(made):

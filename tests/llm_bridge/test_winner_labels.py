@@ -83,8 +83,11 @@ class TestWinners:
         assert Source(mixture).is_opponent(step)
         assert not Source(mixture, level="token").is_opponent(step)
 
-    def test_sampled_label_differences_converge_off_policy(self):
-        """Bernoulli duels against z ~ pi, pairs uniform: the mean label of each pair within 5 standard errors."""
+    def deviation(self):
+        """Of the mean label of each pair from the exact difference, in units of the largest standard error.
+
+        Bernoulli duels against z ~ pi, pairs uniform.
+        """
         engine = engine_of(INPO(eta_inverse=0.8))
         pi, duel = tables(engine)["policy"].exp(), torch.tensor(engine.game.probabilities[0])
         generator, count = torch.Generator().manual_seed(0), 40_000
@@ -95,4 +98,19 @@ class TestWinners:
         labels = Labels.duels(first, second)
         exact = (duel @ pi)[pairs].diff(dim=1)[:, 0].neg()
         # a difference of two coins has variance at most 1/2 + 1/2 (shared z)
-        assert (labels.difference - exact).abs().max() < 5 / count**0.5
+        return float((labels.difference - exact).abs().max()) * count**0.5
+
+    def test_sampled_label_differences_converge_off_policy(self):
+        assert self.deviation() < 5
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            lambda first, second: first.double().mean(-1) - 0.5,
+            lambda first, second: 0.5 * (first.double().mean(-1) - second.double().mean(-1)),
+        ],
+        ids=["winner", "mean of both"],
+    )
+    def test_wrong_label_differences_would_be_seen(self, fault, monkeypatch):
+        monkeypatch.setattr(Labels, "duels", classmethod(lambda cls, *duels: cls(fault(*duels), "duels")))
+        assert self.deviation() > 5
