@@ -12,7 +12,6 @@ import argparse
 import copy
 import json
 import math
-import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -472,9 +471,8 @@ EXPERIMENT = experiment("cpu")
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    chosen, rest = parser.parse_known_args()
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    chosen, _ = parser.parse_known_args()
     if chosen.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("bench_llm: --device cuda needs a GPU, and torch sees none; use --device cpu")
-    sys.argv[1:] = rest
-    experiment(chosen.device).main()
+    experiment(chosen.device).main(parser)

@@ -18,7 +18,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY
 
 from .policy import CausalPolicy
-from .sampling import Drawn, Role, choose, greedy_rows, role_weights, uniforms
+from .sampling import Drawn, Role, greedy_rows, next_token, role_weights, uniforms
 from .sequences import Sequences, left_aligned, padded, position_ids
 
 #: Kernels for products of few rows, called without Python between them.
@@ -75,7 +75,8 @@ class CompiledEngine:
         ids, mask = ids.to(policy.device), mask.to(policy.device)
         device = policy.device
         uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])
-        uniform = torch.as_tensor(uniform, device=device)
+        # One row a token.
+        uniform = torch.as_tensor(uniform.T.copy(), device=device)
         greedy = greedy_rows(roles, count, device)
         voices = [_Voice(policy, name, weight, ids, mask, length) for name, weight in weights.items()]
         choirs = self._choirs(policy, voices)
@@ -89,18 +90,21 @@ class CompiledEngine:
                     # to check it at every token costs as much as a layer.
                     stack.enter_context(torch.compiler.set_stance("default", skip_guard_eval_unsafe=True))
                 table = torch.zeros(len(ids), policy.vocabulary, dtype=torch.float64, device=device)
+                draw = uniform[t], greedy, alive
                 if t == 0:
                     for voice in voices:
                         table.index_add_(0, voice.rows, voice.first())
-                for choir in choirs if t else []:
+                    found = next_token(table.log_softmax(-1), *draw, policy.pad, policy.eos)
+                for place, choir in enumerate(choirs if t else [], start=1):
                     read = [voice.reads(tokens[-1], alive, t) for voice in choir]
-                    table = self.step(policy, tuple(voice.name for voice in choir))(table, read)
-                table = table.log_softmax(-1)
-                chosen = torch.where(alive, choose(table, uniform[:, t], greedy), policy.pad)
-                log_probs += torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
+                    step = self.step(policy, tuple(voice.name for voice in choir))
+                    found = table = step(table, read, draw if place == len(choirs) else None)
+                # A graph that is replayed writes where it wrote before.
+                chosen, gained, going = (part.clone() for part in found)
+                log_probs += gained
                 tokens.append(chosen)
                 masks.append(alive)
-                alive = alive & (chosen != policy.eos)
+                alive = going
                 if not alive.any():
                     break
         response, response_mask = torch.stack(tokens, 1), torch.stack(masks, 1)
@@ -112,7 +116,9 @@ class CompiledEngine:
         return found
 
     def step(self, policy: CausalPolicy, names: tuple[str, ...]):
-        """Return the compiled step of named policies that speak at once: it adds what they say to a table.
+        """Return the compiled step of named policies that speak at once: it adds what they say to a table of scores.
+
+        With uniform numbers, greedy rows and rows that go on in place of ``None``, it draws the next token too.
 
         Parameters
         ----------
@@ -124,7 +130,7 @@ class CompiledEngine:
         readers = tuple(self._reader(policy, name) for name in names)
         key = tuple(map(id, readers))
         if key not in steps:
-            steps[key] = self._compiled(readers)
+            steps[key] = self._compiled(readers, policy.pad, policy.eos)
         return steps[key]
 
     @staticmethod
@@ -150,16 +156,16 @@ class CompiledEngine:
             taken.add(reader)
         return choirs
 
-    def _compiled(self, readers):
+    def _compiled(self, readers, pad: int, eos: int):
         mode, cuda = self.mode, next(readers[0].parameters()).device.type == "cuda"
         if mode is None and cuda:
             mode = "reduce-overhead"
 
-        def step(table, read):
+        def step(table, read, draw):
             for reader, (rows, weight, *inputs) in zip(readers, read, strict=True):
                 said = reader("next", *inputs, True)[0].double()
                 table = table.index_add(0, rows, weight * said)
-            return table
+            return table if draw is None else next_token(table.log_softmax(-1), *draw, pad, eos)
 
         # Compiled shapes are kept, and looked up, by code: every choir has its own.
         own = FunctionType(step.__code__.replace(), globals(), "step", closure=step.__closure__)

@@ -253,14 +253,14 @@ class _Loop:
                 if not permitted.any(1).all():
                     raise NashsimError("allowed: every prompt needs a permitted first token")
                 table = table.masked_fill(~permitted, -torch.inf).log_softmax(-1)
-            chosen = torch.where(alive, choose(table, uniform[:, t], greedy), policy.pad)
-            log_probs += torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
+            chosen, gained, going = next_token(table, uniform[:, t], greedy, alive, policy.pad, policy.eos)
+            log_probs += gained
             tokens.append(chosen)
             masks.append(alive)
             self.ids = torch.cat([self.ids, chosen[:, None]], 1)
             # A row that has ended goes on as padding: seen by nobody but itself.
             self.mask = torch.cat([self.mask, alive[:, None]], 1)
-            alive = alive & (chosen != policy.eos)
+            alive = going
             if not alive.any():
                 break
         return torch.stack(tokens, 1), torch.stack(masks, 1), log_probs
@@ -324,6 +324,21 @@ def choose(table: torch.Tensor, uniform: torch.Tensor, greedy: torch.Tensor | No
     """
     drawn = inverse_cdf(table, uniform)
     return drawn if greedy is None else torch.where(greedy, table.argmax(-1), drawn)
+
+
+def next_token(table, uniform, greedy, alive, pad: int, eos: int) -> tuple[torch.Tensor, ...]:
+    """Return each row's token, its log-probability, and whether the row goes on; ended rows have padding and 0.
+
+    Parameters
+    ----------
+    table, uniform, greedy
+        As for ``choose``.
+    alive : Tensor of bool, shape (rows,)
+    pad, eos : int
+    """
+    chosen = torch.where(alive, choose(table, uniform, greedy), pad)
+    gained = torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
+    return chosen, gained, alive & (chosen != eos)
 
 
 def generate_engine(

@@ -109,9 +109,19 @@ class Experiment:
         write_text(out / f"{self.name}.json", to_json(summary, indent=2) + "\n")
         return findings
 
-    def main(self) -> None:
-        """Run the script from the command line: ``python experiments/NAME.py [--quick | --full] [--out DIR]``."""
-        parser = argparse.ArgumentParser(description=self.title)
+    def main(self, options: argparse.ArgumentParser | None = None) -> None:
+        """Run the script from the command line: ``python experiments/NAME.py [--quick | --full] [--out DIR]``.
+
+        Parameters
+        ----------
+        options : ArgumentParser or None
+            Options of the script's own, read already, for the help to list.
+        """
+        parser = argparse.ArgumentParser(
+            description=self.title,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[] if options is None else [options],
+        )
         length = parser.add_mutually_exclusive_group()
         length.add_argument("--quick", action="store_true", help="small settings: seconds")
         length.add_argument("--full", action="store_true", help="the paper's length: minutes")
