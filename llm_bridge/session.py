@@ -101,8 +101,9 @@ def _identity(config: Config) -> str:
     told = yaml.safe_load(config.to_yaml())
     told.pop("versions")
     told["output"].pop("trackers")
-    # A longer run may go on from a shorter one.
-    told["training"].pop("iterations")
+    # A longer run may go on from a shorter one, unless the rates of the shorter one knew its end.
+    if config.training.schedule == "constant" and not config.training.warmup:
+        told["training"].pop("iterations")
     return yaml.safe_dump(told, sort_keys=False)
 
 

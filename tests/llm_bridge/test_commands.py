@@ -289,6 +289,18 @@ def test_a_tokenizer_without_pad(capsys, tmp_path, disk):
     cli(capsys, *run, "--model.pad", "eos")
 
 
+def test_a_run_whose_rate_falls_to_its_end_is_not_made_longer(tmp_path, capsys):
+    def train(schedule, *more, fails=False):
+        folder = ("--output.folder", tmp_path / schedule, "--training.schedule", schedule)
+        return cli(capsys, "train", "enumerable-inpo", *SMALL, *folder, "--quiet", *more, fails=fails)
+
+    longer = ("--resume", "--training.iterations", 6)
+    train("cosine")
+    assert "'iterations: 4' there, 'iterations: 6' now" in train("cosine", *longer, fails=True)
+    train("constant")
+    train("constant", *longer)
+
+
 def test_a_loss_that_is_not_finite_keeps_its_batch(tmp_path):
     config = load_config("enumerable-inpo", [*SMALL, "--output.folder", str(tmp_path / "r")])
 
