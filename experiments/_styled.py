@@ -21,6 +21,8 @@ WEIGHTS = (0.15, 0.3, 0.5)
 #: DPO's temperature for rewards in the units of preferences, 4 tau [derived]; the reward route has the same.
 BETA = 4 * TAU
 REWARD = "reward"
+#: Gradient steps do not end by themselves as fits do, and turn about the equilibrium.
+SETTLING = {"schedule": "linear", "momentum": 0.0}
 #: Difference of rewards that the reward route can show its policy, in log-odds.
 SPAN = 16.0
 
@@ -41,8 +43,8 @@ class Plan:
         A query; ``None`` is every topic once.
     parameters : dict
         Of ``get_algorithm``.
-    schedule : str
-        Of the learning rate over the run: linear to zero where a step does not end by itself.
+    settings : dict
+        Further ones of ``Settings``.
     """
 
     group: str
@@ -50,7 +52,7 @@ class Plan:
     fit_steps: int
     prompts: int | None
     parameters: dict
-    schedule: str
+    settings: dict
 
 
 def plans(budget: int, topics: int, effort: int = 1) -> dict[str, Plan]:
@@ -67,8 +69,8 @@ def plans(budget: int, topics: int, effort: int = 1) -> dict[str, Plan]:
 
     def plan(group, asked, fit_steps, prompts=None, **parameters):
         longer = fit_steps if group == "gradient" else effort * fit_steps
-        schedule = "linear" if group == "gradient" else "constant"
-        return Plan(group, budget // asked, longer, prompts, parameters, schedule)
+        settings = SETTLING if group == "gradient" else {}
+        return Plan(group, budget // asked, longer, prompts, parameters, settings)
 
     def duels(group="fit", **more):  # four responses a topic against two comparators
         return plan(group, 8 * topics, 4, **{"responses": 4, "comparators": 2} | more)
@@ -238,8 +240,8 @@ def run_one(task, model, scale: Scale, name: str, seed: int, rate: float | None 
         plan.fit_steps,
         rate or scale.rates[plan.group],
         prompts=plan.prompts,
-        schedule=plan.schedule,
         iterations=iterations,
+        **plan.settings,
     )
     trainer = Trainer(
         policy,

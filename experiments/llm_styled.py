@@ -32,9 +32,9 @@ EXACT = ("reference", "exact Nash", "exact reward")
 #: same budget: for fits and gradient steps the one of the least class gap over the second half, in the mean of Nash-MP
 #: and INPO, of Nash-MD-PG and online IPO; for followers of a reward the one that brings DPO nearest to their optimum.
 FULL = Scale(
-    **{"size": "5m", "topics": 6, "budget": 1024, "draws": 16},
+    **{"size": "5m", "topics": 6, "budget": 2048, "draws": 16},
     teaching={"steps": 500, "batch": 32, "lr": 1e-3, "examples": 4096},
-    rates={"fit": 1e-4, "gradient": 3e-5, "reward": 1e-4},
+    rates={"fit": 1e-4, "gradient": 1e-4, "reward": 1e-4},
 )
 SMALL = Scale(
     **{"size": "tiny", "topics": 4, "budget": 384, "draws": 16, "effort": 3},

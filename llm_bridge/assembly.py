@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -110,10 +110,7 @@ def make_trainer(config: Config, parts: Parts) -> Trainer:
     parts : Parts
     """
     training, algorithm = config.training, config.algorithm
-    settings = Settings(
-        training.fit_steps, training.lr, training.clip, training.optimiser, training.prompts, training.minibatch,
-        training.schedule, training.warmup, training.iterations,
-    )  # fmt: skip
+    settings = Settings(**{item.name: getattr(training, item.name) for item in fields(Settings)})
     return Trainer(
         parts.policy,
         parts.prompts,

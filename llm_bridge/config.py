@@ -90,7 +90,8 @@ class TrainingConfig:
 
     ``rows`` is the most responses of one forward and backward pass, and of one frozen policy's pass (None: no bound):
     gradients add up over parts of a batch or minibatch, whose loss and gradient are the whole's up to rounding.
-    ``lr`` rises over the first ``warmup`` of all iterations and then goes by ``schedule``: constant, linear or cosine.
+    ``momentum`` (None: Adam's 0.9, or 0 for sgd) is best 0 for gradient steps. ``lr`` rises over the first ``warmup`` of
+    all iterations and then goes by ``schedule``: constant, linear or cosine.
     """
 
     iterations: int = 20
@@ -101,6 +102,7 @@ class TrainingConfig:
     lr: float = 3e-3
     clip: float = 1.0
     optimiser: str = "adam"
+    momentum: float | None = None
     schedule: str = "constant"
     warmup: float = 0.0
     seed: int = 0
@@ -261,8 +263,10 @@ def check(config: Config) -> None:
         value = _value(config, key)
         if value is not None and not value > 0:
             raise NashsimError(f"{key}: a number > 0 is needed, found {value!r}")
-    if not 0 <= config.training.warmup < 1:
-        raise NashsimError(f"training.warmup: a share in [0, 1) is needed, found {config.training.warmup!r}")
+    for key in ("training.warmup", "training.momentum"):
+        value = _value(config, key)
+        if value is not None and not 0 <= value < 1:
+            raise NashsimError(f"{key}: a number in [0, 1) is needed, found {value!r}")
     if (config.data.task is None) == (config.data.prompts is None):
         raise NashsimError("data: either data.task or data.prompts is needed, and not both")
     if config.data.prompts is not None and (config.model.name is None or config.judge.kind == "task"):

@@ -225,8 +225,11 @@ class Trainer:
 
     def new_optimiser(self) -> torch.optim.Optimizer:
         """Return a fresh optimiser of the live weights."""
-        make = torch.optim.Adam if self.settings.optimiser == "adam" else torch.optim.SGD
-        return make(self.policy.parameters(), lr=self.settings.lr)
+        weights, settings = self.policy.parameters(), self.settings
+        if settings.optimiser == "sgd":
+            return torch.optim.SGD(weights, lr=settings.lr, momentum=settings.momentum or 0.0)
+        first = 0.9 if settings.momentum is None else settings.momentum
+        return torch.optim.Adam(weights, lr=settings.lr, betas=(first, 0.999))
 
     def _descend(self, step) -> None:
         """Do one optimiser step on the batch."""

@@ -24,6 +24,10 @@ class Settings:
         Largest gradient norm.
     optimiser : str
         ``"adam"`` or ``"sgd"``.
+    momentum : float or None
+        Decay of Adam's first moment (beta_1), or momentum of descent, in [0, 1); ``None`` is Adam's usual 0.9, and 0.
+        Play against oneself turns about the equilibrium, and what remembers earlier gradients is thrown outwards:
+        gradient steps come nearer without [measured on the styled task].
     prompts : int or None
         Prompts an iteration, in an order shuffled anew every epoch; ``None`` is all of them.
     minibatch : int or None
@@ -41,6 +45,7 @@ class Settings:
     lr: float = 3e-3
     clip: float = 1.0
     optimiser: str = "adam"
+    momentum: float | None = None
     prompts: int | None = None
     minibatch: int | None = None
     schedule: str = "constant"
@@ -54,6 +59,8 @@ class Settings:
             raise NashsimError("prompts, minibatch: a whole number >= 1 or None is needed")
         if self.optimiser not in ("adam", "sgd"):
             raise NashsimError(f"optimiser: 'adam' or 'sgd' is needed, found {self.optimiser!r}")
+        if not (self.momentum is None or 0 <= self.momentum < 1):
+            raise NashsimError(f"momentum: a number in [0, 1) or None is needed, found {self.momentum!r}")
         if self.schedule not in SCHEDULES:
             raise NashsimError(f"schedule: one of {', '.join(SCHEDULES)} is needed, found {self.schedule!r}")
         if not 0 <= self.warmup < 1:

@@ -56,7 +56,20 @@ def test_constant_is_what_it_was_bit_for_bit():
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
 
 
+@pytest.mark.parametrize("optimiser, momentum, found", [
+    ("adam", None, 0.9), ("adam", 0.0, 0.0), ("sgd", None, 0.0), ("sgd", 0.5, 0.5),
+])  # fmt: skip
+def test_momentum_is_the_optimisers_own(optimiser, momentum, found):
+    task = EnumerableTask(vocabulary=4, length=2, tau=0.1)
+    settings = Settings(optimiser=optimiser, momentum=momentum)
+    trainer = Trainer(policy_of(task), task.prompts, "inpo", sampled(task), tau=0.1, settings=settings)
+    [group] = trainer.new_optimiser().param_groups
+    assert (group["betas"][0] if optimiser == "adam" else group["momentum"]) == found
+
+
 def test_faults():
+    with pytest.raises(NashsimError, match=r"momentum: a number in \[0, 1\)"):
+        Settings(momentum=1.0)
     with pytest.raises(NashsimError, match="schedule: one of constant, linear, cosine"):
         Settings(schedule="step", iterations=3)
     with pytest.raises(NashsimError, match=r"warmup: a share in \[0, 1\)"):
