@@ -90,8 +90,8 @@ class TrainingConfig:
 
     ``rows`` is the most responses of one forward and backward pass, and of one frozen policy's pass (None: no bound):
     gradients add up over parts of a batch or minibatch, whose loss and gradient are the whole's up to rounding.
-    ``momentum`` (None: Adam's 0.9, or 0 for sgd) is best 0 for gradient steps. ``lr`` rises over the first ``warmup`` of
-    all iterations and then goes by ``schedule``: constant, linear or cosine.
+    ``momentum`` (None: Adam's 0.9, or 0 for sgd) is better 0 for gradient steps. ``lr`` rises over the first ``warmup``
+    of all iterations and then goes by ``schedule``: constant, linear or cosine.
     """
 
     iterations: int = 20
