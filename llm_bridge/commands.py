@@ -199,22 +199,26 @@ def _bar(iterations: int, quiet: bool):
             yield None
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("training", total=iterations)
-            rate = Rate()
+        bar, rate = Progress(*columns, console=Console(stderr=True)), Rate()
+        task = bar.add_task("training", total=iterations)
 
-            def update(trainer, made) -> None:
-                stages = len(trainer.algorithm.rule.steps(trainer.tau, trainer.iteration))
-                fit = 1 if trainer.algorithm.every_step else trainer.settings.fit_steps
-                part = (trainer.stage + min(trainer.done / fit, 1)) / stages
-                headline = ""
-                if trainer.records:
-                    key = next((k for k in ("duality_gap", "win_rate") if k in trainer.records[-1]), None)
-                    headline = f"  {key} {trainer.records[-1][key]:.4g}" if key else ""
-                speed = rate(trainer)
-                bar.update(task, completed=trainer.iteration + part, description=f"{speed}{headline}")
+        def update(trainer, made) -> None:
+            bar.start()  # only now: what is wrong with a configuration is said without a bar
+            stages = len(trainer.algorithm.rule.steps(trainer.tau, trainer.iteration))
+            fit = 1 if trainer.algorithm.every_step else trainer.settings.fit_steps
+            part = (trainer.stage + min(trainer.done / fit, 1)) / stages
+            headline = ""
+            if trainer.records:
+                key = next((k for k in ("duality_gap", "win_rate") if k in trainer.records[-1]), None)
+                headline = f"  {key} {trainer.records[-1][key]:.4g}" if key else ""
+            speed = rate(trainer)
+            bar.update(task, completed=trainer.iteration + part, description=f"{speed}{headline}")
 
+        try:
             yield update
+        finally:
+            if bar.live.is_started:
+                bar.stop()
 
     return shown()
 

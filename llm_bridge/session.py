@@ -43,7 +43,8 @@ def train_run(
     config : Config
     resume : bool
     progress : callable or None
-        Called after every optimiser step with the trainer and, where one was made, the newest record.
+        Called when training begins, and after every optimiser step, with the trainer and the newest record, or None
+        where none was made.
     interval : float
         Seconds after which a state is written even in the middle of a fit.
 
@@ -112,6 +113,8 @@ def _advance(
 ) -> None:
     """Tick until all iterations are done; write records as they are made and states when they are due."""
     training, every = config.training, config.evaluation.every
+    if progress:
+        progress(trainer, None)
     if not trainer.records:
         _record(folder, trainer, parts, config)
     saved = time.monotonic()

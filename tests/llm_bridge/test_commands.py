@@ -292,7 +292,7 @@ def test_a_tokenizer_without_pad(capsys, tmp_path, disk):
 def test_a_run_whose_rate_falls_to_its_end_is_not_made_longer(tmp_path, capsys):
     def train(schedule, *more, fails=False):
         folder = ("--output.folder", tmp_path / schedule, "--training.schedule", schedule)
-        return cli(capsys, "train", "enumerable-inpo", *SMALL, *folder, "--quiet", *more, fails=fails)
+        return cli(capsys, "train", "enumerable-inpo", *SMALL, *folder, *more, fails=fails)
 
     longer = ("--resume", "--training.iterations", 6)
     train("cosine")
