@@ -411,15 +411,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
                 )
             )
             if aimed:
-                fastest = min(best.seconds, ours.seconds)
-                found.append(
-                    Finding(
-                        f"{name}: the step",
-                        f"{1e3 * fastest:.0f} ms",
-                        f"at most {1e3 * STEP_SECONDS:.0f} ms",
-                        fastest <= STEP_SECONDS,
-                    )
-                )
+                found.append(_step_seconds(mine))
         over = ours.seconds * ours.peak_flops / ours.flops
         if name == "19M":
             found.append(
@@ -427,12 +419,30 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
                     f"{name}: step over the floating-point bound", f"{over:.1f}x", "at most 4x", over <= 4
                 )
             )
-        phases = mine[mine.work == "llm_bridge"].set_index("phase")
-        split = ", ".join(f"{p} {1e3 * phases.seconds[p]:.1f} ms" for p in PHASES)
-        found.append(Finding(f"{name}: split of the step", split, "reported", True))
+        for work in [work for work in ("llm_bridge", compiled) if work in steps.index]:
+            split = ", ".join(f"{p} {1e3 * t:.1f} ms" for p, t in _split(mine, work).items())
+            found.append(Finding(f"{name}: split of the step, {work}", split, "reported", True))
         if (frame.device == "cuda").all():
             found += _gpu(name, mine)
     return found
+
+
+def _split(mine: pd.DataFrame, work: str) -> pd.Series:
+    """Median seconds of every phase over steps in a row."""
+    return mine[mine.work == work].set_index("phase").seconds[list(PHASES)]
+
+
+def _step_seconds(mine: pd.DataFrame) -> Finding:
+    """Of the faster engine: steps in a row, as a training takes them, and in turns with the peers, as ratios need."""
+    works = ["llm_bridge", "llm_bridge, compiled"]
+    in_a_row = min(_split(mine, work).sum() for work in works)
+    in_turns = mine[(mine.phase == "total") & mine.work.isin(works)].seconds.min()
+    return Finding(
+        "1.1M: the step",
+        f"{1e3 * in_a_row:.0f} ms in a row; {1e3 * in_turns:.0f} ms in turns with the peers",
+        f"at most {1e3 * STEP_SECONDS:.0f} ms in a row",
+        bool(in_a_row <= STEP_SECONDS),
+    )
 
 
 def _gpu(name: str, mine: pd.DataFrame) -> list[Finding]:
