@@ -28,7 +28,7 @@ FEW = ("inpo", "dpo", REWARD, "nash-mp", "nash-md-pg", "egpo", "online-ipo", "sp
 PRINTED = {REWARD: "Bradley-Terry + KL", "exact reward": "exact Bradley-Terry", "reference": "reference μ"}
 #: Policies known without training.
 EXACT = ("reference", "exact Nash", "exact reward")
-#: A rate a group, of {3e-5, 1e-4, 3e-4} ({3e-4, 1e-3, 3e-3} for the tiny model) by runs with seed 100. For fits (at half
+#: A rate a group, of {3e-5, 1e-4, 3e-4} ({3e-4, 1e-3, 3e-3} for the tiny model) by runs with seed 100. For fits (half
 #: the budget) and gradient steps: that of the least class gap over the second half, in the mean of Nash-MP and INPO, of
 #: Nash-MD-PG and online IPO (Nash-MD-PG alone for the larger model). For followers of a reward: that which brings DPO
 #: nearest to their optimum. Gradient steps were tried at constant rates and with momentum too, and are worse for both.
