@@ -4,15 +4,13 @@ VENV ?= .venv
 WORKERS ?= 2
 CONSTRAINTS := .ci/constraints.txt
 BIN := $(VENV)/bin
-PYTEST = $(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile
 
-.PHONY: help reproduce reproduce-full test coverage test-slow lint clean
+.PHONY: help reproduce reproduce-full test test-slow lint clean
 
 help:
 	@echo "make reproduce   draw every figure into figures/ (minutes)"
 	@echo "make reproduce-full  draw those whose paper's length takes minutes into figures/full/"
 	@echo "make test        run the tests in $(WORKERS) processes (WORKERS=N), printing every skip"
-	@echo "make coverage    the same, with the lines they reach: at least 95 %, a third slower"
 	@echo "make test-slow   run the tests marked slow"
 	@echo "make lint        check style"
 	@echo "make clean       remove $(VENV)"
@@ -24,10 +22,8 @@ reproduce-full: $(VENV)/.installed
 	$(BIN)/nashsim reproduce --full
 
 test: $(VENV)/.installed-test
-	$(PYTEST)
-
-coverage: $(VENV)/.installed-test
-	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile \
+		--cov --cov-report=term:skip-covered --cov-fail-under=95
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow --results tests/slow.json
