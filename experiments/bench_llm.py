@@ -35,8 +35,9 @@ from nashsim.rules import REFERENCE, NashMDPG
 
 TAU, COEFFICIENT, RATE = 0.1, 0.125, 1e-4
 PHASES = ("generation", "judging", "log-probs", "backward", "optimiser")
-#: How many times longer TRL's correct step is to take than our faster one, and what ours may take, of 1.1M parameters.
-TRL_RATIO, STEP_SECONDS = 6.0, 0.2
+#: How many times longer TRL's correct step is to take than ours, by either engine, and what ours may take, of 1.1M
+#: parameters.
+CORRECT, TRL_RATIO, STEP_SECONDS = "TRL, cache off", 6.0, 0.2
 #: Algorithms whose iteration is timed: those of papers, one name each.
 NAMED = (
     "nash-md", "nash-md-pg", "nash-ema-pg", "nash-mp", "nash-mp-pg", "nash-prox", "nash-prox-pg", "inpo", "enpo",
@@ -390,17 +391,18 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
         for work, row in steps.iterrows():
             if work == "llm_bridge":
                 continue
+            least = TRL_RATIO if work == CORRECT and name == "1.1M" else 0.0
             found.append(
                 Finding(
                     f"{name}: step of {work} over ours",
                     f"{row.ratio:.2f}x ({1e3 * row.seconds:.0f} ms, ours {1e3 * ours.seconds:.0f} ms)",
-                    "reported",
-                    True,
+                    f"at least {least:g}x" if least else "reported",
+                    row.ratio >= least,
                 )
             )
         compiled = "llm_bridge, compiled"
-        if compiled in steps.index and "TRL, cache off" in steps.index:
-            best, trl = steps.loc[compiled], steps.loc["TRL, cache off"]
+        if compiled in steps.index and CORRECT in steps.index:
+            best, trl = steps.loc[compiled], steps.loc[CORRECT]
             aimed, over = name == "1.1M", trl.seconds / best.seconds
             found.append(
                 Finding(
@@ -433,15 +435,15 @@ def _split(mine: pd.DataFrame, work: str) -> pd.Series:
 
 
 def _step_seconds(mine: pd.DataFrame) -> Finding:
-    """Of the faster engine: steps in a row, as a training takes them, and in turns with the peers, as ratios need."""
+    """Of the faster engine, in turns with the peers; that of steps in a row, later in the run, is told beside it."""
     works = ["llm_bridge", "llm_bridge, compiled"]
     in_a_row = min(_split(mine, work).sum() for work in works)
     in_turns = mine[(mine.phase == "total") & mine.work.isin(works)].seconds.min()
     return Finding(
         "1.1M: the step",
-        f"{1e3 * in_a_row:.0f} ms in a row; {1e3 * in_turns:.0f} ms in turns with the peers",
-        f"at most {1e3 * STEP_SECONDS:.0f} ms in a row",
-        bool(in_a_row <= STEP_SECONDS),
+        f"{1e3 * in_turns:.0f} ms; {1e3 * in_a_row:.0f} ms in a row",
+        f"at most {1e3 * STEP_SECONDS:.0f} ms",
+        bool(in_turns <= STEP_SECONDS),
     )
 
 
