@@ -143,14 +143,20 @@ def files(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def count(folder, suffix):
+    """Files below a folder that another process writes to and tidies up: what vanishes meanwhile is not there."""
+    return sum(
+        name.endswith(suffix) and name[0].isdigit() for _, _, names in os.walk(folder) for name in names
+    )
+
+
 def finish(script, out, backend, kill_at=None):
     """Run the script in a process; kill it once it has left so many units, and some state, if asked."""
     command = [sys.executable, str(script), str(out), backend]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     while kill_at is not None and process.poll() is None:
-        units, states = (len(list(out.glob(p))) for p in ("units/[0-9]*.csv", "checkpoints/*/[0-9]*.npz"))
-        if units >= kill_at and states:
+        if count(out / "units", ".csv") >= kill_at and count(out / "checkpoints", ".npz"):
             process.send_signal(signal.SIGKILL)
             break
         time.sleep(0.003)

@@ -99,26 +99,35 @@ def same(a, b):
     )  # fmt: skip
 
 
+#: The process kills itself as soon as the wanted file has its name: an onlooker could come late.
+KILLED = """
+import os, pathlib, signal, sys, torch
+torch.set_num_threads(1)
+from llm_bridge.cli import call
+fitting, wanted, *arguments = sys.argv[1:]
+replace = os.replace
+def replaced(*names):
+    replace(*names)
+    if any(pathlib.Path(fitting).glob(wanted)):
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replaced
+call(arguments)
+"""
+
+
 @pytest.mark.parametrize(
     "wanted", ["tokens/step-0000001*", "tokens.done.json", "bradley-terry/step-0000001*"]
 )
 def test_killed_and_resumed_to_the_same_bits(tmp_path, capsys, disk, wanted):
     """kill -9 in the first model, right after it, and in the second."""
-    whole, out = tmp_path / "whole", tmp_path / "out"
+    whole, out, fitting = tmp_path / "whole", tmp_path / "out", tmp_path / "out.fitting"
     assert call([*disk, "--out", str(whole)]) == 0
-    program = (
-        "import sys, torch; torch.set_num_threads(1); from llm_bridge.cli import call; call(sys.argv[1:])"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *disk, "--out", str(out)],
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(fitting), wanted, *disk, "--out", str(out)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    fitting = tmp_path / "out.fitting"
-    while not any(fitting.glob(wanted)) and process.poll() is None:
-        time.sleep(0.003)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert killed.returncode == -signal.SIGKILL
     capsys.readouterr()
     assert call([*disk, "--out", str(out)]) == 2
     assert "add --resume" in capsys.readouterr().err
