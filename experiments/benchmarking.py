@@ -1,4 +1,8 @@
-"""How every benchmark times: works take turns in one process, medians over rounds, the machine stated."""
+"""How every benchmark times: works take turns in one process, medians over rounds, the machine stated.
+
+Where a time itself is to be known, not a ratio, a yardstick is timed around every turn: fixed work that tells when
+the machine is busy with somebody else's, whatever the works under test do.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,6 +24,32 @@ from nashsim.files import versions
 COMPILERS = ("cc", "gcc", "clang")
 #: Packages of the extra ``bench`` whose versions a result depends on.
 PEERS = ("jax", "jaxlib", "open_spiel", "quantecon", "highspy")
+
+#: A round is quiet whose every yardstick took at most so many times the least of the run.
+QUIET = 1.15
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Rounds of works that took turns.
+
+    Attributes
+    ----------
+    seconds : dict of ndarray, shape (rounds,)
+        Of a call of every work.
+    returned : dict of list
+        What the calls of every work returned, all kept rounds together.
+    run : int
+        Rounds that were run; those kept are the first quiet ones, or the quietest.
+    least, disturbance : float
+        Seconds of the yardstick at least, and how many times that at most in the rounds kept; NaN and 1 without one.
+    """
+
+    seconds: dict[str, np.ndarray]
+    returned: dict[str, list]
+    run: int
+    least: float
+    disturbance: float
 
 
 def rounds(
@@ -53,12 +84,59 @@ def rounds(
     >>> bool((taken["sleep"] >= 0.001).all())
     True
     """
+    return quiet_rounds(works, repeats, seconds, clock=clock).seconds
+
+
+def quiet_rounds(
+    works: dict[str, Callable[[], object]],
+    repeats: int,
+    seconds: float,
+    yardstick: Callable[[], object] | None = None,
+    patience: float = 0.0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Rounds:
+    """Return rounds during which the machine was quiet: which they are depends on the yardstick alone.
+
+    Parameters
+    ----------
+    works, repeats, seconds, clock
+        As for ``rounds``.
+    yardstick : callable or None
+        A few milliseconds of fixed work, timed before and after every turn; ``None`` counts every round as quiet.
+    patience : float
+        Seconds after which no round is added to those that are wanted; the quietest are then kept.
+
+    Returns
+    -------
+    Rounds
+    """
     calls = {name: _calls(work, seconds, clock) for name, work in works.items()}
-    taken = {name: np.empty(repeats) for name in works}
-    for r in range(repeats):
+    began, taken, marks = time.perf_counter(), [], []
+    while True:
+        marks.append([_mark(yardstick, clock)])
+        taken.append({})
         for name, work in works.items():
-            taken[name][r] = _turn(work, calls[name], clock) / calls[name]
-    return taken
+            returned: list = []
+            spent = _turn(work, calls[name], clock, returned) / calls[name]
+            taken[-1][name] = spent, returned
+            marks[-1].append(_mark(yardstick, clock))
+        worst = np.max(marks, axis=1) / np.min(marks)
+        late = time.perf_counter() - began >= patience
+        if (worst <= QUIET).sum() >= repeats or (len(taken) >= repeats and late):
+            break
+    kept = sorted(np.argsort(np.maximum(worst, QUIET), kind="stable")[:repeats])
+    return Rounds(
+        {name: np.array([taken[r][name][0] for r in kept]) for name in works},
+        {name: [value for r in kept for value in taken[r][name][1]] for name in works},
+        len(taken),
+        float(np.min(marks)) if yardstick else float("nan"),
+        float(worst[kept].max()),
+    )
+
+
+def _mark(yardstick: Callable[[], object] | None, clock: Callable[[], float]) -> float:
+    """Return the median seconds of the yardstick: a hiccup of one call is no load."""
+    return 1.0 if yardstick is None else float(np.median([_turn(yardstick, 1, clock) for _ in range(5)]))
 
 
 def interleave(works: dict[str, Callable[[], object]], repeats: int, seconds: float) -> dict[str, float]:
@@ -89,10 +167,14 @@ def compiler() -> str | None:
     return next((found for name in COMPILERS if (found := shutil.which(name))), None)
 
 
-def _turn(work: Callable[[], object], calls: int, clock: Callable[[], float]) -> float:
+def _turn(
+    work: Callable[[], object], calls: int, clock: Callable[[], float], returned: list | None = None
+) -> float:
     began = clock()
     for _ in range(calls):
-        work()
+        value = work()
+        if returned is not None:
+            returned.append(value)
     return clock() - began
 
 

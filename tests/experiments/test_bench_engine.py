@@ -152,3 +152,37 @@ def test_rounds_give_every_work_one_turn_each(scripts):
     assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 4, "b": 4}
     assert order[-1] == "b" and set(order) == {"a", "b"}
     assert tools.ratio({"a": np.array([2.0, 4.0, 9.0]), "b": np.array([1.0, 2.0, 3.0])}, "a", "b") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("load", "patience", "kept", "disturbance"),
+    [
+        ([1, 1.1, 1], 60, [0, 1, 2], 1.1),
+        ([1, 3, 1, 1], 60, [0, 2, 3], 1),  # a busy round is run again
+        ([3, 3, 1, 1, 1], 60, [2, 3, 4], 1),  # what seemed the rule turns out to have been a load
+        ([1, 3, 2, 4, 5], 4.5, [0, 1, 2], 3),  # no more patience: the quietest of five
+        ([3, 2, 1], 0, [0, 1, 2], 3),
+    ],
+)
+def test_quiet_rounds_are_chosen_by_the_yardstick_alone(
+    scripts, monkeypatch, load, patience, kept, disturbance
+):
+    """By a clock of our own; the work takes longer every time, which must not matter."""
+    tools, state = scripts["benchmarking"], {"now": 0.0, "turns": 0, "marks": 0}
+
+    def work():
+        state["turns"] += 1
+        state["now"] += 1.0 + 0.1 * state["turns"]
+        return state["turns"] - 1
+
+    def yardstick():
+        # Five calls a mark, a mark before and after the one turn of a round.
+        state["now"] += 1e-3 * load[state["marks"] // 10]
+        state["marks"] += 1
+
+    monkeypatch.setattr(tools, "_calls", lambda *_: 1)
+    monkeypatch.setattr(tools.time, "perf_counter", lambda: float(state["turns"]))
+    found = tools.quiet_rounds({"a": work}, 3, 1.0, yardstick, patience, clock=lambda: state["now"])
+    assert found.returned["a"] == kept and found.run == len(load)
+    assert found.disturbance == pytest.approx(disturbance) and found.least == pytest.approx(1e-3 * min(load))
+    assert found.seconds["a"] == pytest.approx([1.1 + 0.1 * r for r in kept])
