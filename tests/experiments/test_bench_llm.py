@@ -22,7 +22,7 @@ def script():
         yield importlib.import_module("bench_llm")
     finally:
         sys.path.remove(str(FOLDER))
-        for name in ("bench_llm", "_llm_peers", "benchmarking"):
+        for name in ("bench_llm", "_llm_peers", "_llm_step", "benchmarking"):
             sys.modules.pop(name, None)
         torch.set_num_threads(threads)
 
@@ -63,6 +63,7 @@ def test_the_bare_loop_climbs_the_same_gradient(script):
     from llm_bridge.losses import policy_gradient_loss
     from llm_bridge.policy import CausalPolicy
     from llm_bridge.sequences import Sequences
+    from nashsim.rules import NashMDPG
 
     torch.manual_seed(0)
     geometry = script.Geometry(32, 64, 2, 2, 2, 64, batch=2, prompt=4, length=6)
@@ -87,7 +88,7 @@ def test_the_bare_loop_climbs_the_same_gradient(script):
     y, z = kept
     policy = CausalPolicy(model, reference, eos=-1, pad=1)
     batch = Sequences.of(y[:, :4].tolist(), y[:, 4:].tolist())
-    [step] = script.NashMDPG(mixture=0.125).steps(script.TAU, 0)
+    [step] = NashMDPG(mixture=0.125).steps(script.TAU, 0)
     payoff = (bare.scores[y[:, 4]] - bare.scores[z[:, 4]]).sigmoid()
     past = {"reference": policy.token_log_probs(batch, "reference")}
     policy_gradient_loss(step, policy.token_log_probs(batch), past, batch.response_mask, payoff).backward()

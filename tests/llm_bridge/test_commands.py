@@ -254,7 +254,8 @@ def test_what_is_wrong_is_said_in_one_line(capsys, tmp_path, disk):
     assert "--resume" in cli(capsys, *own, fails=True)
     assert "another configuration" in cli(capsys, *own, "--resume", "--training.seed", 5, fails=True)
     assert (tmp_path / "r" / "metrics.csv").read_bytes() == before
-    assert "holds no config.yaml" in cli(capsys, "evaluate", tmp_path, fails=True)
+    for command in ("evaluate", "compare"):
+        assert "holds no config.yaml" in cli(capsys, command, tmp_path, fails=True)
     assert "did you mean 'win_rate'" in cli(
         capsys, "compare", tmp_path / "r", "--metric", "win_rat", fails=True
     )
