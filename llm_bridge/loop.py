@@ -23,6 +23,7 @@ from .enumerated import Enumerated
 from .exploration import EllipticalExplorer
 from .iterates import Iterates
 from .policy import CausalPolicy
+from .records import tidy_records
 from .sampled import Round, Sampled, seed_of
 from .settings import Settings
 from .sharding import whole
@@ -88,6 +89,8 @@ class Trainer:
         self.batch: Batch | None = None
         self.buffer: list[list] = []
         self.records: list[dict] = []
+        #: Of the last optimiser step: its loss, the norm of its gradient before clipping, its learning rate.
+        self.descent: dict[str, float] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.iterates = Iterates(policy, self._names())
         self.explorer = self._new_explorer()
@@ -256,6 +259,7 @@ class Trainer:
                 f" optimiser step {self.done}; lower lr, or check the judge and the weights of the model"
             )
         optimiser.step()
+        self.descent = {"loss": value, "grad_norm": norm, "learning_rate": optimiser.param_groups[0]["lr"]}
 
     def _chosen(self) -> torch.Tensor | None:
         """The minibatch of this optimiser step, a function of its place, or None for the whole batch."""
@@ -270,9 +274,7 @@ class Trainer:
 
     def frame(self):
         """Return the records as a tidy DataFrame: game, rule, seed, step, queries, metric, value."""
-        import pandas as pd
-
-        tidy = pd.DataFrame(self.records).melt(["step", "queries"], var_name="metric", value_name="value")
+        tidy = tidy_records(self.records)
         for place, name in enumerate(("game", "rule", "seed")):
             value = self.algorithm.name if name == "rule" else getattr(self, name)
             tidy.insert(place, name, value)
@@ -301,11 +303,11 @@ class Trainer:
         self.iterates.occupy(POLICY)
 
     def record(self) -> None:
-        """Measure the policy and keep the record."""
+        """Measure the policy and keep the record, with what is known of the last optimiser step."""
         self.occupy()
         counts = {"step": self.iteration, "queries": self.queries, "comparisons": self.comparisons}
         with self.policy.gathered():
-            self.records.append(counts | self.measure(self.policy))
+            self.records.append(counts | self.measure(self.policy) | self.descent)
 
 
 def _home(step: MirrorStep | GradientStep) -> str:

@@ -17,6 +17,7 @@ from nashsim.errors import NashsimError
 from nashsim.files import to_json, write_frame, write_text
 
 from .checkpoint import Checkpoints
+from .records import tidy_records
 from .trackers import Tracker
 
 #: Files of a run.
@@ -147,10 +148,7 @@ class RunFolder:
 
     def frame(self):
         """Return the records as a tidy DataFrame: step, queries, metric, value."""
-        import pandas as pd
-
-        wide = pd.DataFrame(self.records())
-        return wide.melt(["step", "queries"], var_name="metric", value_name="value")
+        return tidy_records(self.records())
 
     def close(self) -> None:
         """Write the table of all records and let the trackers finish."""

@@ -166,7 +166,8 @@ def _said(trainer: Trainer, parts: Parts, length: int, seed: int) -> list[dict]:
 def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: Parts, state: dict | None) -> None:
     """Write the last model with its card."""
     algorithm = trainer.algorithm
-    last = {k: v for k, v in trainer.records[-1].items() if k not in ("step", "queries", "comparisons")}
+    apart = {"step", "queries", "comparisons", *trainer.descent}
+    last = {k: v for k, v in trainer.records[-1].items() if k not in apart}
     card = model_card(
         name=Path(config.output.folder).name,
         rule=algorithm.name,

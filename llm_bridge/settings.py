@@ -21,7 +21,8 @@ class Settings:
     lr : float
         The largest. Falls linearly to zero over each fit; ``schedule`` says how it goes over the whole training.
     clip : float
-        Largest gradient norm.
+        Largest gradient norm; far below the usual one (``grad_norm`` of the records) every optimiser step is as long as
+        any other.
     optimiser : str
         ``"adam"`` or ``"sgd"``.
     momentum : float or None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .loop import Trainer
 
 #: The numbers and lists of a trainer's state.
-_COUNTERS = ("iteration", "stage", "done", "queries", "comparisons", "records", "buffer")
+_COUNTERS = ("iteration", "stage", "done", "queries", "comparisons", "records", "descent", "buffer")
 
 
 def state_of(trainer: Trainer) -> dict:

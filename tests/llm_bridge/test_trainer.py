@@ -256,6 +256,30 @@ def test_nan_ends_early_with_one_line(small):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("clip", [1e9, 1e-3])
+def test_records_tell_loss_gradient_and_rate_of_the_last_optimiser_step(small, clip):
+    """Plain descent moves the weights by rate times norm, or times the limit where that is less."""
+    settings = Settings(lr=0.5, clip=clip, optimiser="sgd", schedule="linear", iterations=4)
+    trainer = trainer_of(small, "online-ipo", settings=settings, measure=lambda policy: {"measured": 1.0})
+    trainer.run(2)
+    assert set(trainer.records[0]) == {"step", "queries", "comparisons", "measured"}
+    step = trainer.algorithm.carried(trainer.step)
+    batch = trainer.source.batch(trainer.policy, trainer.algorithm, step, trainer.iterates.real)
+    loss = loss_of(trainer.algorithm, step, batch, trainer.policy).item()
+    before = torch.cat([w.flatten() for w in trainer.policy.weights().values()])
+    trainer.run(3)
+    moved = torch.cat([w.flatten() for w in trainer.policy.weights().values()]) - before
+    last = trainer.records[-1]
+    assert last["loss"] == pytest.approx(loss, rel=1e-5)
+    assert last["learning_rate"] == pytest.approx(settings.rate(2)) and 0 < settings.rate(2) < 0.5
+    assert (last["grad_norm"] > clip) == (clip < 1)
+    length = last["learning_rate"] * min(last["grad_norm"], clip)
+    assert moved.norm().item() == pytest.approx(length, rel=1e-3)
+    # What the first record lacks has no row.
+    frame = trainer.frame()
+    assert len(frame) == 4 * 2 + 3 * 3 and frame.value.notna().all()
+
+
 def test_bfloat16_trains():
     task = EnumerableTask(vocabulary=5, length=2, tau=0.1, dtype=torch.bfloat16)
     done = train(task, "nash-md", queries=4)
