@@ -52,10 +52,14 @@ def restore(trainer: Trainer, state: dict) -> None:
     Raises
     ------
     NashsimError
-        For the state of another algorithm or another model.
+        For the state of another algorithm, another model or another version.
     """
     if state["algorithm"] != repr(trainer.algorithm):
         raise NashsimError(f"state: it is of {state['algorithm']}, this trainer runs {trainer.algorithm!r}")
+    if lacking := [name for name in _COUNTERS if name not in state]:
+        raise NashsimError(
+            f"state: another version wrote it, without {', '.join(lacking)}; start the run anew, or resume it there"
+        )
     policy = trainer.policy
     policy.load_weights(state["weights"])
     for name in set(policy.past_names) - {REFERENCE}:

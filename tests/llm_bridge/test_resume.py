@@ -63,6 +63,8 @@ def test_the_state_of_another_algorithm_is_refused():
     state = fresh("inpo").state_dict()
     with pytest.raises(NashsimError, match="this trainer runs"):
         fresh(get_algorithm("inpo", eta_inverse=3.0)).load_state_dict(state)
+    with pytest.raises(NashsimError, match="another version wrote it, without descent"):
+        fresh(get_algorithm("inpo")).load_state_dict({k: v for k, v in state.items() if k != "descent"})
 
 
 def test_the_state_is_tensors_and_json():
