@@ -132,13 +132,12 @@ def compare(
     from nashsim.errors import unknown_name
     from nashsim.files import write_frame
 
-    from .run_folder import CONFIG, RunFolder
+    from .run_folder import RunFolder, config_of
 
     last, frames = {}, []
     with _runs(runs, dry_run) as chosen:
         for run in chosen:
-            if not (Path(run) / CONFIG).exists():
-                raise NashsimError(f"run: {run!r} holds no {CONFIG}; name the folder of a run")
+            config_of(run)
             folder = RunFolder(run, resume=True)
             records = folder.records()
             if not records:

@@ -26,6 +26,24 @@ CONFIG, RECORDS, TABLE, SAMPLES, STATES, FINAL = (
 )  # fmt: skip
 
 
+def config_of(run: str | Path) -> Path:
+    """Return where a run has its configuration.
+
+    Parameters
+    ----------
+    run : str or Path
+
+    Raises
+    ------
+    NashsimError
+        For a folder that holds no run.
+    """
+    file = Path(run) / CONFIG
+    if not file.exists():
+        raise NashsimError(f"run: {str(run)!r} holds no {CONFIG}; name the folder of a run")
+    return file
+
+
 class RunFolder:
     """One run's folder.
 

@@ -18,7 +18,7 @@ from .config import load_config
 from .evaluation import WinRates, kl_to_reference, length_adjusted, length_statistics, win_rates
 from .iterates import ITERATE
 from .policy import CausalPolicy
-from .run_folder import CONFIG, FINAL, STATES
+from .run_folder import FINAL, STATES, config_of
 from .sampled import seed_of
 from .sampling import pure, sample
 
@@ -147,11 +147,9 @@ def play(
     """
     if prompts < 1 or samples < 1:
         raise NashsimError(f"prompts, samples: each must be >= 1, found {prompts} and {samples}")
-    if not runs or not (runs[0] / CONFIG).exists():
-        raise NashsimError(
-            f"run: {str(runs[0]) if runs else 'none'!r} holds no {CONFIG}; name the folder of a run first"
-        )
-    config = load_config(runs[0] / CONFIG)
+    if not runs:
+        raise NashsimError("runs: the folder of at least one is needed, the first that of a run")
+    config = load_config(config_of(runs[0]))
     parts = assemble(config)
     chosen = parts.prompts[:prompts]
     length, engine = _length(config, parts), getattr(parts.source, "engine", sample)
