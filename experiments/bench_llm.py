@@ -317,11 +317,9 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
             found.append(Finding(f"{name}: split of the step, {work}", split, "reported", True))
         if not math.isnan(ours.yardstick):
             told = f"{1e3 * ours.yardstick:.1f} ms at least, {ours.disturbance:.2f} times that in rounds kept"
-            found.append(
-                Finding(
-                    f"{name}: yardstick, {ours.rounds:.0f} rounds", told, f"quiet: to {QUIET:g} times", True
-                )
-            )
+            quiet = bool(ours.disturbance <= QUIET)
+            asked = f"at most {QUIET:g} times"
+            found.append(Finding(f"{name}: yardstick, {ours.rounds:.0f} rounds", told, asked, quiet))
         if (frame.device == "cuda").all():
             found += _gpu(name, mine)
     return found
