@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from llm_bridge.algorithms.losses import policy_gradient_loss
+from llm_bridge.decoding.eager import mixture, pure, sample
 from llm_bridge.judges import ClassGameJudge, Comparison
-from llm_bridge.losses import policy_gradient_loss
 from llm_bridge.policy import CausalPolicy
-from llm_bridge.sampling import mixture, pure, sample
 from nashsim.rules import REFERENCE, NashMDPG
 
 TAU, COEFFICIENT, RATE = 0.1, 0.125, 1e-4

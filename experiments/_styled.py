@@ -141,7 +141,7 @@ def trimmed_policy(model):
     import torch
 
     from llm_bridge.policy import CausalPolicy
-    from llm_bridge.sequences import Sequences
+    from llm_bridge.policy.sequences import Sequences
 
     class Trimmed(CausalPolicy):
         def token_log_probs(self, batch, of="policy"):

@@ -4,7 +4,8 @@ import pandas as pd
 
 from nashsim import games
 from nashsim.engine import run_many, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, legend_below
 from nashsim.rules import RULES
 
 TAU = 0.1

@@ -23,8 +23,9 @@ from _peers import JaxScan, NumpyLoop, OpenSpielMMD, missing
 from benchmarking import machine, ratio, rounds
 
 from nashsim import PreferenceGame
+from nashsim.figures import Experiment, Finding
 from nashsim.files import to_json, write_text
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 from nashsim.rules import EGPO, OMD
 
 TAU = 0.1

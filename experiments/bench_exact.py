@@ -17,8 +17,9 @@ import pandas as pd
 from benchmarking import interleave, machine, rounds
 
 from nashsim import certify, games, lottery, solve
+from nashsim.figures import Experiment, Finding
 from nashsim.files import to_json, write_text
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 
 #: Newton's least speed-up over the fastest CVXPY solver, by the number of actions.
 SPEED_UP = {10: 20.0, 100: 50.0, 500: 100.0}

@@ -23,11 +23,12 @@ from _llm_step import COEFFICIENT, PHASES, RATE, TAU, Geometry, Step, build, jud
 from benchmarking import QUIET, machine, quiet_rounds, ratio, rounds
 
 from llm_bridge.algorithms import ALGORITHMS
-from llm_bridge.compiled import CompiledEngine
+from llm_bridge.decoding.compiled import CompiledEngine
 from llm_bridge.policy import CausalPolicy
-from llm_bridge.sampled import Sampled
 from llm_bridge.trainer import Settings, Trainer, get_algorithm
-from nashsim.plots import PALETTE, Experiment, Finding
+from llm_bridge.training.rollout import Sampled
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE
 
 #: How many times longer TRL's correct step is to take than ours, by either engine, and what ours may take, of 1.1M
 #: parameters.

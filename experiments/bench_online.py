@@ -20,8 +20,9 @@ from _online_loops import LOOPS
 from benchmarking import machine, rounds
 
 from nashsim import games
+from nashsim.figures import Experiment, Finding
 from nashsim.online import LEARNERS, play_learner
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 
 #: Ten actions with a Condorcet winner, so that every learner can play.
 SOURCE = "uniform:n=10,seed=12"

@@ -19,8 +19,9 @@ from benchmarking import machine, ratio, rounds
 from nashsim import PreferenceGame
 from nashsim.engine.drive import choose_drive
 from nashsim.engine.feedback import Feedback
+from nashsim.figures import Experiment, Finding
 from nashsim.logspace import log_normalise
-from nashsim.plots import PALETTE, Experiment, Finding
+from nashsim.plots import PALETTE
 from nashsim.preferences import BradleyTerryPreference, LowRankPreference, PackedPreference
 from nashsim.rules import OMD
 

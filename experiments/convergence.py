@@ -5,7 +5,8 @@ import pandas as pd
 
 from nashsim import games
 from nashsim.engine import first_policy, run_many, runs_frame, start_facts
-from nashsim.plots import Experiment, Finding, bands, legend_below, rule_line
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import bands, legend_below, rule_line
 from nashsim.theory import fit_linear_rate, proved_rate
 
 TAU = 0.1

@@ -8,7 +8,8 @@ import pandas as pd
 from nashsim import StepSizeWarning, games
 from nashsim.data import hodge
 from nashsim.engine import run_many, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below, rule_line
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, bands, legend_below, rule_line
 from nashsim.rules import OMD
 from nashsim.theory import fit_linear_rate, proved_rate
 

@@ -5,7 +5,8 @@ import pandas as pd
 
 from nashsim import games
 from nashsim.engine import Feedback, run_many, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, bands, legend_below
 from nashsim.rules import DNO
 
 PAIRS = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)

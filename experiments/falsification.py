@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from nashsim.plots import PALETTE, Experiment, Finding
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE
 from nashsim.theory import CLAIMS
 from nashsim.theory.falsify import falsification_frame, falsify, searchable
 

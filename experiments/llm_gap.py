@@ -3,7 +3,8 @@
 import pandas as pd
 
 from nashsim.engine import run, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, legend_below
 
 TAU = 0.1
 #: Rows of the figure: what a row shows, its colour, the metric drawn, and each method's queries.
@@ -58,8 +59,8 @@ def one(name: str, metric: str, queries: int) -> pd.DataFrame:
     import torch
 
     from llm_bridge.algorithms import get_algorithm
-    from llm_bridge.exact import train
     from llm_bridge.tasks import EnumerableTask
+    from llm_bridge.tasks.exact import train
 
     torch.set_num_threads(1)
     task = EnumerableTask(vocabulary=5, length=2, tau=TAU)

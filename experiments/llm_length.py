@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from nashsim.engine import check_runs, run
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, legend_below
 from nashsim.rules import get_rule
 
 RULE = "nash-md"

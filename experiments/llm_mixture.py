@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from llm_bridge.candidates import sequence_mixture
-from llm_bridge.enumerated import Enumerated
+from llm_bridge.decoding.eager import mixture, sample
+from llm_bridge.decoding.sequence_mixture import sequence_mixture
 from llm_bridge.policy import CausalPolicy
-from llm_bridge.sampling import mixture, sample
 from llm_bridge.tasks import EnumerableTask
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from llm_bridge.tasks.enumerated_source import Enumerated
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, legend_below
 
 COEFFICIENTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
 LEVELS = {

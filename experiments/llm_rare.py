@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, legend_below
 
 #: The winning style has reference mass exp(-A/tau).
 A = 0.25
@@ -43,9 +44,9 @@ def _played(inverse_taus, seeds: int, iterations: int, pairs: int, fit_steps: in
     import torch
 
     from llm_bridge.policy import CausalPolicy
-    from llm_bridge.sampled import Sampled
     from llm_bridge.tasks import StyledTask, Teaching
     from llm_bridge.trainer import Settings, Trainer
+    from llm_bridge.training.rollout import Sampled
 
     torch.set_num_threads(1)
     rows = []

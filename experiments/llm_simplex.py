@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from nashsim.engine import check_runs, run
-from nashsim.plots import PALETTE, Experiment, Finding, draw_simplex, legend_below, to_plane
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, draw_simplex, legend_below, to_plane
 from nashsim.rules import get_rule
 
 TAU = 0.1

@@ -8,8 +8,9 @@ from _styled import BETA, REWARD, TAU, Scale, cache_folder, kept_run, make_task,
 
 from nashsim.data import fit_strengths
 from nashsim.engine import run, runs_frame
+from nashsim.figures import Experiment, Finding
 from nashsim.logspace import log_normalise
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 
 #: Methods of two calls of the judge a step go half as far; by name, those given four times the comparisons too.
 LONG = {"nash-mp-pg, 4x": "nash-mp-pg", "egpo, 4x": "egpo"}

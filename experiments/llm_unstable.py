@@ -7,7 +7,8 @@ import pandas as pd
 
 from nashsim import StepSizeWarning
 from nashsim.engine import check_runs, run
-from nashsim.plots import PALETTE, Experiment, Finding, draw_simplex, legend_below, to_plane
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, draw_simplex, legend_below, to_plane
 from nashsim.rules import OMD
 
 TAU = 0.1

@@ -7,7 +7,8 @@ import pandas as pd
 
 from nashsim import StepSizeWarning, games
 from nashsim.engine import Feedback, run_many, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below, rule_line
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, bands, legend_below, rule_line
 from nashsim.rules import EGPO, INPO, OMD, NashMD
 
 TAU = 0.2

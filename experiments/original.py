@@ -5,7 +5,8 @@ import pandas as pd
 
 from nashsim import games
 from nashsim.engine import run_many, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, bands, legend_below
 from nashsim.rules import COMAL, EGPO, MPO, OMD, ONPO, SPO
 
 #: Colour, dashes and label of each rule here, the pull tau the regularised ones use.

@@ -7,7 +7,8 @@ import pandas as pd
 
 from nashsim import games
 from nashsim.engine import Feedback, run_many, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, bands, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, bands, legend_below
 from nashsim.rules import OMD, NashMDPG, NashMP, NashMPSGD, NashProxSGD, OnlineIPO, SelfPlayPG
 
 TAU, ETA = 0.2, 0.1

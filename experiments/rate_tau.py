@@ -5,7 +5,8 @@ import pandas as pd
 
 from nashsim import games
 from nashsim.engine import run_many, runs_frame
-from nashsim.plots import Experiment, Finding, bands, rule_line
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import bands, rule_line
 from nashsim.theory import fit_linear_rate, proved_rate
 
 RULES = ("omd", "nash-mp", "egpo")

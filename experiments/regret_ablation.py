@@ -5,9 +5,10 @@ import pandas as pd
 from _regret import REGRET, thinned
 
 from nashsim import games
+from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
 from nashsim.online.learners.enpo import ENPO, ENPOOracle
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 from nashsim.theory import mean_band, power_of_rounds
 
 VARIANTS = {

@@ -5,8 +5,9 @@ import pandas as pd
 from _regret import LEARNERS, REGRET, curves, learner_line, mean_line
 
 from nashsim import games
+from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
-from nashsim.plots import Experiment, Finding, legend_below
+from nashsim.plots import legend_below
 
 TAU = 0.2
 ACTIONS = (3, 5, 10, 20, 40)

@@ -5,8 +5,9 @@ import pandas as pd
 from _regret import REGRET, curves, mean_line, thinned
 
 from nashsim import PreferenceGame, games
+from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 from nashsim.theory import power_of_rounds
 
 #: Colour, dashes and printed name of every learner.

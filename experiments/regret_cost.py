@@ -18,9 +18,10 @@ from _regret import LEARNERS, REGRET, curves, thinned
 from benchmarking import machine, rounds
 
 from nashsim import games
+from nashsim.figures import Experiment, Finding
 from nashsim.files import write_frame
 from nashsim.online import play_learner, run_regret
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 from nashsim.theory import mean_band
 
 SECONDS = Path(__file__).with_name("regret_cost_seconds.csv")

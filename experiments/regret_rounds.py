@@ -4,8 +4,9 @@ import pandas as pd
 from _regret import LEARNERS, REGRET, curves, learner_line, mean_line, thinned
 
 from nashsim import games
+from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
-from nashsim.plots import Experiment, Finding, legend_below
+from nashsim.plots import legend_below
 from nashsim.theory import power_of_rounds
 
 TITLES = {

@@ -5,9 +5,10 @@ import pandas as pd
 from _regret import LEARNERS, REGRET, curves, learner_line, mean_line
 
 from nashsim import games
+from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
 from nashsim.online.learners.enpo import ENPO
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.plots import PALETTE, legend_below
 from nashsim.theory import mean_band, slope_in_inverse_tau
 
 INVERSE_TAUS = (5, 8, 12, 16, 20, 24, 28, 33)

@@ -6,7 +6,8 @@ import pandas as pd
 from nashsim import PreferenceGame, games
 from nashsim.data import fit_strengths
 from nashsim.equilibrium import check_agreement, lottery, solve_cvxpy, solve_newton
-from nashsim.plots import PALETTE, Experiment, Finding, legend_below
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, legend_below
 
 TAU = 0.2
 COLOURS = ("blue", "orange", "green")

@@ -7,7 +7,8 @@ import pandas as pd
 
 from nashsim import StepSizeWarning, games
 from nashsim.engine import run, runs_frame
-from nashsim.plots import PALETTE, Experiment, Finding, draw_simplex, legend_below, to_plane
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE, draw_simplex, legend_below, to_plane
 from nashsim.rules import EGPO, OMD, NashMD
 
 TAU = 0.05

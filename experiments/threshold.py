@@ -7,7 +7,8 @@ import pandas as pd
 
 from nashsim import StepSizeWarning, games
 from nashsim.engine import check_runs, run
-from nashsim.plots import PALETTE, Experiment, Finding
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import PALETTE
 from nashsim.rules import OMD
 
 BIFURCATION_TAU = 0.1

@@ -1,5 +1,5 @@
 """``python -m llm_bridge``."""
 
-from .cli import main
+from .cli.app import main
 
 main()

@@ -50,7 +50,7 @@ def own_model(folder):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from llm_bridge.dry_run import byte_tokenizer
+    from llm_bridge.runs.dry_run import byte_tokenizer
 
     torch.set_num_threads(1)
     tokenizer = byte_tokenizer()

@@ -85,7 +85,7 @@ class RewardJudge:
         """
         import torch
 
-        from ..sequences import padded
+        from ..policy.sequences import padded
 
         if model.config.num_labels != 1:
             raise NashsimError(f"model: a reward is one output, found {model.config.num_labels}")

@@ -12,9 +12,9 @@ import torch
 
 from nashsim.errors import NashsimError
 
-from ..checkpoint import Checkpoints
 from ..data.pairs import Pair
 from ..judges import Comparison
+from ..storage.checkpoint import Checkpoints
 
 
 @dataclass(frozen=True)

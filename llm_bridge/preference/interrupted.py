@@ -11,8 +11,8 @@ from pathlib import Path
 from nashsim.errors import NashsimError
 from nashsim.files import to_json, write_text
 
-from ..checkpoint import Checkpoints
 from ..data.pairs import Pair
+from ..storage.checkpoint import Checkpoints
 
 IDENTITY = "identity.json"
 

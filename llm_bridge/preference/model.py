@@ -13,7 +13,7 @@ import torch
 from nashsim.errors import NashsimError, unknown_name
 
 from ..judges import Comparison
-from ..sequences import padded
+from ..policy.sequences import padded
 from .layout import Layout
 
 #: tokens: logit("A") - logit("B") of the language model itself; classifier: a linear head on its last hidden state.

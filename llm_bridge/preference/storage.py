@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nashsim.errors import NashsimError
 
-from ..checkpoint import atomic_folder
+from ..storage.checkpoint import atomic_folder
 from .layout import Layout
 from .model import PreferenceModel, RewardModel, make_model
 

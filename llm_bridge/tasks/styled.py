@@ -17,13 +17,13 @@ import torch
 
 from nashsim.errors import NashsimError, unknown_name
 
-from ..checkpoint import atomic_folder
-from ..features import ClassFeatures
+from ..decoding.eager import pure, sample
+from ..decoding.features import ClassFeatures
 from ..judges import ClassGameJudge, check_preference
-from ..policy import CausalPolicy
-from ..sampling import pure, sample
-from ..sequences import Sequences
-from ..sft import sft
+from ..policy.causal_policy import CausalPolicy
+from ..policy.sequences import Sequences
+from ..storage.checkpoint import atomic_folder
+from ..training.sft import sft
 from .class_equilibrium import ClassGame, within_class_estimate
 from .grammar import BOS, EOS_WORD, PAD, Grammar
 

@@ -64,7 +64,7 @@ def reproduce_figures(
     """
     from joblib import Parallel, delayed
 
-    from ..plots.experiment import check_length, figures_folder
+    from ..figures.experiment import check_length, figures_folder
 
     check_length(quick, full)
 

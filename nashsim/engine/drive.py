@@ -18,9 +18,9 @@ from ..preferences import (
 )
 from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
+from .kernels.support import vectors_work
 from .layouts import ABSENT
-from .readable import ReadableEngine
-from .support import vectors_work
+from .reference_engine import ReadableEngine
 from .table import SEGMENT, slot_names, tabulate
 from .vector_drive import VectorDrive
 
@@ -56,7 +56,7 @@ class PortableDrive:
 
     def advance(self, t0: int, t1: int) -> None:
         """Do the iterations ``t0 <= t < t1``."""
-        from .kernel import advance
+        from .kernels.portable import advance
 
         problems = self._total.shape[0] * self._total.shape[1]
         edges = np.linspace(0, problems, min(self.jobs, problems) + 1).astype(int)

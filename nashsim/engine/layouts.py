@@ -17,7 +17,7 @@ MANY = 8
 @cache
 def lanes() -> int:
     """Return how many doubles the machine's widest register holds, 8 or 4: what tiles are cut for."""
-    from .registers import has
+    from .kernels.llvm_registers import has
 
     return 8 if has("avx512f") else 4
 
@@ -97,8 +97,8 @@ class Panels(Rows):
 
     def advance(self, logits, powers, inverses, total, program, t0, t1, first, last) -> None:
         """Run the kernel on units ``first <= i < last``."""
-        from .panel_kernel import advance_panels
-        from .vectors import shape_of
+        from .kernels.llvm_vectors import shape_of
+        from .kernels.panels import advance_panels
 
         state = (logits, powers, inverses, total)
         advance_panels(
@@ -130,8 +130,8 @@ class Tiles(Rows):
 
     def advance(self, logits, powers, inverses, total, program, t0, t1, first, last) -> None:
         """Run the kernel on units ``first <= i < last``."""
-        from .tile_kernel import advance_tiles
-        from .vectors import shape_of
+        from .kernels.llvm_vectors import shape_of
+        from .kernels.tiles import advance_tiles
 
         state = (logits, powers, inverses, total, self._product)
         advance_tiles(shape_of(1, self._side), self.matrix, *state, program, t0, t1, first, last)
@@ -171,8 +171,8 @@ class Games:
 
     def advance(self, logits, powers, inverses, total, program, t0, t1, first, last) -> None:
         """Run the kernel on units ``first <= i < last``."""
-        from .batch_kernel import advance_games
-        from .vectors import shape_of
+        from .kernels.lanes import advance_games
+        from .kernels.llvm_vectors import shape_of
 
         shapes = (shape_of(1, self.width), (0,) * self.actions, shape_of(*panel_of(self.actions)))
         state = (logits, powers, inverses, total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..preferences import AnnotatorPreference, LowRankPreference, Preference
-from .structured_kernel import CHUNK
+from .kernels.structured import CHUNK
 
 _NO_DEGREES = np.empty(0, dtype=np.int64)
 

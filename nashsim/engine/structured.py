@@ -9,9 +9,9 @@ import numpy as np
 from ..game import PreferenceGame
 from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
+from .kernels.structured import mirror_pass
 from .layouts import ABSENT
 from .payoffs import payoff_of
-from .structured_kernel import mirror_pass
 from .table import Table, slot_names, tabulate
 
 #: Longest stretch of a schedule held as a table.

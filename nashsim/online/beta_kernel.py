@@ -6,7 +6,7 @@ import math
 
 import numba as nb
 
-from ..engine.random_kernel import uniform
+from ..engine.kernels.random_stream import uniform
 
 
 @nb.njit(cache=True, nogil=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba as nb
 
-from ..engine.random_kernel import draw, uniform
+from ..engine.kernels.random_stream import draw, uniform
 
 
 @nb.njit(cache=True, nogil=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba as nb
 
-from ..engine.structured_kernel import exponential
+from ..engine.kernels.structured import exponential
 from .regression_kernel import widen
 
 # Newton's steps of a refit, and halvings of one of them.

@@ -6,8 +6,8 @@ import math
 
 import numba as nb
 
-from ..engine.random_kernel import draw, uniform
-from ..engine.structured_kernel import exponential
+from ..engine.kernels.random_stream import draw, uniform
+from ..engine.kernels.structured import exponential
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)

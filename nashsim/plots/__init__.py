@@ -1,7 +1,6 @@
 """Figures from tidy frames; nothing here computes results."""
 
 from .bands import bands
-from .experiment import Experiment, Finding
 from .legend import legend_below
 from .simplex import draw_simplex, to_plane
 from .style import PALETTE, RULE_STYLE, rule_line, style
@@ -9,8 +8,6 @@ from .style import PALETTE, RULE_STYLE, rule_line, style
 __all__ = [
     "PALETTE",
     "RULE_STYLE",
-    "Experiment",
-    "Finding",
     "bands",
     "draw_simplex",
     "legend_below",

@@ -2,7 +2,17 @@
 
 from .baselines import BestResponse, SelfPlay
 from .history import MNPO, NashEMA
-from .language import (
+from .multiplicative import DNO, SPO, SPPO
+from .nash_md import NashMD
+from .one_call import INPO, MMD, OMD
+from .optimistic import OMWU, ONPO
+from .policy_gradient import IPOMD, NashMDPG, OnlineIPO, SelfPlayPG
+from .prox import NashProx
+from .prox_gradient import NashMPSGD, NashProxSGD
+from .ranking import DNOPrct
+from .refresh import COMAL, MPO
+from .registry import RULES, get_rule
+from .rule import (
     HALF,
     POLICY,
     REFERENCE,
@@ -14,16 +24,6 @@ from .language import (
     Theorem,
     mix,
 )
-from .multiplicative import DNO, SPO, SPPO
-from .nash_md import NashMD
-from .one_call import INPO, MMD, OMD
-from .optimistic import OMWU, ONPO
-from .policy_gradient import IPOMD, NashMDPG, OnlineIPO, SelfPlayPG
-from .prox import NashProx
-from .prox_gradient import NashMPSGD, NashProxSGD
-from .ranking import DNOPrct
-from .refresh import COMAL, MPO
-from .registry import RULES, get_rule
 from .two_call import EGPO, NashMP
 
 __all__ = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .language import POLICY, REFERENCE, MirrorStep, Rule
 from .one_call import OMD
+from .rule import POLICY, REFERENCE, MirrorStep, Rule
 
 
 @dataclass(frozen=True)

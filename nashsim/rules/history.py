@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from ..errors import NashsimError
-from .language import POLICY, MirrorStep, Rule, Theorem, mix
 from .one_call import OMD
+from .rule import POLICY, MirrorStep, Rule, Theorem, mix
 
 EMA = "moving average"
 NEXT = "next"

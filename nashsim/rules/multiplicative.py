@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .language import POLICY, MirrorStep, Rule, Start, Theorem
+from .rule import POLICY, MirrorStep, Rule, Start, Theorem
 
 
 def regret_bound(rule: Rule, tau: float | None, steps: np.ndarray, start: Start) -> np.ndarray:

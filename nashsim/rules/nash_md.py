@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .language import POLICY, REFERENCE, MirrorStep, Rule, Start, Theorem
+from .rule import POLICY, REFERENCE, MirrorStep, Rule, Start, Theorem
 
 
 def _last_iterate(rule: NashMD, tau: float, steps: np.ndarray, start: Start) -> np.ndarray:

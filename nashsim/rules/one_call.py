@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import NashsimError
-from .language import POLICY, REFERENCE, MirrorStep, Rule, Start, Theorem, linear_rate
+from .rule import POLICY, REFERENCE, MirrorStep, Rule, Start, Theorem, linear_rate
 
 _LINEAR = Theorem(
     "kl_to_equilibrium",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .language import POLICY, MirrorStep, Rule, Start, Theorem, mix
+from .rule import POLICY, MirrorStep, Rule, Start, Theorem, mix
 
 LEADER = "leader"
 PREVIOUS = "previous leader"

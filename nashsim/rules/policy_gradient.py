@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import NashsimError
-from .language import POLICY, REFERENCE, GradientStep, Rule
+from .rule import POLICY, REFERENCE, GradientStep, Rule
 
 
 def largest_rate(tau: float, weight: float = 1.0) -> float:

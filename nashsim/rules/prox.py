@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .language import POLICY, REFERENCE, MirrorStep, Rule, Theorem, mix
 from .one_call import proximal
 from .refresh import last_of
+from .rule import POLICY, REFERENCE, MirrorStep, Rule, Theorem, mix
 
 CENTRE = "centre"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import NashsimError
-from .language import HALF, POLICY, REFERENCE, GradientStep, Rule, mix
 from .policy_gradient import largest_rate
 from .refresh import last_of
+from .rule import HALF, POLICY, REFERENCE, GradientStep, Rule, mix
 
 TARGET = "target"
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..errors import NashsimError
-from .language import POLICY, RankingStep, Rule
+from .rule import POLICY, RankingStep, Rule
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .language import POLICY, REFERENCE, Rule, Theorem, mix
 from .one_call import MMD, OMD
+from .rule import POLICY, REFERENCE, Rule, Theorem, mix
 
 
 def last_of(inner: int | None, t: int | np.ndarray, default: int) -> float | np.ndarray:

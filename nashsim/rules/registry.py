@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..errors import NashsimError, unknown_name
 from .baselines import BestResponse, SelfPlay
 from .history import MNPO, NashEMA
-from .language import Rule
 from .multiplicative import DNO, SPO, SPPO
 from .nash_md import NashMD
 from .one_call import INPO, MMD, OMD
@@ -15,6 +14,7 @@ from .prox import NashProx
 from .prox_gradient import NashMPSGD, NashProxSGD
 from .ranking import DNOPrct
 from .refresh import COMAL, MPO
+from .rule import Rule
 from .two_call import EGPO, NashMP
 
 #: Every rule class of the package.

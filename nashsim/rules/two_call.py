@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .language import HALF, POLICY, REFERENCE, MirrorStep, Rule, Theorem, linear_rate
 from .one_call import proximal
+from .rule import HALF, POLICY, REFERENCE, MirrorStep, Rule, Theorem, linear_rate
 
 
 def _extragradient(base: dict[str, float], eta: float) -> tuple[MirrorStep, MirrorStep]:

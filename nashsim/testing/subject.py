@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.readable import ReadableEngine
+from ..engine.reference_engine import ReadableEngine
 from ..errors import NashsimError
 from ..logspace import kl
 from ..rules import Rule, Start

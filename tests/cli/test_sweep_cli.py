@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from nashsim.cli import call
-from nashsim.engine.units import run_unit
+from nashsim.engine.sweeps.units import run_unit
 
 COLUMNS = ["game", "tau", "rule", "eta", "seed", "step", "queries", "metric", "value"]
 
@@ -53,7 +53,7 @@ def test_sweep_resumes(capsys, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return run_unit(unit, *rest)
 
-    monkeypatch.setattr("nashsim.engine.sweeping.run_unit", interrupted)
+    monkeypatch.setattr("nashsim.engine.sweeps.sweep.run_unit", interrupted)
     broken = tmp_path / "broken"
     assert call([*map(str, arguments), "--out", str(broken)]) == 130
     assert "interrupted" in capsys.readouterr().err

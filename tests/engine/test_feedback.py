@@ -6,7 +6,7 @@ import pytest
 from nashsim import NashsimError
 from nashsim.engine import Feedback, run, run_many
 from nashsim.engine.feedback import Stream, estimated_margin, response_gradient, streams
-from nashsim.engine.readable import ReadableEngine
+from nashsim.engine.reference_engine import ReadableEngine
 from nashsim.rules import IPOMD, OMD, RULES, GradientStep, NashMDPG, OnlineIPO, Rule, SelfPlayPG
 from tests.zoo import random_game, rock_paper_scissors
 

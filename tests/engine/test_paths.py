@@ -8,7 +8,7 @@ import pytest
 from nashsim import PreferenceGame, run, run_many
 from nashsim.engine import drive, layouts
 from nashsim.engine.feedback import Feedback
-from nashsim.engine.support import vectors_work
+from nashsim.engine.kernels.support import vectors_work
 from nashsim.engine.vector_drive import VectorDrive
 from nashsim.rules import RULES, get_rule
 from tests.zoo import random_game
@@ -147,12 +147,12 @@ def test_noise_and_missing_vectors_take_the_portable_kernel(monkeypatch):
 
 
 def test_vectors_that_fail_to_compile_are_noticed(monkeypatch):
-    from nashsim.engine import probe_kernel
+    from nashsim.engine.kernels import probe
 
     def broken(*arguments):
         raise RuntimeError("LLVM ERROR")
 
-    monkeypatch.setattr(probe_kernel, "probe", broken)
+    monkeypatch.setattr(probe, "probe", broken)
     vectors_work.cache_clear()
     try:
         assert not vectors_work()

@@ -9,9 +9,9 @@ from scipy.optimize import minimize
 from nashsim import PreferenceGame
 from nashsim.engine import Feedback, run, run_many
 from nashsim.engine.feedback import Stream
+from nashsim.engine.kernels.ranking import fit_ranking as compiled_fit
+from nashsim.engine.kernels.ranking import sampled_pairs as compiled_pairs
 from nashsim.engine.ranking import fit_ranking, kept_pairs, sampled_pairs
-from nashsim.engine.ranking_kernel import fit_ranking as compiled_fit
-from nashsim.engine.ranking_kernel import sampled_pairs as compiled_pairs
 from nashsim.rules import DNO, DNOPrct
 from tests.zoo import random_game, rock_paper_scissors
 

@@ -10,10 +10,10 @@ from nashsim.engine import run, run_many
 from nashsim.engine.checkpoint import fingerprint, identity
 from nashsim.engine.drive import MOST_NOISY, PortableDrive, ReadableDrive, choose_drive
 from nashsim.engine.feedback import Feedback
+from nashsim.engine.kernels.structured import CHUNK, exponential, weights_of
+from nashsim.engine.kernels.support import vectors_work
 from nashsim.engine.metrics import get_metrics
 from nashsim.engine.structured import StructuredDrive
-from nashsim.engine.structured_kernel import CHUNK, exponential, weights_of
-from nashsim.engine.support import vectors_work
 from nashsim.engine.table import tabulate
 from nashsim.engine.vector_drive import VectorDrive
 from nashsim.equilibrium import lottery, solve_cvxpy

@@ -15,7 +15,7 @@ import pytest
 
 from nashsim import NashsimError, StepSizeWarning, run, sweep
 from nashsim.engine import Feedback
-from nashsim.engine.backends import calm
+from nashsim.engine.sweeps.backends import calm
 from nashsim.rules import OMD, NashMP
 from tests.zoo import random_game
 
@@ -53,7 +53,9 @@ def test_a_dask_cluster_gives_the_bits_of_one(alone, tmp_path, monkeypatch):
         address, out = cluster.scheduler_address, tmp_path / "out"
         found = sweep(**ARGUMENTS, backend="dask", scheduler=address, out=out)
         with distributed.Client(address) as client:
-            kept = client.run(lambda: sorted(name for name in sys.modules if name == "nashsim.engine.units"))
+            kept = client.run(
+                lambda: sorted(name for name in sys.modules if name == "nashsim.engine.sweeps.units")
+            )
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
         again = sweep(**ARGUMENTS, backend="dask")
     assert len(kept) == 2 and all(kept.values())  # both workers ran units
@@ -96,7 +98,7 @@ def test_work_is_cut_by_its_amount_alone(monkeypatch):
     cheap = {**ARGUMENTS, "games": [GAMES[0], GAMES[3]], "feedback": None}
     whole = sweep(**cheap)
     counts = []
-    monkeypatch.setattr("nashsim.engine.units.UNIT", 1)
+    monkeypatch.setattr("nashsim.engine.sweeps.units.UNIT", 1)
     apart = sweep(**cheap, progress=lambda done, total: counts.append((done, total)))
     assert same_bits(whole, apart)
     assert counts == [(done, 16) for done in range(1, 17)]
@@ -221,7 +223,7 @@ def test_bad_arguments_are_found_before_any_run(monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     with pytest.raises(NashsimError, match="name the dask cluster by --scheduler"):
         sweep(game, "omd", queries=10, backend="dask")
-    monkeypatch.setattr("nashsim.engine.backends.find_spec", lambda name: None)
+    monkeypatch.setattr("nashsim.engine.sweeps.backends.find_spec", lambda name: None)
     with pytest.raises(
         NashsimError, match=r"needs the package ray; install it by: pip install 'nashsim\[cluster\]'"
     ):

@@ -6,9 +6,9 @@ import numba as nb
 import numpy as np
 import pytest
 
-from nashsim.engine import registers
-from nashsim.engine import vectors as v
-from nashsim.engine.unrolled import step_games, sum_actions
+from nashsim.engine.kernels import llvm_registers as registers
+from nashsim.engine.kernels import llvm_vectors as v
+from nashsim.engine.kernels.unrolled import step_games, sum_actions
 
 #: Registers and lanes.
 SHAPES = ((1, 4), (1, 8), (2, 4), (3, 4), (2, 8))

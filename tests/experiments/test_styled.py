@@ -43,7 +43,7 @@ def test_short_and_long_responses_apart_have_the_same_scores_and_gradients(style
     import torch
 
     from llm_bridge.policy import CausalPolicy
-    from llm_bridge.sequences import Sequences
+    from llm_bridge.policy.sequences import Sequences
     from llm_bridge.tasks import StyledTask
 
     torch.set_num_threads(1)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.stats import chi2
 
-from llm_bridge.sequences import Sequences
+from llm_bridge.policy.sequences import Sequences
 
 PROMPT = (1, 2)
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from nashsim import NashsimError, PreferenceGame, games
 from nashsim.engine.feedback import streams
-from nashsim.engine.random_kernel import uniform, uniforms
+from nashsim.engine.kernels.random_stream import uniform, uniforms
 from nashsim.equilibrium import exploitability
 from nashsim.online import play_learner
 from nashsim.online.beta_kernel import beta, beta_above_half, learn_duel

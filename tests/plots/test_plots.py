@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from nashsim.errors import NashsimError
-from nashsim.plots import RULE_STYLE, Experiment, Finding, bands, draw_simplex, rule_line, to_plane
+from nashsim.figures import Experiment, Finding
+from nashsim.plots import RULE_STYLE, bands, draw_simplex, rule_line, to_plane
 from nashsim.rules import RULES
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nashsim.engine.readable import ReadableEngine
+from nashsim.engine.reference_engine import ReadableEngine
 from nashsim.rules import (
     COMAL,
     DNO,

@@ -6,7 +6,7 @@ from scipy.optimize import approx_fprime, root
 
 from nashsim import NashsimError, PreferenceGame
 from nashsim.engine import Feedback, first_policy, run
-from nashsim.engine.readable import ReadableEngine
+from nashsim.engine.reference_engine import ReadableEngine
 from nashsim.engine.table import tabulate
 from nashsim.equilibrium import solve_newton
 from nashsim.logspace import log_normalise

@@ -3,6 +3,6 @@
 from .bilinear import BilinearEstimate
 from .bradley_terry import BradleyTerryEstimate
 from .counts import CountEstimate
-from .language import PreferenceEstimate
+from .estimate import PreferenceEstimate
 
 __all__ = ["BilinearEstimate", "BradleyTerryEstimate", "CountEstimate", "PreferenceEstimate"]

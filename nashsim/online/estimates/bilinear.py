@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...errors import NashsimError
-from .language import PreferenceEstimate, tail
+from .estimate import PreferenceEstimate, tail
 
 
 class BilinearEstimate(PreferenceEstimate):

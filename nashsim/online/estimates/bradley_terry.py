@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import NashsimError
 from .counts import CountEstimate
-from .language import PreferenceEstimate, tail
+from .estimate import PreferenceEstimate, tail
 
 
 class BradleyTerryEstimate(PreferenceEstimate):

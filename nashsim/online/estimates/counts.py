@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .language import PreferenceEstimate, tail
+from .estimate import PreferenceEstimate, tail
 
 
 class CountEstimate(PreferenceEstimate):

@@ -1,6 +1,6 @@
 """Online learners, one file a family."""
 
-from .language import Learner
+from .learner import Learner
 from .registry import LEARNERS, get_learner
 
 __all__ = ["LEARNERS", "Learner", "get_learner"]

@@ -11,7 +11,7 @@ from ...data.structure import condorcet_winner, smith_set
 from ...errors import NashsimError
 from ...game import PreferenceGame
 from ..arena import ABSENT, Arena, Book
-from .language import Learner, State
+from .learner import Learner, State
 
 #: How a pair is chosen.
 CHOICES = ("uniform", "thompson", "bounds")

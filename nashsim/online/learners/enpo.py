@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import NashsimError
 from ..arena import Arena, Book
 from .iterative import SCHEDULES
-from .language import Learner, State
+from .learner import Learner, State
 
 #: Who the second response of a collected pair is drawn from.
 EXPLORERS = ("none", "step-b", "vertex", "soft")

@@ -15,11 +15,11 @@ import numpy as np
 
 from ...errors import NashsimError
 from ...rules import POLICY, REFERENCE
-from ...rules.language import HALF, GradientStep
 from ...rules.policy_gradient import NashMDPG, OnlineIPO
 from ...rules.prox_gradient import TARGET, NashMPSGD, NashProxSGD
+from ...rules.rule import HALF, GradientStep
 from ..arena import Arena, Book
-from .language import Learner, State
+from .learner import Learner, State
 
 
 @dataclass(frozen=True)

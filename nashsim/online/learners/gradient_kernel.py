@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba as nb
 
-from ...engine.random_kernel import draw
+from ...engine.kernels.random_stream import draw
 from ..round_kernel import charge, charge_duel, context_of, measure, normalise, tilt, win
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import NashsimError
 from ...rules import POLICY, REFERENCE, NashMD
 from ..arena import Arena, Book
-from .language import Learner, State
+from .learner import Learner, State
 
 #: Schedules of the step eta_t tau, by name: how much of the fit the newest iteration weighs.
 SCHEDULES = ("decreasing", "root", "constant")

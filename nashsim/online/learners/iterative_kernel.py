@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba as nb
 
-from ...engine.random_kernel import draw
+from ...engine.kernels.random_stream import draw
 from ..regression_kernel import learn_pair
 from ..round_kernel import charge, charge_duel, context_of, measure, normalise, play, win
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import NashsimError
 from ...game import PreferenceGame
 from ..arena import Arena, Book
-from .language import Learner, State
+from .learner import Learner, State
 
 #: Who the policy is duelled with.
 OPPONENTS = ("reference", "self", "adversary")

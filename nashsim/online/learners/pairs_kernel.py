@@ -6,7 +6,7 @@ import math
 
 import numba as nb
 
-from ...engine.random_kernel import uniform, uniforms
+from ...engine.kernels.random_stream import uniform, uniforms
 from ..beta_kernel import beta_above_half
 
 

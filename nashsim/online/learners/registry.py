@@ -7,7 +7,7 @@ from .bandits import DoubleThompson, RelativeUCB, Uniform
 from .enpo import ENPO, ENPOOracle
 from .gradient import OnlineIPOPairs, OnlineNashMDPG, OnlineNashMPSGD, OnlineNashProxSGD
 from .iterative import OnlineINPO, OnlineNashMD
-from .language import Learner
+from .learner import Learner
 from .minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
 from .rewards import XPO, BTNash, OnlineDPO
 from .sparring import SparringEXP3

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import NashsimError
 from ..arena import Arena, Book
-from .language import Learner, State
+from .learner import Learner, State
 
 #: Where a response is drawn from.
 SAMPLERS = ("uniform", "policy", "reference")

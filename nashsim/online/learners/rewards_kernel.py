@@ -6,8 +6,8 @@ import math
 
 import numba as nb
 
-from ...engine.random_kernel import draw
-from ...engine.structured_kernel import exponential
+from ...engine.kernels.random_stream import draw
+from ...engine.kernels.structured import exponential
 from ..logistic_kernel import learn_duel, refit
 from ..round_kernel import charge, charge_duel, context_of, measure, tilt, win
 from .minimax_kernel import settle

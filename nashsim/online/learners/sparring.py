@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import NashsimError
 from ..arena import ABSENT, Arena, Book
-from .language import Learner, State
+from .learner import Learner, State
 
 
 @dataclass(frozen=True)

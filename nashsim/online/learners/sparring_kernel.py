@@ -6,7 +6,7 @@ import math
 
 import numba as nb
 
-from ...engine.random_kernel import draw
+from ...engine.kernels.random_stream import draw
 from ..round_kernel import charge, charge_duel, context_of, measure, tilt, win
 from .bandits_kernel import spread
 

@@ -18,9 +18,9 @@ from . import (
     online,
     spo_onpo,
 )
+from .claim import Claim, Control, Evidence
 from .domain import CATALOGUE, Domain
 from .instance import Instance, Stack, stacks
-from .language import Claim, Control, Evidence
 
 _PAPERS = (identities, nlhf, mmd, inpo, nash_mp, egpo, spo_onpo, comal, dno, mnpo, ipo, baselines, online)
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from ...logspace import log_normalise
 from ...rules import RULES, BestResponse, NashEMA, SelfPlay
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import EPS, logit_rounding, once, payoff
 from .rule_claims import Mutated, mutated, play, unanchored
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from ...logspace import kl
 from ...rules import COMAL, MPO
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import logit_rounding, once
 from .rule_claims import flipped, mutated, play, unanchored
 

@@ -8,9 +8,9 @@ from ...engine import Feedback, run_many
 from ...logspace import kl
 from ...rules import DNO, DNOPrct, RankingStep
 from ..fits import fit_rows
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import EPS, once
 from .rule_claims import flipped, mutated, play
 from .structures import moderate

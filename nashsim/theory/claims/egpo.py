@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from ...rules import EGPO, NashMP
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rule_claims import contraction, distance, flipped, mutated, play
 
 _EGPO = "EGPO, arXiv 2503.08942"

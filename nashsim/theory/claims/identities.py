@@ -9,9 +9,9 @@ from ...equilibrium.fixed_point import RESIDUAL
 from ...game import PreferenceGame
 from ...logspace import kl, log_normalise
 from ...preferences import DensePreference
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import EPS, ONCE, logit_rounding, once, payoff
 from .structures import class_game, classes
 

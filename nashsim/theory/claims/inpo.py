@@ -8,9 +8,9 @@ from ...equilibrium import duality_gap
 from ...logspace import kl, log_normalise
 from ...rules import INPO
 from ..fits import fit_rows
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import EPS, once
 from .rule_claims import flipped, kl_slack, mutated, play
 from .structures import moderate

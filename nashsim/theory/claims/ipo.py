@@ -6,9 +6,9 @@ import numpy as np
 
 from ...logspace import log_normalise
 from ...rules import IPOMD, NashMDPG, NashMPSGD, NashProxSGD, OnlineIPO, SelfPlayPG
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import EPS, logit_rounding, once
 from .rule_claims import against_reference, flipped, mutated, play
 

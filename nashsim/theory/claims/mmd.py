@@ -6,9 +6,9 @@ import numpy as np
 
 from ...logspace import kl, log_normalise
 from ...rules import INPO, MMD, OMD
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rule_claims import contraction, distance, flipped, mutated, play
 from .structures import rock_paper_scissors
 

@@ -7,9 +7,9 @@ import numpy as np
 from ...logspace import log_normalise
 from ...rules import MNPO
 from ..fits import fit_rows
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import logit_rounding, once, payoff
 from .rule_claims import Mutated, flipped, play
 from .spo_onpo import average_gaps

@@ -8,9 +8,9 @@ from ...equilibrium import exploitability
 from ...logspace import span
 from ...rules import NashMP, NashProx
 from ..fits import fit_rows
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rule_claims import contraction, flipped, mutated, play
 
 _V1 = "Nash Mirror Prox, arXiv 2505.19731v1, abstract"

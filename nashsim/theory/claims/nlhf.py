@@ -9,9 +9,9 @@ from ...equilibrium import solve_newton
 from ...logspace import kl, log_normalise
 from ...rules import NashMD
 from ..fits import fit_rows
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import logit_rounding, once, payoff
 from .rule_claims import contraction, flipped, kl_slack, loosened, mutated, play, unmixed_opponent
 from .structures import bradley_terry, moderate

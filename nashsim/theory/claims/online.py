@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..fits import fit_rate
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 
 _ROUNDS, _SEEDS, _FIRST = 10_000, 20, 100
 

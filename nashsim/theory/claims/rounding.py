@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .claim import Evidence
 from .instance import Stack
-from .language import Evidence
 
 EPS = np.finfo(float).eps
 ONCE = np.array([0])

@@ -12,8 +12,8 @@ from ...engine import run
 from ...errors import StepSizeWarning
 from ...logspace import kl
 from ...rules import POLICY, REFERENCE, MirrorStep, Rule
+from .claim import Evidence
 from .instance import Stack
-from .language import Evidence
 from .rounding import logit_rounding
 
 #: Forward step for a game: ``rule(tau, share)``.

@@ -7,9 +7,9 @@ import numpy as np
 from ...equilibrium import unregularised_gap
 from ...logspace import kl, log_normalise
 from ...rules import DNO, OMWU, ONPO, SPO, SPPO
+from .claim import Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .language import Claim, Control, Evidence
 from .rounding import EPS
 from .rule_claims import Mutated, distance, flipped, play
 from .structures import cycle, dominated, near_winner

@@ -1,0 +1,5 @@
+"""The command line."""
+
+from .app import call, main
+
+__all__ = ["call", "main"]

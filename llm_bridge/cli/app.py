@@ -1,0 +1,100 @@
+"""The commands of ``llm-bridge``, or ``python -m llm_bridge``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from nashsim.errors import NashsimError
+
+from . import train as commands
+from .preference_model import preference_model
+
+app = typer.Typer(
+    name="llm-bridge",
+    help="Language models trained to Nash: from a demo without network to your own model, prompts and judge.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+#: `train` takes any --section.key value.
+ANY_KEY = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command()
+def demo(
+    rule: Annotated[str, typer.Option(help="An algorithm, or any rule of `nashsim rules`.")] = "nash-md",
+    queries: Annotated[int, typer.Option(help="Payoff vectors P(. ≻ opponent) to spend.")] = 20,
+    tau: Annotated[float, typer.Option(help="KL regularisation, > 0.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Of the model's weights.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Two iterations only.")] = False,
+) -> None:
+    """Train a two-layer transformer to the Nash of a cycle of styles, every response enumerated.
+
+    Needs no network and under a minute; ends with the exact gap, the class masses and the equilibrium side by side.
+
+    Examples: llm-bridge demo;  llm-bridge demo --rule inpo --tau 0.2;
+    llm-bridge demo --rule nash-md-pg --queries 150
+    """
+    import torch
+
+    from ..tasks import EnumerableTask
+    from ..tasks.exact import train
+
+    if not tau > 0:
+        raise NashsimError(f"tau: a number > 0 is needed, found {tau:g}")
+    torch.set_num_threads(1)  # the model is too small to share
+    task = EnumerableTask(tau=tau, seed=seed)
+    typer.echo(
+        f"{len(task.enumeration)} responses to each of {len(task.prompts)} prompts, all enumerated; rule {rule}"
+    )
+    done = train(task, rule, queries=min(queries, 4) if dry_run else queries)
+    shown = done.records[:: max(len(done.records) // 20, 1)]
+    for row in shown if shown[-1] is done.records[-1] else [*shown, done.records[-1]]:
+        typer.echo(f"queries {row['queries']:4d}   exact duality gap {row['duality_gap']:.6f}")
+    masses = {name: done.records[-1][f"mass {name}"] for name in task.names}
+    first = {name: done.records[0][f"mass {name}"] for name in task.names}
+    exact = done.equilibrium_masses
+    typer.echo(f"\n{'class':12s}{'reference':>12s}{'trained':>12s}{'equilibrium':>13s}")
+    for name, star in zip(task.names, exact, strict=True):
+        typer.echo(f"{name:12s}{first[name]:12.4f}{masses[name]:12.4f}{star:13.4f}")
+    before, after = done.records[0]["duality_gap"], done.records[-1]["duality_gap"]
+    typer.echo(f"{'exact gap':12s}{before:12.4f}{after:12.4f}{0:13.4f}")
+
+
+app.command(context_settings=ANY_KEY)(commands.train)
+app.command()(commands.evaluate)
+app.command()(commands.compare)
+app.command()(commands.recipes)
+app.command("preference-model")(preference_model)
+
+
+def call(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, or 2 with one line on stderr for bad input.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        ``None`` is those of the process.
+    """
+    from typer.exceptions import TyperException
+
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        return app(args=arguments, prog_name="llm-bridge", standalone_mode=False) or 0
+    except TyperException as error:
+        problem = error.format_message() if hasattr(error, "format_message") else str(error)
+    except NashsimError as error:
+        problem = str(error)
+    typer.echo(f"llm-bridge: {' '.join(problem.split())}", err=True)
+    return 2
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    raise SystemExit(call())

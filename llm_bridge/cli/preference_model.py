@@ -1,0 +1,136 @@
+"""``preference-model``: fit P(a ≻ b | x) to pairs, hold it and a Bradley-Terry reward against held-out ones."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nashsim.errors import NashsimError
+
+EXAMPLES = """
+Examples:
+
+llm-bridge preference-model pairs.jsonl --dry-run
+
+llm-bridge preference-model pairs.jsonl --model models/half-b --out models/preference
+
+llm-bridge preference-model pairs.jsonl --model models/half-b --out models/preference --resume
+
+llm-bridge preference-model votes.csv --first a --second b --probability share --model M --out O
+"""
+
+
+def preference_model(
+    pairs: Annotated[str, typer.Argument(help="JSONL, CSV or parquet of pairs, or a Hugging Face dataset.")],
+    model: Annotated[str | None, typer.Option(help="Causal language model: a folder or a hub name.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder for the model, its judge and report.json.")] = None,
+    kind: Annotated[str, typer.Option(help="tokens, classifier or bradley-terry.")] = "tokens",
+    compare: Annotated[bool, typer.Option(help="Fit a Bradley-Terry reward beside it.")] = True,
+    prompt: Annotated[str, typer.Option(help="Column of prompts.")] = "prompt",
+    first: Annotated[str, typer.Option(help="Column of first responses.")] = "chosen",
+    second: Annotated[str, typer.Option(help="Column of second responses.")] = "rejected",
+    probability: Annotated[
+        str | None, typer.Option(help="Column of P(first ≻ second); none: the first was chosen.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of a dataset.")] = "train",
+    limit: Annotated[int | None, typer.Option(help="Pairs at most.")] = None,
+    held_out: Annotated[float, typer.Option(help="Share of prompts held out for the report.")] = 0.1,
+    epochs: Annotated[int, typer.Option(help="Passes over the pairs.")] = 1,
+    batch: Annotated[int, typer.Option(help="Pairs a step.")] = 32,
+    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-5,
+    context: Annotated[int, typer.Option(help="Tokens of a prompt with both responses at most.")] = 4096,
+    seed: Annotated[int, typer.Option(help="Of the split and of the order of pairs.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    dtype: Annotated[str, typer.Option(help="Of the model: float32 or bfloat16.")] = "float32",
+    lora_rank: Annotated[
+        int, typer.Option(help="Of adapters on all linear layers; 0 trains all weights.")
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was cut off.")] = False,
+    interval: Annotated[float, typer.Option(help="Seconds between states to resume from.")] = 600.0,
+    quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="A tiny random model on a few pairs; writes nothing, no network."),
+    ] = False,
+) -> None:
+    """Train a preference model on pairs; report accuracy, calibration and how cyclic it is."""
+    from ..data import load_pairs
+    from ..preference import FitSettings
+    from ..preference.pipeline import run, split_by_prompt, subset
+
+    if not dry_run and (model is None or out is None):
+        raise NashsimError("preference-model: --model and --out are needed (or --dry-run)")
+    # A fit that was cut off between its two models has written the first.
+    cut_off = out is not None and Path(out).with_name(f"{Path(out).name}.fitting").exists()
+    if out is not None and not cut_off and (Path(out) / "preference_model.json").exists():
+        raise NashsimError(f"out: {out!r} holds a preference model already; choose another folder")
+    if dry_run and model is not None and model.startswith(("/", ".", "~")) and not Path(model).is_dir():
+        raise NashsimError(f"model: {model!r} is no folder")
+    settings = FitSettings(epochs=1 if dry_run else epochs, batch=batch, lr=lr, seed=seed)
+    found = load_pairs(
+        pairs, prompt=prompt, first=first, second=second, probability=probability, split=split, limit=limit
+    )
+    typer.echo(f"{len(found)} pairs of {len({p.prompt for p in found})} prompts")
+    if dry_run:
+        found = subset(found, 4)
+    train, test = split_by_prompt(found, held_out, seed)
+    with fit_bar(quiet) as progress:
+        run(
+            train,
+            test,
+            model=None if dry_run else model,
+            out=None if dry_run else out,
+            kind=kind,
+            compare=compare,
+            settings=settings,
+            context=context,
+            say=typer.echo,
+            device="cpu" if dry_run else device,
+            dtype=dtype,
+            lora_rank=lora_rank,
+            resume=resume and not dry_run,
+            interval=interval,
+            progress=progress,
+        )
+    typer.echo("dry run: everything fits together; nothing was written" if dry_run else f"written to {out}")
+
+
+@contextmanager
+def fit_bar(quiet: bool = False, console=None, after: float = 2.0):
+    """Yield a progress of fits on stderr that shows itself after some seconds: steps, ETA and loss.
+
+    Parameters
+    ----------
+    quiet : bool
+    console : rich.console.Console or None
+    after : float
+        Seconds.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = console or Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar, began, tasks = Progress(*columns, console=console), time.monotonic(), {}
+
+    def tell(kind: str, done: int, steps: int, loss: float) -> None:
+        if kind not in tasks:
+            tasks[kind] = bar.add_task(kind, total=steps)
+        bar.update(tasks[kind], completed=done, description=f"{kind}: loss {loss:.4f} nats")
+        if not bar.live.is_started and time.monotonic() - began > after:
+            bar.start()
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
+
+
+preference_model.__doc__ += EXAMPLES

@@ -1,0 +1,1 @@
+"""Sampling of responses: eager and compiled decode loops, mixtures of whole responses, explorers."""

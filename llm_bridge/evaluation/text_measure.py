@@ -1,0 +1,78 @@
+"""What is measured of a policy on text whose equilibrium nobody knows: wins against the reference, KL, length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from nashsim.rules import POLICY, REFERENCE
+
+from ..decoding.eager import Engine, pure, sample
+from ..judges import Comparison, Judge, check_probabilities
+from ..policy.causal_policy import CausalPolicy
+from . import kl_to_reference, length_statistics
+
+
+class TextMeasure:
+    """Estimates from responses to a fixed set of prompts, drawn from the same random numbers at every record.
+
+    Parameters
+    ----------
+    judge : Judge
+        Of token ids.
+    prompts : sequence of tuple of int
+    length : int
+        Most tokens of a response.
+    samples : int
+        Responses a prompt.
+    seed : int
+    engine : callable
+        As ``sample``.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        prompts: Sequence[tuple[int, ...]],
+        length: int,
+        samples: int = 1,
+        seed: int = 0,
+        engine: Engine = sample,
+    ):
+        self.judge, self.length, self.seed, self.engine = judge, length, seed, engine
+        self.rows = [tuple(prompt) for prompt in prompts for _ in range(samples)]
+
+    def __call__(self, policy: CausalPolicy) -> dict[str, float]:
+        """Return the metrics of the policy in the live weights.
+
+        ``win_rate`` is the mean of P(pi ≻ mu) with its standard error ``win_rate_error``; ``kl`` the mean of
+        log pi/mu (estimator k1) with ``kl_error``; ``length`` the mean number of tokens; ``cut_off`` the share of
+        responses that did not end by themselves.
+
+        Parameters
+        ----------
+        policy : CausalPolicy
+        """
+        roles = {"evaluation": pure(POLICY, self.seed), "evaluation, reference": pure(REFERENCE, self.seed)}
+        drawn = self.engine(policy, self.rows, roles, self.length)
+        mine, other = (drawn[name].sequences for name in roles)
+        responses = mine.responses()
+        asked = [Comparison(x, a, b) for x, a, b in zip(self.rows, responses, other.responses(), strict=True)]
+        won = check_probabilities(self.judge(asked), len(asked))
+        with torch.no_grad():
+            log_pi, log_mu = (
+                policy.sequence_log_probs(mine, name).double().cpu().numpy() for name in (POLICY, REFERENCE)
+            )
+        found = {"win_rate": float(won.mean())}
+        if len(won) > 1:
+            apart = kl_to_reference(log_pi, log_mu)
+            found |= {
+                "win_rate_error": float(won.std(ddof=1) / np.sqrt(len(won))),
+                "kl": float(apart.value),
+                "kl_error": float(apart.error),
+            }
+        ended = [y[-1] == policy.eos for y in responses]
+        lengths = length_statistics([len(y) for y in responses], ended)
+        return found | {"length": lengths["mean"], "cut_off": lengths["cut_off"]}

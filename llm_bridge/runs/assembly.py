@@ -1,0 +1,284 @@
+"""From a configuration to the parts of a training: model, prompts, judge, source of responses, measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from nashsim.errors import NashsimError, first_line, unknown_name
+
+from ..algorithms.registry import get_algorithm
+from ..data import Encoder, Prompt, Teacher, load_prompts, load_teacher
+from ..decoding.engines import make_engine, named_function
+from ..evaluation.text_measure import TextMeasure
+from ..judges import CallableJudge, Comparison, Judge, LengthJudge
+from ..parallel.processes import Processes
+from ..policy.causal_policy import CausalPolicy
+from ..tasks.enumerated_source import Enumerated
+from ..tasks.exact import ExactMeasure
+from ..training.rollout import Sampled
+from ..training.settings import Settings
+from ..training.trainer import Trainer
+from .config import Config
+from .models import load_causal, load_tokenizer, wrapped
+
+#: Tasks that bring their own model, prompts and judge.
+TASKS = ("enumerable", "length", "styled", "styled-rare")
+
+
+@dataclass(eq=False)
+class Parts:
+    """Everything that a training is made of.
+
+    Attributes
+    ----------
+    policy : CausalPolicy
+    prompts : list of tuple of int
+    source : Sampled or Enumerated
+    measure : callable
+    tokenizer : transformers.PreTrainedTokenizerBase or None
+    judge : Judge
+        Of token ids.
+    texts : list
+        Prompts as they were read, for samples that people look at.
+    decode : callable
+        Token ids to text.
+    names : dict of str to str
+        Of data, judge and model, for the card.
+    """
+
+    policy: CausalPolicy
+    prompts: list[tuple[int, ...]]
+    source: Sampled | Enumerated
+    measure: Callable
+    tokenizer: object
+    judge: Judge
+    texts: list
+    decode: Callable
+    names: dict[str, str]
+
+
+class ReadingJudge:
+    """A judge of texts, asked about token ids: prompts as they were read, with their metadata; responses decoded.
+
+    Parameters
+    ----------
+    judge : Judge
+    prompts : sequence of Prompt
+    decode : callable
+    """
+
+    def __init__(self, judge: Judge, prompts, decode: Callable):
+        self.judge, self.decode = judge, decode
+        self.known = {prompt.ids: prompt for prompt in prompts}
+
+    def __call__(self, comparisons) -> np.ndarray:
+        """Return P(a ≻ b) for every comparison, shape (batch,)."""
+        asked = []
+        for comparison in comparisons:
+            prompt = self.known[tuple(comparison.prompt)]
+            asked.append(
+                Comparison(prompt.text, self.decode(comparison.a), self.decode(comparison.b), prompt.metadata)
+            )
+        return self.judge(asked)
+
+
+def assemble(config: Config) -> Parts:
+    """Return the parts that a configuration asks for.
+
+    Parameters
+    ----------
+    config : Config
+
+    Raises
+    ------
+    NashsimError
+        For a task, model, tokenizer, file, column or judge that is not there or does not fit.
+    """
+    return _of_task(config) if config.data.task is not None else _of_files(config)
+
+
+def make_trainer(config: Config, parts: Parts) -> Trainer:
+    """Return the trainer of a configuration's parts.
+
+    Parameters
+    ----------
+    config : Config
+    parts : Parts
+    """
+    training, algorithm = config.training, config.algorithm
+    settings = Settings(**{item.name: getattr(training, item.name) for item in fields(Settings)})
+    return Trainer(
+        parts.policy,
+        parts.prompts,
+        get_algorithm(algorithm.name, **algorithm.parameters),
+        parts.source,
+        tau=algorithm.tau,
+        settings=settings,
+        measure=parts.measure,
+        seed=training.seed,
+        game=config.data.task or str(config.data.prompts),
+    )
+
+
+def make_task(config: Config):
+    """Return the task that a configuration names.
+
+    Parameters
+    ----------
+    config : Config
+
+    Raises
+    ------
+    NashsimError
+        For an unknown task or parameter.
+    """
+    from ..tasks import EnumerableTask, LengthTask, StyledTask
+
+    name, tau = config.data.task, config.algorithm.tau
+    if name not in TASKS:
+        raise unknown_name("data.task", str(name), TASKS)
+    make = {
+        "enumerable": EnumerableTask,
+        "length": LengthTask,
+        "styled": StyledTask,
+        "styled-rare": StyledTask.rare,
+    }[name]
+    options = {k: v for k, v in config.data.parameters.items() if k != "exact"}
+    try:
+        return make(tau=tau, **options)
+    except TypeError as error:
+        raise NashsimError(f"data.parameters: {name!r} does not take them: {error}") from None
+
+
+def _of_task(config: Config) -> Parts:
+    task = make_task(config)
+    if config.model.name is not None:
+        raise NashsimError(
+            "model.name: a task brings its own model; leave it out, or give data.prompts instead of data.task"
+        )
+    if not hasattr(task, "enumeration"):
+        return _of_styled(config, task)
+    exact = config.data.parameters.get("exact", True)
+    if exact and config.training.rows is not None:
+        raise NashsimError(
+            "training.rows: an expectation over all responses is taken whole; leave it out, or set"
+            " data.parameters.exact: false"
+        )
+    policy = wrapped(config, task.build_model(), eos=0, pad=0)
+    enumerated = Enumerated(task)
+    reference = enumerated.table(policy, "reference").log_softmax(-1).cpu().numpy()
+    source = enumerated if exact else _sampled(config, task.judge, task.length)
+    return Parts(
+        policy, list(task.prompts), source, ExactMeasure(enumerated, reference), None, task.judge,
+        list(task.prompts), lambda ids: " ".join(map(str, ids)), _names(config, f"the {task.name} task"),
+    )  # fmt: skip
+
+
+def _of_styled(config: Config, task) -> Parts:
+    policy = wrapped(config, task.build_model())
+    decode = task.grammar.decode
+    evaluation, texts = config.evaluation, [decode(prompt) for prompt in task.prompts]
+
+    def measure(policy: CausalPolicy) -> dict:
+        return task.measure(policy, seed=config.training.seed, draws=max(2, evaluation.samples))
+
+    return Parts(
+        policy, list(task.prompts), _sampled(config, task.judge, task.length, features=task.features), measure,
+        task.grammar.tokenizer(),
+        task.judge, texts, decode, _names(config, f"the {task.name} task"),
+    )  # fmt: skip
+
+
+def _of_files(config: Config) -> Parts:
+    model, data, sampling = config.model, config.data, config.sampling
+    tokenizer = load_tokenizer(model.name)
+    encoder = Encoder(
+        tokenizer, data.template, context=sampling.context, response=sampling.length, pad=model.pad
+    )
+    prompts = load_prompts(
+        data.prompts, encoder, column=data.column, split=data.split, limit=data.limit, too_long=data.too_long
+    )
+    policy = wrapped(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
+    _check_context(policy, prompts, sampling.length)
+    judge = ReadingJudge(make_judge(config), prompts, encoder.decode)
+    source = _sampled(config, judge, sampling.length, teacher=_teacher(config, encoder, prompts))
+    count = min(config.evaluation.prompts, len(prompts))
+    measure = TextMeasure(
+        judge,
+        [p.ids for p in prompts[:count]],
+        sampling.length,
+        config.evaluation.samples,
+        config.training.seed,
+        source.engine,
+    )
+    return Parts(
+        policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
+        [p.text for p in prompts], encoder.decode, _names(config, str(data.prompts)),
+    )  # fmt: skip
+
+
+def _names(config: Config, data: str) -> dict[str, str]:
+    judge = config.judge.kind if config.judge.path is None else f"{config.judge.kind} ({config.judge.path})"
+    return {"data": data, "judge": judge, "base": config.model.name or "a model of the task's own"}
+
+
+def _sampled(config: Config, judge: Judge, length: int, **more) -> Sampled:
+    engine = make_engine(config.sampling.engine, config.sampling.batch)
+    return Sampled(
+        judge, length, duels=config.judge.duels, engine=engine, processes=Processes.current(), **more
+    )
+
+
+def _teacher(config: Config, encoder: Encoder, prompts: list[Prompt]) -> Teacher | None:
+    data = config.data
+    if data.teacher is None:
+        return None
+    read = load_teacher(
+        data.teacher, prompt=data.column, response=data.teacher_column, split=data.split, unanswered=data.unanswered
+    )  # fmt: skip
+    return read.encoded(prompts, encoder, config.sampling.length)
+
+
+def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> None:
+    room = getattr(policy.config, "max_position_embeddings", None)
+    longest = max(len(prompt.ids) for prompt in prompts)
+    if room is not None and longest + length > room:
+        raise NashsimError(
+            f"sampling.length: prompts of up to {longest} tokens and responses of {length} exceed the model's context"
+            f" of {room}; lower sampling.length, or set sampling.context: {room} with data.too_long: drop"
+        )
+
+
+def make_judge(config: Config) -> Judge:
+    """Return the judge of texts that a configuration names.
+
+    Parameters
+    ----------
+    config : Config
+
+    Raises
+    ------
+    NashsimError
+        For a model or function that is not there.
+    """
+    judge = config.judge
+    if judge.kind == "length":
+        return LengthJudge(judge.scale)
+    if judge.kind == "callable":
+        return CallableJudge(named_function(judge.path, "judge.path"))
+    from ..preference import ModelJudge, RewardJudge, load_model
+    from ..preference.storage import DESCRIPTION
+
+    if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
+        return ModelJudge(load_model(judge.path), batch=judge.batch)
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(judge.path, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise NashsimError(f"judge.path: {judge.path!r} does not load ({first_line(error)})") from None
+    return RewardJudge.of_classifier(model, load_tokenizer(judge.path), batch=judge.batch, scale=judge.scale)

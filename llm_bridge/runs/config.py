@@ -1,0 +1,335 @@
+"""The typed configuration of a training: YAML with ``extends``, dotted overrides, every fault in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from nashsim import files
+from nashsim.errors import NashsimError
+
+from ..training.schedules import SCHEDULES
+from .config_reading import built, overridden, read_yaml
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters; ``rank`` 0 trains all weights."""
+
+    rank: int = 0
+    alpha: float = 16.0
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The model: a folder or hub name, or None for the task's own."""
+
+    name: str | None = None
+    dtype: str = "float32"
+    lora: Lora = field(default_factory=Lora)
+    quantise: str | None = None
+    pad: str | None = None
+    temperature: float = 1.0
+    gradient_checkpointing: bool = False
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Prompts: a task that brings its own, or a file or dataset.
+
+    ``teacher`` is a file or dataset of a stronger model's responses (columns ``column`` and ``teacher_column``), one of
+    which joins the policy's own in every pair-making; ``unanswered`` prompts are refused, or rank their ``own`` alone.
+    Responses are cut at ``sampling.length`` tokens, as the policy's own are.
+    """
+
+    task: str | None = None
+    parameters: dict = field(default_factory=dict)
+    prompts: str | None = None
+    split: str = "train"
+    column: str = "prompt"
+    template: str = "plain"
+    limit: int | None = None
+    too_long: str = "refuse"
+    teacher: str | None = None
+    teacher_column: str = "response"
+    unanswered: str = "refuse"
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """Who compares: ``task``, ``preference-model``, ``reward-model``, ``length`` or ``callable`` (module:function).
+
+    ``scale`` is the reward a unit of log-odds, or the log-odds a token of ``length``; with ``duels`` every answer is a
+    coin of the judge's probability.
+    """
+
+    kind: str = "task"
+    path: str | None = None
+    batch: int = 16
+    scale: float = 1.0
+    duels: bool = False
+
+
+@dataclass(frozen=True)
+class AlgorithmConfig:
+    """A name of ``llm_bridge.algorithms``, tau, and parameters of the rule and of the algorithm."""
+
+    name: str = "inpo"
+    tau: float = 0.1
+    parameters: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Iterations (mirror steps or gradient steps), prompts an iteration, and the optimiser of each fit.
+
+    ``rows`` is the most responses of one forward and backward pass, and of one frozen policy's pass (None: no bound):
+    gradients add up over parts of a batch or minibatch, whose loss and gradient are the whole's up to rounding.
+    ``momentum`` (None: Adam's 0.9, or 0 for sgd) is better 0 for gradient steps. ``lr`` rises over the first ``warmup``
+    of all iterations and then goes by ``schedule``: constant, linear or cosine.
+    """
+
+    iterations: int = 20
+    prompts: int | None = None
+    fit_steps: int = 60
+    minibatch: int | None = None
+    rows: int | None = None
+    lr: float = 3e-3
+    clip: float = 1.0
+    optimiser: str = "adam"
+    momentum: float | None = None
+    schedule: str = "constant"
+    warmup: float = 0.0
+    seed: int = 0
+    checkpoint_every: int = 1
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """Tokens of a response, and of prompt and response together (None: the model's own limit).
+
+    ``batch`` is the most responses of one decode (None: all of a step at once); copies of one prompt stay together.
+    ``engine`` is ``eager``; ``compiled``, with static caches and CUDA graphs on a GPU: seconds of compilation for every
+    policy and batch shape, then less time a token, and no adapters; or ``module:function``, any sampler with the
+    contract of ``llm_bridge.decoding.eager.sample``.
+    """
+
+    length: int = 64
+    context: int | None = None
+    batch: int | None = None
+    engine: str = "eager"
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How often and on what."""
+
+    every: int = 1
+    prompts: int = 64
+    samples: int = 4
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """The run's folder, checkpoints that stay, trackers (tensorboard, wandb)."""
+
+    folder: str = "runs/run"
+    keep: int = 2
+    trackers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a training is told.
+
+    Attributes
+    ----------
+    model : ModelConfig
+    data : DataConfig
+    judge : JudgeConfig
+    algorithm : AlgorithmConfig
+    training : TrainingConfig
+    sampling : SamplingConfig
+    evaluation : EvaluationConfig
+    output : OutputConfig
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    def to_yaml(self) -> str:
+        """Return the resolved configuration, with the versions it ran under."""
+        import yaml
+
+        return yaml.safe_dump({**_plain(asdict(self)), "versions": versions()}, sort_keys=False)
+
+    def save(self, path: str | Path) -> None:
+        """Write :meth:`to_yaml` to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+        """
+        files.write_text(path, self.to_yaml())
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Return a checked configuration.
+
+    Parameters
+    ----------
+    source : str or Path
+        A YAML file, or the name of a recipe. ``extends: NAME`` begins with another file or recipe.
+    overrides : sequence of str
+        As on a command line: ``["--algorithm.tau", "0.05", "--training.lr=1e-4"]``.
+
+    Raises
+    ------
+    NashsimError
+        For anything missing, unknown, of the wrong type or out of range.
+    """
+    mapping = overridden(read_yaml(source, RECIPES), overrides)
+    mapping.pop("versions", None)
+    config = built(Config, mapping)
+    check(config)
+    return config
+
+
+def recipes() -> list[str]:
+    """Return the names of the recipes, those that others extend left out."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml") if not path.stem.startswith("_"))
+
+
+def check(config: Config) -> None:
+    """Raise NashsimError where values do not fit together.
+
+    Parameters
+    ----------
+    config : Config
+    """
+    from ..data.encode import TEMPLATES
+    from ..data.teacher import UNANSWERED
+    from ..decoding.engines import check_engine
+
+    choices = {
+        "model.dtype": ("float32", "bfloat16", "float16", "float64"),
+        "model.quantise": (None, "4bit", "8bit"),
+        "data.template": TEMPLATES,
+        "data.too_long": ("refuse", "drop"),
+        "data.unanswered": UNANSWERED,
+        "judge.kind": ("task", "preference-model", "reward-model", "length", "callable"),
+        "training.optimiser": ("adam", "sgd"),
+        "training.schedule": tuple(SCHEDULES),
+    }
+    for key, accepted in choices.items():
+        if _value(config, key) not in accepted:
+            raise NashsimError(
+                f"{key}: one of {', '.join(map(str, accepted))} is needed, found {_value(config, key)!r}"
+            )
+    positive = [
+        "model.temperature",
+        "algorithm.tau",
+        "judge.batch",
+        "judge.scale",
+        "training.iterations",
+        "training.prompts",
+        "training.fit_steps",
+        "training.minibatch",
+        "training.rows",
+        "training.lr",
+        "training.clip",
+        "training.checkpoint_every",
+        "sampling.length",
+        "sampling.context",
+        "sampling.batch",
+        "evaluation.every",
+        "evaluation.prompts",
+        "evaluation.samples",
+        "output.keep",
+        "data.limit",
+    ]
+    for key in positive:
+        value = _value(config, key)
+        if value is not None and not value > 0:
+            raise NashsimError(f"{key}: a number > 0 is needed, found {value!r}")
+    for key in ("training.warmup", "training.momentum"):
+        value = _value(config, key)
+        if value is not None and not 0 <= value < 1:
+            raise NashsimError(f"{key}: a number in [0, 1) is needed, found {value!r}")
+    if (config.data.task is None) == (config.data.prompts is None):
+        raise NashsimError("data: either data.task or data.prompts is needed, and not both")
+    if config.data.prompts is not None and (config.model.name is None or config.judge.kind == "task"):
+        raise NashsimError("data.prompts: own prompts need model.name and a judge of their own (judge.kind)")
+    check_engine(config.sampling.engine)
+    if config.sampling.engine == "compiled" and config.model.lora.rank:
+        raise NashsimError(
+            "sampling.engine: compiled decoding cannot switch adapters off for the reference; leave it eager with"
+            " model.lora"
+        )
+    if config.judge.kind in ("preference-model", "reward-model", "callable") and config.judge.path is None:
+        raise NashsimError(f"judge.path: a judge of kind {config.judge.kind!r} needs one")
+    if config.model.quantise is not None and not (config.model.lora.rank and config.model.name):
+        raise NashsimError(
+            "model.quantise: quantised weights do not train; it needs model.name and adapters (model.lora.rank)"
+        )
+    if config.data.teacher is not None and config.data.prompts is None:
+        raise NashsimError("data.teacher: a task's prompts have no teacher; it needs data.prompts")
+    _check_rule(config.algorithm)
+    _check_teacher(config)
+
+
+def _check_rule(algorithm: AlgorithmConfig) -> None:
+    """Refuse a constant step so long that nothing, or less, is left of the policy it starts from.
+
+    A step's weight on the current policy is 1 - eta tau = 1 - tau/eta_inverse.
+    """
+    from ..algorithms.registry import get_algorithm
+
+    rule = get_algorithm(algorithm.name, **algorithm.parameters).rule
+    if getattr(rule, "eta_inverse", None) is None and getattr(rule, "step", None) is None:
+        return
+    for step in rule.steps(algorithm.tau, 0):
+        if getattr(step, "base", {}).get("policy", 1.0) <= 0:
+            limit = f"eta_inverse > tau = {algorithm.tau:g}"
+            raise NashsimError(
+                f"algorithm: {rule} at tau = {algorithm.tau:g} keeps weight {step.base['policy']:g} of the current"
+                f" policy; {limit} (eta tau < 1) is needed"
+            )
+
+
+def _check_teacher(config: Config) -> None:
+    from ..algorithms.registry import get_algorithm
+
+    algorithm = get_algorithm(config.algorithm.name, **config.algorithm.parameters)
+    if config.data.teacher is not None and algorithm.own_responses_only:
+        raise NashsimError(
+            f"data.teacher: {algorithm.name} takes none; {algorithm.own_responses_only} (dno-prct, dno, nash-md and"
+            " other fits of differences take one)"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a training may depend on, of what is installed."""
+    return files.versions(("nashsim", "numpy", "torch", "transformers", "peft", "accelerate", "safetensors"))
+
+
+def _value(config: Config, key: str):
+    section, name = key.split(".")
+    return getattr(getattr(config, section), name)
+
+
+def _plain(value):
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

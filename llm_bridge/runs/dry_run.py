@@ -1,0 +1,149 @@
+"""A configuration made small: a tiny random model, a byte tokenizer, a few prompts, and judges that are not there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from .config import Config, DataConfig
+
+#: Widths of the stand-in.
+WIDTH, LAYERS = 32, 2
+
+
+def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
+    """Return a configuration that runs in seconds, and a line for everything that something else stands in for.
+
+    What is there is used and so checked: prompts, columns, judge, tokenizer. What is not there yet (weights, mostly)
+    is named.
+
+    Parameters
+    ----------
+    config : Config
+    home : str or Path
+        Folder for what stands in; the caller's to remove.
+    """
+    told: list[str] = []
+    training = replace(
+        config.training,
+        iterations=min(config.training.iterations, 2),
+        prompts=min(config.training.prompts or 4, 4),
+        fit_steps=min(config.training.fit_steps, 2),
+        minibatch=None if config.training.minibatch is None else min(config.training.minibatch, 4),
+        rows=None if config.training.rows is None else min(config.training.rows, 4),
+    )
+    evaluation = replace(config.evaluation, prompts=min(config.evaluation.prompts, 4), samples=2)
+    config = replace(config, training=training, evaluation=evaluation)
+    if config.data.task is not None:
+        return _small_task(config), told
+    sampling = replace(config.sampling, length=min(config.sampling.length, 12), context=None)
+    config = replace(config, sampling=sampling)
+    return _small_files(config, Path(home), told), told
+
+
+def _small_task(config: Config) -> Config:
+    parameters = dict(config.data.parameters)
+    training = config.training
+    if config.data.task.startswith("styled"):
+        from ..tasks import Teaching
+
+        parameters |= {"size": "tiny", "teaching": Teaching(steps=20, batch=8, examples=64)}
+    else:
+        parameters = {"vocabulary": 4, "length": 3} | parameters
+        training = replace(training, prompts=None)
+    return replace(config, training=training, data=replace(config.data, parameters=parameters))
+
+
+def _small_files(config: Config, home: Path, told: list[str]) -> Config:
+    model, data, judge = config.model, config.data, config.judge
+    tokenizer = _tokenizer(model.name, told)
+    _save_tiny(home / "model", tokenizer)
+    kept = replace(
+        model, name=str(home / "model"), dtype="float32", quantise=None, gradient_checkpointing=False
+    )
+    if model.lora.rank:
+        kept = replace(kept, lora=replace(model.lora, rank=2))
+    if tokenizer.pad_token_id is not None and kept.pad is not None and kept.pad != "eos":
+        kept = replace(kept, pad=None)
+    absent = not Path(data.prompts).exists() and "/" in data.prompts
+    if absent:
+        told.append(f"{data.prompts} is not there; four prompts of ours stand in")
+        file = home / "prompts.jsonl"
+        file.write_text(
+            "".join(f'{{"{data.column}": "Say {word}."}}\n' for word in ("one", "two", "three", "four"))
+        )
+        data = replace(data, prompts=str(file), template="plain")
+    elif data.template == "chat" and not tokenizer.chat_template:
+        data = replace(data, template="plain")
+    data = replace(data, limit=min(data.limit or 64, 64), too_long="drop")
+    if data.teacher is not None and (absent or not Path(data.teacher).exists()):
+        told.append(f"{data.teacher} is not there; a teacher that always says Yes stands in")
+        data = _answered(data, home)
+    if judge.path is not None and judge.kind != "callable" and not Path(judge.path).exists():
+        told.append(f"judge {judge.path} is not there; one that likes length stands in")
+        judge = replace(judge, kind="length", path=None, scale=0.1)
+    return replace(config, model=kept, data=data, judge=judge)
+
+
+def _answered(data: DataConfig, home: Path) -> DataConfig:
+    """The same prompts with one answer to all of them."""
+    from nashsim.files import to_json
+
+    from ..data import read_rows
+
+    asked = read_rows(data.prompts, split=data.split, limit=data.limit).column(data.column)
+    file = home / "teacher.jsonl"
+    rows = {to_json({data.column: prompt, data.teacher_column: "Yes."}) for prompt in asked}
+    file.write_text("".join(f"{row}\n" for row in sorted(rows)), encoding="utf-8")
+    return replace(data, teacher=str(file), split="train")
+
+
+def _tokenizer(name: str, told: list[str]):
+    """The model's own tokenizer where a local folder has it, else one of bytes."""
+    if Path(name).is_dir():
+        from .models import load_tokenizer
+
+        return load_tokenizer(name)
+    told.append(f"model {name} is not a folder here; a tiny random Llama on bytes stands in")
+    return byte_tokenizer()
+
+
+def byte_tokenizer():
+    """Return a tokenizer of bytes with a chat template: every text has ids, no file is needed."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = {"<eos>": 0, "<pad>": 1, "<bos>": 2} | {letter: i + 3 for i, letter in enumerate(letters)}
+    made = Tokenizer(models.BPE(words, []))
+    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="<eos>", pad_token="<pad>", bos_token="<bos>"
+    )
+    tokenizer.chat_template = (
+        "{% for turn in messages %}{{ turn['role'] }}: {{ turn['content'] }}\n{% endfor %}assistant: "
+    )
+    return tokenizer
+
+
+def _save_tiny(folder: Path, tokenizer) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    # A name for every target of adapters: Llama's own layers.
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=2,
+        max_position_embeddings=4096,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

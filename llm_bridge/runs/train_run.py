@@ -1,0 +1,184 @@
+"""One training from configuration to last model: records, checkpoints, samples, and the way back after a kill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from transformers.utils.logging import disable_progress_bar
+
+from nashsim.errors import NashsimError
+from nashsim.rules import POLICY
+
+from ..decoding.eager import pure, sample
+from ..parallel.processes import Processes
+from ..storage.checkpoint import save_state
+from ..storage.model_card import model_card, save_final
+from ..storage.rules_text import step_text
+from ..storage.run_folder import FINAL, Onlooker, RunFolder
+from ..storage.trackers import make_trackers
+from ..training.trainer import Trainer
+from .assembly import Parts, assemble, make_trainer
+from .config import Config, versions
+
+#: Seconds after which a state is written even in the middle of a fit.
+INTERVAL = 600.0
+#: Prompts whose responses are shown at every record.
+SHOWN = 8
+
+
+def train_run(
+    config: Config,
+    *,
+    resume: bool = False,
+    progress: Callable[[Trainer, dict | None], None] | None = None,
+    interval: float = INTERVAL,
+) -> tuple[RunFolder, Trainer, Parts]:
+    """Train by a configuration into its folder; with ``resume`` go on from the last checkpoint, to the same bits.
+
+    Parameters
+    ----------
+    config : Config
+    resume : bool
+    progress : callable or None
+        Called when training begins, and after every optimiser step, with the trainer and the newest record, or None
+        where none was made.
+    interval : float
+        Seconds after which a state is written even in the middle of a fit.
+
+    Returns
+    -------
+    folder : RunFolder
+    trainer : Trainer
+    parts : Parts
+
+    Raises
+    ------
+    NashsimError
+        For parts that do not fit, a folder that holds another run, a disk that is full, or a loss that stops being
+        finite (its batch is saved beside the run).
+    """
+    disable_progress_bar()  # of transformers, for models of seconds; ours stays
+    processes, out = Processes.current(), config.output.folder
+    if processes.main:
+        trackers = make_trackers(config.output.trackers, out, {"configuration": config.to_yaml()})
+        folder = RunFolder(out, keep=config.output.keep, resume=resume, trackers=trackers)
+    else:
+        folder = Onlooker(out)
+    parts = assemble(config)
+    trainer = make_trainer(config, parts)
+    folder.begin(_identity(config))
+    processes.wait()
+    found = folder.checkpoints.latest()
+    processes.wait()
+    if found is not None:
+        trainer.load_state_dict(found[1])
+    # Records of the checkpoint are the truth; what was written after it will be made again.
+    folder.restart(trainer.records)
+    try:
+        _advance(config, folder, trainer, parts, progress, interval, processes)
+    except NashsimError:
+        if trainer.batch is not None and processes.main:
+            save_state(
+                folder.path / "failed", {"batch": trainer.batch.state_dict(), "iteration": trainer.iteration}
+            )
+        raise
+    finally:
+        folder.close()
+    trainer.occupy()
+    state = parts.policy.state()
+    if processes.main:
+        _finish(config, folder, trainer, parts, state)
+    processes.wait()
+    return folder, trainer, parts
+
+
+def _identity(config: Config) -> str:
+    """The configuration as it is kept: versions and trackers may change between a run and its resumption."""
+    import yaml
+
+    told = yaml.safe_load(config.to_yaml())
+    told.pop("versions")
+    told["output"].pop("trackers")
+    # A longer run may go on from a shorter one, unless the rates of the shorter one knew its end.
+    if config.training.schedule == "constant" and not config.training.warmup:
+        told["training"].pop("iterations")
+    return yaml.safe_dump(told, sort_keys=False)
+
+
+def _advance(
+    config, folder: RunFolder, trainer: Trainer, parts: Parts, progress, interval: float, processes: Processes
+) -> None:
+    """Tick until all iterations are done; write records as they are made and states when they are due."""
+    training, every = config.training, config.evaluation.every
+    if progress:
+        progress(trainer, None)
+    if not trainer.records:
+        _record(folder, trainer, parts, config)
+    saved = time.monotonic()
+    while trainer.iteration < training.iterations:
+        ended = trainer.tick()
+        made = None
+        if ended and (trainer.iteration % every == 0 or trainer.iteration == training.iterations):
+            made = _record(folder, trainer, parts, config)
+        due = ended and trainer.iteration % training.checkpoint_every == 0
+        late = time.monotonic() - saved > interval
+        if parts.policy.sharded:
+            # A state is put together by all processes, whose clocks differ.
+            late = processes.most(late, parts.policy.device) > 0
+        if due or late or trainer.iteration == training.iterations:
+            folder.checkpoints.save(_ticks(trainer), trainer.state_dict())
+            saved = time.monotonic()
+        if progress:
+            progress(trainer, made)
+
+
+def _ticks(trainer: Trainer) -> int:
+    """A number that grows with every optimiser step, to name a state by."""
+    stages = len(trainer.algorithm.rule.steps(trainer.tau, trainer.iteration))
+    per_stage = trainer.settings.fit_steps + 1
+    return (trainer.iteration * stages + trainer.stage) * per_stage + trainer.done
+
+
+def _record(folder: RunFolder, trainer: Trainer, parts: Parts, config: Config) -> dict:
+    trainer.record()
+    made = trainer.records[-1]
+    folder.record(made)
+    length = getattr(parts.source, "length", None)
+    if length is not None:
+        folder.samples(trainer.iteration, _said(trainer, parts, length, config.training.seed))
+    return made
+
+
+def _said(trainer: Trainer, parts: Parts, length: int, seed: int) -> list[dict]:
+    """What the policy says to the first prompts, for people to read."""
+    prompts = parts.prompts[:SHOWN]
+    with torch.no_grad(), parts.policy.gathered([POLICY]):
+        drawn = sample(parts.policy, prompts, {"shown": pure(seed=seed)}, length)["shown"]
+    return [
+        {"prompt": parts.texts[i], "response": parts.decode(y), "log_prob": float(drawn.log_probs[i])}
+        for i, y in enumerate(drawn.sequences.responses())
+    ]
+
+
+def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: Parts, state: dict | None) -> None:
+    """Write the last model with its card."""
+    algorithm = trainer.algorithm
+    apart = {"step", "queries", "comparisons", *trainer.descent}
+    last = {k: v for k, v in trainer.records[-1].items() if k not in apart}
+    card = model_card(
+        name=Path(config.output.folder).name,
+        rule=algorithm.name,
+        parameters=config.algorithm.parameters,
+        tau=trainer.tau,
+        step=step_text(algorithm.rule, trainer.tau),
+        base=parts.names["base"],
+        data=parts.names["data"],
+        judge=parts.names["judge"],
+        evaluation=last,
+        departures=[algorithm.departure] if algorithm.departure else [],
+        versions=versions(),
+    )
+    save_final(parts.policy, folder.path / FINAL, card, tokenizer=parts.tokenizer, state=state)

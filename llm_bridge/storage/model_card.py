@@ -1,0 +1,121 @@
+"""The model that a training ends with: a folder that ``from_pretrained`` loads, with a card that says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from ..policy.causal_policy import CausalPolicy
+from .checkpoint import atomic_folder
+
+
+def save_final(
+    policy: CausalPolicy,
+    folder: str | Path,
+    card: str,
+    *,
+    tokenizer=None,
+    state: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """Write model, tokenizer and card, whole or not at all.
+
+    A LoRA policy is written as its adapter, which ``peft.AutoPeftModelForCausalLM.from_pretrained`` (and
+    ``AutoModelForCausalLM`` of transformers with peft installed) loads over its base.
+
+    Parameters
+    ----------
+    policy : CausalPolicy
+    folder : str or Path
+    card : str
+        Markdown, see :func:`model_card`.
+    tokenizer : transformers.PreTrainedTokenizerBase or None
+    state : mapping of str to Tensor, or None
+        Of the model, where the policy's weights are shared out.
+
+    Raises
+    ------
+    NashsimError
+        For a folder that cannot be written.
+    """
+    with atomic_folder(folder) as temporary:
+        policy.model.save_pretrained(temporary, safe_serialization=True, state_dict=state)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(temporary)
+        (temporary / "README.md").write_text(card, encoding="utf-8")
+
+
+def model_card(
+    *,
+    name: str,
+    rule: str,
+    parameters: Mapping[str, object],
+    tau: float,
+    step: str,
+    base: str,
+    data: str,
+    judge: str,
+    evaluation: Mapping[str, float],
+    departures: Sequence[str] = (),
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """Return a model card: data, rule, tau, step, evaluation, and where the fit departs from the rule.
+
+    Parameters
+    ----------
+    name : str
+    rule : str
+        The algorithm.
+    parameters : mapping
+        Of the algorithm.
+    tau : float
+    step : str
+        The forward step eta, or its schedule.
+    base : str
+        What the training began with, its reference.
+    data : str
+        Where the prompts come from.
+    judge : str
+    evaluation : mapping of str to float
+        The last record.
+    departures : sequence of str
+        Named departures from the exact update.
+    versions : mapping of str to str or None
+
+    Examples
+    --------
+    >>> print(model_card(name="m", rule="inpo", parameters={}, tau=0.1, step="eta = 1", base="b", data="d",
+    ...                  judge="j", evaluation={"duality_gap": 0.01}).splitlines()[7])
+    # m
+    """
+    rows = "\n".join(f"| {metric} | {value:.6g} |" for metric, value in evaluation.items())
+    options = ", ".join(f"{k} = {v}" for k, v in parameters.items()) or "its defaults"
+    lines = [
+        "---",
+        "library_name: transformers",
+        "tags: [preference-optimization, nash-learning-from-human-feedback]",
+        f"base_model: {base}",
+        "---",
+        "",
+        "<!-- Written by llm_bridge at the end of training. -->",
+        f"# {name}",
+        "",
+        "A policy trained towards the KL-regularised Nash equilibrium of pairwise preferences.",
+        "",
+        f"- **Rule**: {rule} ({options})",
+        f"- **Regularisation**: tau = {tau:g}, towards the reference `{base}`",
+        f"- **Step**: {step}",
+        f"- **Prompts**: {data}",
+        f"- **Judge**: {judge}",
+        *(f"- **Departure from the rule**: {text}" for text in departures),
+        "",
+        "## Evaluation",
+        "",
+        "| metric | last record |",
+        "|---|---|",
+        rows or "| none | – |",
+    ]
+    if versions:
+        lines += ["", "Made with " + ", ".join(f"{k} {v}" for k, v in versions.items()) + "."]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The training loop: rollout, batch, loss, optimiser step, state."""

@@ -1,0 +1,1 @@
+"""Many runs: units of work, their folder, and the workers that do them."""

@@ -1,0 +1,178 @@
+"""A fit of a preference model that was cut off goes on to the same bits; its bar shows itself when it is worth it."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from itertools import permutations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from llm_bridge.cli import call
+from llm_bridge.cli.preference_model import fit_bar
+from llm_bridge.data import Pair
+from llm_bridge.preference import FitSettings, fit
+from llm_bridge.preference.fitting import Fit
+from llm_bridge.preference.pipeline import _random
+from llm_bridge.storage.checkpoint import Checkpoints
+from nashsim.errors import NashsimError
+
+from .test_preference_model import LAYOUT, TRAIN, PreferenceModel, RewardModel, backbone
+
+torch.set_num_threads(1)
+SETTINGS = FitSettings(epochs=3, batch=5, lr=1e-2, weight_decay=0.1)
+BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
+
+
+def bits(model):
+    return [p.detach().clone() for p in model.parameters()]
+
+
+@pytest.mark.parametrize("make", [lambda: PreferenceModel(backbone(), LAYOUT, "classifier"),
+                                  lambda: RewardModel(backbone(), LAYOUT)])  # fmt: skip
+@pytest.mark.parametrize("stop", [1, 5, 11])
+def test_cut_off_at_any_step(tmp_path, make, stop):
+    class Cut(Exception):
+        pass
+
+    def cut(done, steps, loss):
+        if done == stop:
+            raise Cut
+
+    whole, model = make(), make()
+    losses = fit(whole, TRAIN, SETTINGS)
+    assert len(losses) == 12
+    kept = Checkpoints(tmp_path)
+    with pytest.raises(Cut):
+        fit(model, TRAIN, SETTINGS, cut, checkpoints=kept, interval=0.0)
+    resumed, told = make(), []
+    assert fit(resumed, TRAIN, SETTINGS, lambda *t: told.append(t[:2]), checkpoints=kept) == losses
+    assert told == [(done, 12) for done in range(stop + 1, 13)]
+    assert all(torch.equal(a, b) for a, b in zip(bits(whole), bits(resumed), strict=True))
+    assert kept.steps()[-1] == 12
+
+
+def test_the_schedule_is_a_rise_and_a_fall():
+    fitting = Fit(RewardModel(backbone(), LAYOUT), TRAIN, FitSettings(epochs=20, batch=9))
+    assert fitting.steps == 40
+    paces = [fitting._pace(t) for t in range(40)]
+    assert paces[:4] == [0.25, 0.5, 0.75, 1.0] and paces[4] == 1.0
+    assert paces[-1] == pytest.approx(1 / 36) and paces[4:] == sorted(paces[4:], reverse=True)
+
+
+def test_the_state_of_another_model_is_refused():
+    state = Fit(PreferenceModel(backbone(), LAYOUT, "classifier"), TRAIN).state_dict()
+    with pytest.raises(NashsimError, match="another model"):
+        Fit(PreferenceModel(backbone(), LAYOUT, "tokens"), TRAIN).load_state_dict(state)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A model and pairs, and the words of a command that fits on them for a second or two."""
+    rows = [
+        {"prompt": f"play {x}", "a": a, "b": b, "p": 0.9 if BEATS[a] == b else 0.1}
+        for x in range(6)
+        for a, b in permutations(BEATS, 2)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    torch.manual_seed(0)
+    model, tokenizer = _random()
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    return ["preference-model", f"{tmp_path}/pairs.jsonl", "--first", "a", "--second", "b", "--probability", "p",
+            "--model", f"{tmp_path}/model", "--epochs", "4", "--batch", "3", "--lr", "1e-3", "--held-out", "0.34",
+            "--interval", "0"]  # fmt: skip
+
+
+def files(out):
+    found = {str(p.relative_to(out)): load_file(p) for p in out.rglob("*.safetensors")}
+    return found, (out / "report.json").read_text()
+
+
+def same(a, b):
+    return a[1] == b[1] and a[0].keys() == b[0].keys() and all(
+        torch.equal(a[0][f][k], b[0][f][k]) for f in a[0] for k in a[0][f]
+    )  # fmt: skip
+
+
+#: The process kills itself as soon as the wanted file has its name: an onlooker could come late.
+KILLED = """
+import os, pathlib, signal, sys, torch
+torch.set_num_threads(1)
+from llm_bridge.cli import call
+fitting, wanted, *arguments = sys.argv[1:]
+replace = os.replace
+def replaced(*names):
+    replace(*names)
+    if any(pathlib.Path(fitting).glob(wanted)):
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replaced
+call(arguments)
+"""
+
+
+@pytest.mark.parametrize(
+    "wanted", ["tokens/step-0000001*", "tokens.done.json", "bradley-terry/step-0000001*"]
+)
+def test_killed_and_resumed_to_the_same_bits(tmp_path, capsys, disk, wanted):
+    """kill -9 in the first model, right after it, and in the second."""
+    whole, out, fitting = tmp_path / "whole", tmp_path / "out", tmp_path / "out.fitting"
+    assert call([*disk, "--out", str(whole)]) == 0
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(fitting), wanted, *disk, "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    capsys.readouterr()
+    assert call([*disk, "--out", str(out)]) == 2
+    assert "add --resume" in capsys.readouterr().err
+    assert call([*disk, "--out", str(out), "--resume", "--lr", "1e-4"]) == 2
+    said = capsys.readouterr().err
+    assert "was started with lr 0.001, found 0.0001" in said and said.count("\n") == 1
+    assert call([*disk, "--out", str(out), "--resume"]) == 0
+    assert same(files(whole), files(out)) and not fitting.exists()
+
+
+def test_what_cannot_be_resumed_is_said_in_one_line(tmp_path, capsys, disk):
+    out = tmp_path / "out"
+    assert call([*disk, "--out", str(out), "--resume"]) == 2
+    assert "holds no fit; leave --resume out" in capsys.readouterr().err
+    assert call([*disk, "--out", str(out), "--context", "8"]) == 2  # too small: nothing began
+    assert not (tmp_path / "out.fitting").exists()
+    assert call([*disk, "--out", str(out), "--no-compare"]) == 0
+    capsys.readouterr()
+    assert call([*disk, "--out", str(out), "--resume"]) == 2
+    assert "holds a preference model already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("after, shows", [(0.0, True), (60.0, False)])
+def test_the_bar_shows_itself_when_a_fit_takes_long(after, shows):
+    from rich.console import Console
+
+    screen = io.StringIO()
+    with fit_bar(console=Console(file=screen, force_terminal=True, width=100), after=after) as tell:
+        for done in (1, 2):
+            time.sleep(0.01)
+            tell("tokens", done, 2, 0.5)
+    assert ("tokens: loss 0.5000 nats" in screen.getvalue() and "2/2" in screen.getvalue()) == shows
+    assert shows or not screen.getvalue()
+    with fit_bar(console=Console(file=screen)) as tell:
+        assert tell is None  # a file is no terminal
+
+
+def test_equal_pairs_have_equal_fingerprints():
+    from llm_bridge.preference.interrupted import fingerprint
+
+    pairs = [Pair("q", "a", "b", 0.7), Pair("q", "a", "c", 0.7)]
+    others = [
+        pairs[::-1],
+        [pairs[0]],
+        [pairs[0], Pair("q", "a", "c", 0.6)],
+        [pairs[0], Pair("r", "a", "c", 0.7)],
+    ]
+    assert len({fingerprint(p) for p in [pairs, list(pairs), *others]}) == 5
