@@ -327,7 +327,7 @@ def test_reference_refresh_of_comal_moves_the_reference(small):
 def test_demo_ends_with_gap_masses_and_equilibrium():
     from typer.testing import CliRunner
 
-    from llm_bridge.cli import app
+    from llm_bridge.cli.app import app
 
     shown = CliRunner().invoke(app, ["demo", "--queries", "2"])
     assert shown.exit_code == 0, shown.output
