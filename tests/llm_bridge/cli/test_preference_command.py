@@ -83,7 +83,7 @@ def test_dry_run_writes_nothing(monkeypatch, capsys, tmp_path, pairs):
 
 
 def test_help_has_examples():
-    shown = typer.testing.CliRunner().invoke(cli.app, ["preference-model", "--help"])
+    shown = typer.testing.CliRunner().invoke(cli.app.app, ["preference-model", "--help"])
     assert shown.exit_code == 0 and "llm-bridge preference-model pairs.jsonl --dry-run" in shown.output
 
 
