@@ -21,8 +21,8 @@ def experiments_folder() -> Path:
     raise NashsimError("reproduce: the experiments folder is missing; install from a checkout or a wheel")
 
 
-#: Scripts that take many minutes and are run by hand.
-LONG = ("falsification",)
+#: Scripts that are run by hand: one takes many minutes, one draws no figure and is there to be read.
+BY_HAND = ("falsification", "nash_md_one_file")
 
 
 def find_experiments() -> dict[str, Path]:
@@ -30,7 +30,7 @@ def find_experiments() -> dict[str, Path]:
     return {
         path.stem.replace("_", "-"): path
         for path in sorted(experiments_folder().glob("*.py"))
-        if not path.stem.startswith(("_", "bench", *LONG))
+        if not path.stem.startswith(("_", "bench", *BY_HAND))
     }
 
 
