@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from zlib import crc32
 
 #: Okabe and Ito's palette, which stays distinct under every common colour blindness.
 PALETTE = {
@@ -17,7 +18,7 @@ PALETTE = {
     "grey": "#777777",
 }
 
-#: Colour, dash pattern and printed name of every rule, the same in all figures.
+#: Colour, dash pattern and printed name of the rules that figures compare, the same in all of them.
 RULE_STYLE = {
     "nash-md": ("vermilion", "solid", "Nash-MD"),
     "inpo": ("orange", "solid", "INPO"),
@@ -59,6 +60,10 @@ def style() -> Iterator[None]:
 
 
 def rule_line(name: str) -> dict:
-    """Return the keyword arguments of ``plot`` for a rule's curve: colour, dashes, label."""
-    colour, dashes, label = RULE_STYLE[name]
+    """Return the keyword arguments of ``plot`` for a rule's curve: colour, dashes, label.
+
+    A rule without a style of its own has a dashed line in black or grey, always the same one, under its own name.
+    """
+    dashes = (0, (1 + crc32(name.encode()) % 7, 1.5))
+    colour, dashes, label = RULE_STYLE.get(name, (("black", "grey")[len(name) % 2], dashes, name))
     return {"color": PALETTE[colour], "linestyle": dashes, "label": label}

@@ -1,8 +1,14 @@
-"""One file per algorithm family, in the language of mirror steps."""
+"""One file per algorithm family, in the language of mirror steps.
+
+Every rule is here as soon as its file is; what is imported by name is what type checkers know by its type.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from .baselines import BestResponse, SelfPlay
-from .history import MNPO, NashEMA
+from .mnpo import MNPO
 from .multiplicative import DNO, SPO, SPPO
+from .nash_ema import NashEMA
 from .nash_md import NashMD
 from .one_call import INPO, MMD, OMD
 from .optimistic import OMWU, ONPO
@@ -32,3 +38,9 @@ __all__ = [
     "NashMDPG", "NashMP", "NashMPSGD", "NashProx", "NashProxSGD", "OnlineIPO", "RankingStep", "Rule", "SelfPlay",
     "SelfPlayPG", "Start", "Theorem", "get_rule", "mix",
 ]  # fmt: skip
+
+globals().update({cls.__name__: cls for cls in RULES})
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -1,29 +1,49 @@
-"""Every rule of the package, in one tuple that drives tests, tables and the command line."""
+"""Every rule of the package, in one tuple that drives tests, tables and the command line.
+
+A rule is registered by standing in a file of this folder; a subclass that stands elsewhere never is.
+"""
 
 from __future__ import annotations
 
+from ..discovery import modules
 from ..errors import NashsimError, unknown_name
-from .baselines import BestResponse, SelfPlay
-from .history import MNPO, NashEMA
-from .multiplicative import DNO, SPO, SPPO
-from .nash_md import NashMD
-from .one_call import INPO, MMD, OMD
-from .optimistic import OMWU, ONPO
-from .policy_gradient import IPOMD, NashMDPG, OnlineIPO, SelfPlayPG
-from .prox import NashProx
-from .prox_gradient import NashMPSGD, NashProxSGD
-from .ranking import DNOPrct
-from .refresh import COMAL, MPO
 from .rule import Rule
-from .two_call import EGPO, NashMP
+
+#: Files whose rules lead in tables and figures; those of any other file follow by its name.
+_FIRST = (
+    *(
+        "nash_md",
+        "one_call",
+        "two_call",
+        "prox",
+        "multiplicative",
+        "ranking",
+        "optimistic",
+        "mnpo",
+        "refresh",
+    ),
+    *("nash_ema", "baselines", "policy_gradient", "prox_gradient"),
+)
+
+
+def _found() -> tuple[type[Rule], ...]:
+    """Return the classes with a name of their own that the files of this folder define, in their order."""
+    by_name: dict[str, type[Rule]] = {}
+    for module in modules(__package__, _FIRST):
+        for cls in vars(module).values():
+            named = isinstance(cls, type) and issubclass(cls, Rule) and "name" in vars(cls)
+            if not named or cls.__module__ != module.__name__:
+                continue
+            if cls.name in by_name:
+                raise NashsimError(
+                    f"name: {cls.name!r} of {cls.__module__} is taken by {by_name[cls.name].__module__}; choose another"
+                )
+            by_name[cls.name] = cls
+    return tuple(by_name.values())
+
 
 #: Every rule class of the package.
-RULES: tuple[type[Rule], ...] = (
-    *(NashMD, OMD, INPO, MMD, NashMP, EGPO, NashProx),
-    *(SPO, SPPO, DNO, DNOPrct, ONPO, OMWU, MNPO),
-    *(COMAL, MPO, NashEMA, BestResponse, SelfPlay),
-    *(SelfPlayPG, NashMDPG, OnlineIPO, IPOMD, NashMPSGD, NashProxSGD),
-)
+RULES: tuple[type[Rule], ...] = _found()
 
 
 def get_rule(rule: str | Rule, *, eta: float | None = None, tau: float | None = None) -> Rule:

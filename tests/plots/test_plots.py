@@ -93,6 +93,8 @@ def test_bands_show_median_and_range():
 def test_every_styled_rule_exists_and_has_a_line_of_its_own():
     assert set(RULE_STYLE) <= {rule.name for rule in RULES}
     assert len({rule_line(name)["color"] for name in RULE_STYLE}) == len(RULE_STYLE)
+    new = rule_line("a new rule")  # drawn without a style of its own, in a colour that no other rule has
+    assert new["label"] == "a new rule" and new["color"] not in {rule_line(n)["color"] for n in RULE_STYLE}
 
 
 def test_simplex_corners_and_middle():

@@ -1,5 +1,6 @@
 """What holds for every rule by its numbers alone: mixtures, steps, conditions, names."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -145,10 +146,14 @@ def test_bounds_at_known_points():
     np.testing.assert_allclose(INPO().bound("kl_to_equilibrium", tau, T, far), 25 * 32 / (0.25 * (T + 1)))
 
 
-def test_texts_are_there():
-    for rule in RULES:
-        assert rule.name == rule.name.lower() and rule.update and rule.condition and rule.source
-        assert all(theorem.tag in ("paper", "code", "derived", "recalled") for theorem in rule.theorems)
+@every_rule
+def test_texts_are_there(rule):
+    file = inspect.getsourcefile(rule)
+    for text in ("name", "update", "condition", "source"):
+        assert getattr(rule, text, ""), f"{file}: {rule.__name__}.{text} is missing"
+    assert rule.name == rule.name.lower(), f"{file}: {rule.__name__}.name is in lower case with hyphens"
+    for theorem in rule.theorems:
+        assert theorem.tag in ("paper", "code", "derived", "recalled"), f"{file}: tag {theorem.tag!r}"
 
 
 @pytest.mark.parametrize(("asked", "near"), [("nash-mq", "nash-mp"), ("INPOO", "inpo"), ("egp", "egpo")])

@@ -13,6 +13,7 @@ from nashsim.theory.claims.files import load_instance, save_instance
 from nashsim.theory.verification import examine
 
 IDS = [claim.id for claim in CLAIMS]
+CLAIMED = {name for claim in CLAIMS for name in claim.rules}
 
 
 def test_there_are_thirty_claims_with_everything_said():
@@ -20,7 +21,9 @@ def test_there_are_thirty_claims_with_everything_said():
     for claim in CLAIMS:
         texts = (claim.statement, claim.source, claim.conditions, claim.quantity, claim.predicted)
         assert all(texts) and claim.control.name, claim.id
-    assert {name for claim in CLAIMS for name in claim.rules} == {rule.name for rule in RULES}
+    assert {rule.name for rule in RULES} >= CLAIMED
+    unclaimed = {rule.name for rule in RULES if any(theorem.bound for theorem in rule.theorems)} - CLAIMED
+    assert not unclaimed, f"a theorem with a bound is a claim too: add {unclaimed} in nashsim/theory/claims"
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -171,7 +174,7 @@ CASES = [
     (rule, what)
     for rule in RULES
     for what, change in MUTATIONS.items()
-    if numbers(change(rule().steps(0.3, 1))) != numbers(rule().steps(0.3, 1))
+    if rule.name in CLAIMED and numbers(change(rule().steps(0.3, 1))) != numbers(rule().steps(0.3, 1))
 ]
 
 
