@@ -6,12 +6,15 @@ import json
 import math
 import os
 import platform
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+
+from .errors import NashsimError
 
 
 @contextmanager
@@ -35,6 +38,44 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; on success it takes the place of ``path``, on failure it goes.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that stands there already is replaced.
+
+    Raises
+    ------
+    NashsimError
+        Where the disk is full or the folder cannot be written; what was there before stays.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            if path.exists():
+                # A folder cannot be renamed over another; the old one steps aside until the new one stands.
+                aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-old-"))
+                os.replace(path, aside / "old")
+                os.replace(temporary, path)
+                shutil.rmtree(aside)
+            else:
+                os.replace(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise NashsimError(
+            f"out: {str(path)!r} cannot be written ({error.strerror or error}); what was written before stands,"
+            " make room and resume"
+        ) from error
 
 
 def write_text(path: str | Path, text: str) -> None:

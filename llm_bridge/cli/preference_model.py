@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nashsim.errors import NashsimError
+from nashsim.progress import progress_bar
 
 EXAMPLES = """
 Examples:
@@ -78,7 +77,7 @@ def preference_model(
     if dry_run:
         found = subset(found, 4)
     train, test = split_by_prompt(found, held_out, seed)
-    with fit_bar(quiet) as progress:
+    with progress_bar("fitting", not quiet) as tell:
         run(
             train,
             test,
@@ -94,43 +93,9 @@ def preference_model(
             lora_rank=lora_rank,
             resume=resume and not dry_run,
             interval=interval,
-            progress=progress,
+            progress=lambda each, done, steps, loss: tell(done, steps, f"{each}: loss {loss:.4f} nats"),
         )
     typer.echo("dry run: everything fits together; nothing was written" if dry_run else f"written to {out}")
-
-
-@contextmanager
-def fit_bar(quiet: bool = False, console=None, after: float = 2.0):
-    """Yield a progress of fits on stderr that shows itself after some seconds: steps, ETA and loss.
-
-    Parameters
-    ----------
-    quiet : bool
-    console : rich.console.Console or None
-    after : float
-        Seconds.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = console or Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar, began, tasks = Progress(*columns, console=console), time.monotonic(), {}
-
-    def tell(kind: str, done: int, steps: int, loss: float) -> None:
-        if kind not in tasks:
-            tasks[kind] = bar.add_task(kind, total=steps)
-        bar.update(tasks[kind], completed=done, description=f"{kind}: loss {loss:.4f} nats")
-        if not bar.live.is_started and time.monotonic() - began > after:
-            bar.start()
-
-    try:
-        yield tell
-    finally:
-        bar.stop()
 
 
 preference_model.__doc__ += EXAMPLES

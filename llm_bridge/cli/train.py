@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from nashsim.errors import NashsimError
+from nashsim.progress import progress_bar
 
 
 def train(
@@ -40,8 +42,8 @@ def train(
     from ..runs.train_run import train_run
 
     main = Processes.current().main
-    with _bar(settings.training.iterations, quiet or not main) as shown:
-        folder, trainer, _ = train_run(settings, resume=resume, progress=shown)
+    with _training_bar(settings.training.iterations, main and not quiet) as tell:
+        folder, trainer, _ = train_run(settings, resume=resume, progress=tell)
     if not main:
         return
     last = trainer.records[-1]
@@ -50,6 +52,8 @@ def train(
         return
     for name, value in last.items():
         typer.echo(f"{name:28s}{value:.6g}")
+    if trainer.algorithm.departure:
+        typer.echo(f"{'departure from the rule':28s}{trainer.algorithm.departure}")
     typer.echo(f"{'records':28s}{folder.path / 'metrics.csv'}")
     typer.echo(f"{'model':28s}{folder.path / 'final'}")
 
@@ -64,8 +68,8 @@ def _dry(settings, quiet: bool) -> None:
     with tempfile.TemporaryDirectory() as out:
         small, stood_in = shrunk(settings, out)
         small = replace(small, output=replace(small.output, folder=f"{out}/run", trackers=()))
-        with _bar(small.training.iterations, quiet) as shown:
-            folder, trainer, _ = train_run(small, progress=shown)
+        with _training_bar(small.training.iterations, not quiet) as tell:
+            folder, trainer, _ = train_run(small, progress=tell)
             kept = folder.checkpoints.steps()
     for line in stood_in:
         typer.echo(f"dry run: {line}")
@@ -76,11 +80,15 @@ def _dry(settings, quiet: bool) -> None:
 
 
 def recipes() -> None:
-    """List the recipes that `llm-bridge train` takes by name."""
+    """List the recipes that `llm-bridge train` takes by name, and where a fit departs from its rule."""
+    from ..algorithms.registry import get_algorithm
+    from ..runs.config import load_config
     from ..runs.config import recipes as named
 
     for name in named():
-        typer.echo(name)
+        algorithm = load_config(name).algorithm
+        departure = get_algorithm(algorithm.name, **algorithm.parameters).departure
+        typer.echo(f"{name}  (departure: {departure})" if departure else name)
 
 
 def evaluate(
@@ -189,52 +197,21 @@ def _runs(given: list[str] | None, dry_run: bool):
         yield folders
 
 
-def _bar(iterations: int, quiet: bool):
-    """A progress bar on stderr: iterations, tokens a second, ETA and the newest headline."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+@contextmanager
+def _training_bar(iterations: int, visible: bool):
+    """Yield what a training tells after every step: the bar shows tokens a second and the newest headline."""
+    began, tokens = time.monotonic(), 0
 
-    @contextmanager
-    def shown():
-        if quiet:
-            yield None
-            return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        bar, rate = Progress(*columns, console=Console(stderr=True)), Rate()
-        task = bar.add_task("training", total=iterations)
-
-        def update(trainer, made) -> None:
-            bar.start()  # only now: what is wrong with a configuration is said without a bar
-            stages = len(trainer.algorithm.rule.steps(trainer.tau, trainer.iteration))
-            fit = 1 if trainer.algorithm.every_step else trainer.settings.fit_steps
-            part = (trainer.stage + min(trainer.done / fit, 1)) / stages
-            headline = ""
-            if trainer.records:
-                key = next((k for k in ("duality_gap", "win_rate") if k in trainer.records[-1]), None)
-                headline = f"  {key} {trainer.records[-1][key]:.4g}" if key else ""
-            speed = rate(trainer)
-            bar.update(task, completed=trainer.iteration + part, description=f"{speed}{headline}")
-
-        try:
-            yield update
-        finally:
-            if bar.live.is_started:
-                bar.stop()
-
-    return shown()
-
-
-class Rate:
-    """Response tokens a second that were scored or trained on, since the start of this process."""
-
-    def __init__(self):
-        import time
-
-        self._clock, self._began, self._tokens = time.monotonic, time.monotonic(), 0
-
-    def __call__(self, trainer) -> str:
-        """Return the rate as text."""
+    def told(trainer, made) -> None:
+        nonlocal tokens
         if trainer.batch is not None:
-            self._tokens += int(trainer.batch.responses.response_mask.sum())
-        taken = max(self._clock() - self._began, 1e-9)
-        return f"{self._tokens / taken:,.0f} tokens/s"
+            tokens += int(trainer.batch.responses.response_mask.sum())
+        stages = len(trainer.algorithm.rule.steps(trainer.tau, trainer.iteration))
+        fit = 1 if trainer.algorithm.every_step else trainer.settings.fit_steps
+        last = trainer.records[-1] if trainer.records else {}
+        headline = next((f"  {k} {last[k]:.4g}" for k in ("duality_gap", "win_rate") if k in last), "")
+        done = trainer.iteration + (trainer.stage + min(trainer.done / fit, 1)) / stages
+        tell(done, iterations, f"{tokens / max(time.monotonic() - began, 1e-9):,.0f} tokens/s{headline}")
+
+    with progress_bar("training", visible) as tell:
+        yield told

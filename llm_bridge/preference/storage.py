@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nashsim.errors import NashsimError
+from nashsim.files import atomic_folder
 
-from ..storage.checkpoint import atomic_folder
 from .layout import Layout
 from .model import PreferenceModel, RewardModel, make_model
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from nashsim import files
 from nashsim.errors import NashsimError
 
-from ..training.schedules import SCHEDULES
+from ..training.settings import SCHEDULES
 from .config_reading import built, overridden, read_yaml
 
 RECIPES = Path(__file__).parents[1] / "recipes"

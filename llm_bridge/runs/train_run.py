@@ -15,9 +15,8 @@ from nashsim.rules import POLICY
 from ..decoding.eager import pure, sample
 from ..parallel.processes import Processes
 from ..storage.checkpoint import save_state
-from ..storage.model_card import model_card, save_final
-from ..storage.rules_text import step_text
-from ..storage.run_folder import FINAL, Onlooker, RunFolder
+from ..storage.model_card import model_card, save_final, step_text
+from ..storage.run_folder import FINAL, ReadOnlyRunFolder, RunFolder
 from ..storage.trackers import make_trackers
 from ..training.trainer import Trainer
 from .assembly import Parts, assemble, make_trainer
@@ -66,7 +65,7 @@ def train_run(
         trackers = make_trackers(config.output.trackers, out, {"configuration": config.to_yaml()})
         folder = RunFolder(out, keep=config.output.keep, resume=resume, trackers=trackers)
     else:
-        folder = Onlooker(out)
+        folder = ReadOnlyRunFolder(out)
     parts = assemble(config)
     trainer = make_trainer(config, parts)
     folder.begin(_identity(config))

@@ -7,59 +7,18 @@ one safetensors file, everything else into JSON beside it: nothing is ever unpic
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from nashsim.errors import NashsimError
-from nashsim.files import to_json
+from nashsim.files import atomic_folder, to_json
 
 #: Of a folder that holds a state.
 PREFIX = "step-"
 #: What stands for a tensor in the JSON part, with its place in the safetensors file.
 TENSOR = "__tensor__"
-
-
-@contextmanager
-def atomic_folder(path: str | Path):
-    """Yield a temporary folder beside ``path``; on success it takes the place of ``path``, on failure it goes.
-
-    Parameters
-    ----------
-    path : str or Path
-        A folder that stands there already is replaced.
-
-    Raises
-    ------
-    NashsimError
-        Where the disk is full or the folder cannot be written; what was there before stays.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
-        try:
-            yield temporary
-            temporary.chmod(0o755)
-            if path.exists():
-                # A folder cannot be renamed over another; the old one steps aside until the new one stands.
-                aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-old-"))
-                os.replace(path, aside / "old")
-                os.replace(temporary, path)
-                shutil.rmtree(aside)
-            else:
-                os.replace(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise NashsimError(
-            f"out: {str(path)!r} cannot be written ({error.strerror or error}); what was written before stands,"
-            " make room and resume"
-        ) from error
 
 
 def save_state(folder: str | Path, state) -> None:

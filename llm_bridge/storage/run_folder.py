@@ -17,8 +17,6 @@ from nashsim.errors import NashsimError
 from nashsim.files import to_json, write_frame, write_text
 
 from .checkpoint import Checkpoints
-from .records import tidy_records
-from .trackers import Tracker
 
 #: Files of a run.
 CONFIG, RECORDS, TABLE, SAMPLES, STATES, FINAL = (
@@ -32,6 +30,7 @@ def config_of(run: str | Path) -> Path:
     Parameters
     ----------
     run : str or Path
+        Folder of the run.
 
     Raises
     ------
@@ -50,12 +49,13 @@ class RunFolder:
     Parameters
     ----------
     path : str or Path
+        Folder of the run.
     keep : int
-        Checkpoints that stay.
+        Number of checkpoints that stay.
     resume : bool
         Whether to go on with what stands there; otherwise a folder that holds a run is refused.
-    trackers : iterable of Tracker
-        TensorBoard, W&B: told every record too.
+    trackers : iterable of accelerate.tracking.GeneralTracker
+        Trackers that are told every record too.
 
     Raises
     ------
@@ -63,9 +63,7 @@ class RunFolder:
         For a folder that holds another run, or nothing to resume.
     """
 
-    def __init__(
-        self, path: str | Path, *, keep: int = 2, resume: bool = False, trackers: Iterable[Tracker] = ()
-    ):
+    def __init__(self, path: str | Path, *, keep: int = 2, resume: bool = False, trackers: Iterable = ()):
         self.path, self.trackers = Path(path), tuple(trackers)
         self.checkpoints = Checkpoints(self.path / STATES, keep)
         # What failed before its first record left nothing to lose.
@@ -83,7 +81,7 @@ class RunFolder:
         Parameters
         ----------
         config : str
-            YAML.
+            Configuration as YAML.
 
         Raises
         ------
@@ -124,6 +122,7 @@ class RunFolder:
         Parameters
         ----------
         records : iterable of mapping
+            Records that the checkpoint holds.
         """
         records = list(records)
         last = records[-1]["step"] if records else -1
@@ -138,7 +137,7 @@ class RunFolder:
         Parameters
         ----------
         record : mapping
-            ``step`` and every metric.
+            Record with ``step`` and every metric.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -150,15 +149,17 @@ class RunFolder:
                 " make room and resume"
             ) from error
         for tracker in self.trackers:
-            tracker.record(record)
+            tracker.log({k: v for k, v in record.items() if k != "step"}, step=record["step"])
 
     def samples(self, step: int, rows: Iterable[Mapping]) -> None:
-        """Write what was said at a step, one JSON object a response.
+        """Write the responses shown at a step, one JSON object each.
 
         Parameters
         ----------
         step : int
+            Iteration of the training.
         rows : iterable of mapping
+            Responses with their prompts.
         """
         write_text(
             self.path / SAMPLES / f"step-{step:08d}.jsonl", "".join(to_json(dict(row)) + "\n" for row in rows)
@@ -173,40 +174,45 @@ class RunFolder:
         if self.records():
             write_frame(self.path / TABLE, self.frame())
         for tracker in self.trackers:
-            tracker.close()
+            tracker.finish()
 
 
-class Onlooker:
-    """What a process that does not write has in place of a ``RunFolder``: the same checkpoints to read, no files.
+class ReadOnlyRunFolder:
+    """The folder of a run for a process that does not write: the checkpoints to read, and no files.
 
     Parameters
     ----------
     path : str or Path
+        Folder of the run.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.checkpoints = _ReadOnly(self.path / STATES)
+        self.checkpoints = _ReadOnlyCheckpoints(self.path / STATES)
 
-    def begin(self, config: str) -> None:
-        """Write nothing."""
+    def _write_nothing(self, *_) -> None:
+        """Write nothing, whatever a ``RunFolder`` would write."""
 
-    def restart(self, records: Iterable[Mapping]) -> None:
-        """Write nothing."""
-
-    def record(self, record: Mapping) -> None:
-        """Write nothing."""
-
-    def samples(self, step: int, rows: Iterable[Mapping]) -> None:
-        """Write nothing."""
-
-    def close(self) -> None:
-        """Write nothing."""
+    begin = restart = record = samples = close = _write_nothing
 
 
-class _ReadOnly(Checkpoints):
+class _ReadOnlyCheckpoints(Checkpoints):
     def save(self, step: int, state) -> None:
         pass
+
+
+def tidy_records(records: Iterable[Mapping]):
+    """Return records as a DataFrame of step, queries, metric, value; what a record lacks has no row.
+
+    Parameters
+    ----------
+    records : iterable of mapping
+        Records, each with ``step``, ``queries`` and metrics.
+    """
+    import pandas as pd
+
+    wide = pd.DataFrame(list(records)).melt(["step", "queries"], var_name="metric", value_name="value")
+    return wide.dropna(subset="value").reset_index(drop=True)
 
 
 def _shown(line: str | None) -> str:

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from nashsim.errors import NashsimError, unknown_name
+from nashsim.files import atomic_folder
 
 from ..decoding.eager import pure, sample
 from ..decoding.features import ClassFeatures
 from ..judges import ClassGameJudge, check_preference
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
-from ..storage.checkpoint import atomic_folder
 from ..training.sft import sft
 from .class_equilibrium import ClassGame, within_class_estimate
 from .grammar import BOS, EOS_WORD, PAD, Grammar

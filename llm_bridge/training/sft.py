@@ -11,7 +11,7 @@ from nashsim.errors import NashsimError
 
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
-from .schedules import share_of_rate
+from .settings import share_of_rate
 
 
 def token_loss(policy: CausalPolicy, batch: Sequences) -> torch.Tensor:

@@ -22,7 +22,7 @@ from ..decoding.exploration import EllipticalExplorer
 from ..parallel.sharding import whole
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import Iterates
-from ..storage.records import tidy_records
+from ..storage.run_folder import tidy_records
 from ..tasks.enumerated_source import Enumerated
 from .batch import ALONE, Batch, losses_of
 from .rollout import Round, Sampled, seed_of

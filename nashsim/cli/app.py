@@ -7,17 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import NashsimError
+from ..progress import progress_bar
 from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
-from .output import (
-    as_text,
-    print_facts,
-    print_json,
-    print_policy,
-    print_table,
-    progress_bar,
-    say,
-    with_interval,
-)
+from .output import as_text, print_facts, print_json, print_policy, print_table, say, with_interval
 from .regret import learners, regret
 from .source import is_catalogue_name, open_data, open_game
 from .sweeping import sweep

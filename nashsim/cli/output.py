@@ -97,18 +97,3 @@ def spoken_warnings() -> Iterator[None]:
         warnings.simplefilter("default")
         warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
         yield
-
-
-@contextmanager
-def progress_bar(description: str, visible: bool = True) -> Iterator:
-    """Yield ``tell(done, total)``, a progress bar with ETA on stderr that shows itself once work exceeds a second."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not (visible and console.is_terminal)
-    ) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

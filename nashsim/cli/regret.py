@@ -10,8 +10,9 @@ import typer
 
 from ..errors import NashsimError
 from ..files import to_json, versions, write_frame, write_text
+from ..progress import progress_bar
 from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
-from .output import print_facts, print_json, print_table, progress_bar, say
+from .output import print_facts, print_json, print_table, say
 from .source import open_game
 
 #: Seconds between two writes of a checkpoint.

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import NashsimError, unknown_name
+from ..progress import progress_bar
 from .output import say
 
 
@@ -103,21 +104,9 @@ def _has_llm_extra() -> bool:
 
 def _followed(results, total: int, quiet: bool):
     """Yield results as they come, with a progress bar on a terminal and a line each elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("figures"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
+    with progress_bar("drawing figures", not quiet) as tell:
         for count, done in enumerate(results, 1):
-            bar.update(task, advance=1, description=f"drew {done['figure']}")
-            if not quiet and not console.is_terminal:
+            tell(count, total, f"drew {done['figure']}")
+            if not quiet and not sys.stderr.isatty():
                 say(f"[{count}/{total}] {done['figure']}: {done['seconds']:.0f} s")
             yield done

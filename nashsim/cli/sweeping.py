@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import NashsimError
+from ..progress import progress_bar
 from .options import Json, LoaderOptions, Reference, whole_number, with_loader_options
-from .output import as_text, print_json, print_table, progress_bar, say
+from .output import as_text, print_json, print_table, say
 from .source import open_game
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ..errors import NashsimError
-from .output import print_json, print_table, progress_bar, say
+from ..progress import progress_bar
+from .output import print_json, print_table, say
 
 
 def verify(

@@ -1,11 +1,10 @@
-"""A fit of a preference model that was cut off goes on to the same bits; its bar shows itself when it is worth it."""
+"""A fit of a preference model that was cut off goes on to the same bits."""
 
 import io
 import json
 import signal
 import subprocess
 import sys
-import time
 from itertools import permutations
 
 import pytest
@@ -13,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 
 from llm_bridge.cli import call
-from llm_bridge.cli.preference_model import fit_bar
 from llm_bridge.data import Pair
 from llm_bridge.preference import FitSettings, fit
 from llm_bridge.preference.fitting import Fit
 from llm_bridge.preference.pipeline import _random
 from llm_bridge.storage.checkpoint import Checkpoints
 from nashsim.errors import NashsimError
+from nashsim.progress import progress_bar
 
 from .test_preference_model import LAYOUT, TRAIN, PreferenceModel, RewardModel, backbone
 
@@ -150,19 +149,18 @@ def test_what_cannot_be_resumed_is_said_in_one_line(tmp_path, capsys, disk):
     assert "holds a preference model already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("after, shows", [(0.0, True), (60.0, False)])
-def test_the_bar_shows_itself_when_a_fit_takes_long(after, shows):
+def test_the_bar_of_a_command_shows_what_it_is_told():
     from rich.console import Console
 
     screen = io.StringIO()
-    with fit_bar(console=Console(file=screen, force_terminal=True, width=100), after=after) as tell:
-        for done in (1, 2):
-            time.sleep(0.01)
-            tell("tokens", done, 2, 0.5)
-    assert ("tokens: loss 0.5000 nats" in screen.getvalue() and "2/2" in screen.getvalue()) == shows
-    assert shows or not screen.getvalue()
-    with fit_bar(console=Console(file=screen)) as tell:
-        assert tell is None  # a file is no terminal
+    with progress_bar("fitting", console=Console(file=screen, force_terminal=True, width=100)) as tell:
+        tell(2, 2, "tokens: loss 0.5000 nats")
+        tell(1, 3, "bradley-terry: loss 0.7000 nats")
+    assert "bradley-terry: loss 0.7000 nats" in screen.getvalue() and "1/3" in screen.getvalue()
+    silent = io.StringIO()
+    with progress_bar("fitting", console=Console(file=silent)) as tell:
+        tell(1, 2)
+    assert not silent.getvalue()  # a file is no terminal
 
 
 def test_equal_pairs_have_equal_fingerprints():

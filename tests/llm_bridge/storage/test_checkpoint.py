@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from llm_bridge.storage.checkpoint import Checkpoints, atomic_folder, load_state, save_state
+from llm_bridge.storage.checkpoint import Checkpoints, load_state, save_state
 from nashsim.errors import NashsimError
+from nashsim.files import atomic_folder
 
 
 def tree():

@@ -69,21 +69,35 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_trackers_are_told_and_refused_by_name(tmp_path, monkeypatch):
     told = []
-    writer = types.SimpleNamespace(
-        SummaryWriter=lambda folder: types.SimpleNamespace(
-            add_scalar=lambda *args: told.append(args), close=lambda: told.append("closed")
+
+    def writer(folder):
+        return types.SimpleNamespace(
+            add_scalar=lambda name, value, global_step: told.append((folder, name, value, global_step)),
+            flush=lambda: None,
+            close=lambda: told.append("closed"),
         )
-    )
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", writer)
-    run = types.SimpleNamespace(
-        log=lambda numbers, step: told.append((numbers, step)), finish=lambda: told.append("finished")
-    )
-    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **_: run))
+
+    def init(project, dir, config):
+        told.append((project, dir, config))
+        return types.SimpleNamespace(
+            log=lambda numbers, step: told.append((numbers, step)), finish=lambda: told.append("finished")
+        )
+
+    fake = types.SimpleNamespace(SummaryWriter=writer)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
+    monkeypatch.setattr("torch.utils.tensorboard", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=init))
     trackers = make_trackers(["tensorboard", "wandb"], tmp_path, {"tau": 0.1})
     folder = RunFolder(tmp_path, trackers=trackers)
-    folder.record({"step": 1, "queries": 2, "status": "well"})
+    folder.record({"step": 1, "queries": 2})
     folder.close()
-    assert told == [("queries", 2, 1), ({"queries": 2}, 1), "closed", "finished"]
+    assert told == [
+        ("nashsim", str(tmp_path / "wandb"), {"tau": 0.1}),
+        (str(tmp_path / "tensorboard"), "queries", 2, 1),
+        ({"queries": 2}, 1),
+        "closed",
+        "finished",
+    ]
     with pytest.raises(NashsimError, match="tensorboard"):
         make_trackers(["tensorbord"], tmp_path, {})
 
@@ -91,5 +105,6 @@ def test_trackers_are_told_and_refused_by_name(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("name", "module"), [("tensorboard", "torch.utils.tensorboard"), ("wandb", "wandb")])
 def test_a_tracker_that_is_not_installed(tmp_path, monkeypatch, name, module):
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(NashsimError, match=f"pip install {name}"):
         make_trackers([name], tmp_path, {})

@@ -6,7 +6,7 @@ import torch
 
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Settings, Trainer
-from llm_bridge.training.schedules import SCHEDULES, share_of_rate
+from llm_bridge.training.settings import SCHEDULES, share_of_rate
 from nashsim import NashsimError
 
 from .test_trainer import policy_of, sampled
