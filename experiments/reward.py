@@ -49,7 +49,7 @@ def compute(quick: bool) -> pd.DataFrame:
 
     for eps in np.linspace(-1 / 3, 1 / 3, 13 if quick else 61):
         game = games.get("p-eps", eps=eps)
-        add("p-eps", eps, "nash", lottery(game).policy[0])
+        add("p-eps", eps, "nash", lottery(game).probabilities[0])
         rewards = fitted_rewards(game, np.full(3, 1 / 3))
         best = np.isclose(rewards, rewards.max(), atol=1e-9)
         add("p-eps", eps, "reward", best / best.sum())

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import NashsimError
 from .logspace import log_normalise
-from .preferences import Preference, as_preference
+from .policies import SIMPLEX_TOLERANCE, by_label, few, is_result, read_log_policy
+from .preferences import Preference, as_preference, matrix_labels
 
-#: How far a distribution's sum may lie from 1 before it counts as an error rather than rounding.
-SIMPLEX_TOLERANCE = 1e-6
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -27,16 +29,17 @@ class PreferenceGame:
     Parameters
     ----------
     preference : Preference or array_like
-        P, shape (actions, actions) or (contexts, actions, actions), P + P^T = 1. One matrix of at least 2000
-        actions is packed: the same entries in half the memory; see :func:`~nashsim.preferences.as_preference`.
-    reference : array_like or None
-        mu as probabilities, shape (actions,) or (contexts, actions); ``None``
-        is uniform. An action of reference mass 0 is outside the game: KL keeps
-        every policy off it.
+        P, shape (actions, actions) or (contexts, actions, actions), P + P^T = 1. A DataFrame names the actions by
+        its index; columns of the same labels in another order are aligned by label, other labels refused. One
+        matrix of at least 2000 actions is packed: the same entries in half the memory; see
+        :func:`~nashsim.preferences.as_preference`.
+    reference : array_like, Series, result or None
+        mu as probabilities, shape (actions,) or (contexts, actions), or labelled, see :meth:`as_log_policy`;
+        ``None`` is uniform. An action of reference mass 0 is outside the game: KL keeps every policy off it.
     tau : float or None
         Regularisation > 0. ``None`` leaves it open; whatever needs it then says so.
     labels : sequence of str or None
-        Names of the actions; ``None`` numbers them "0", "1", ...
+        Names of the actions; ``None`` takes those of a DataFrame, or numbers them "0", "1", ...
     weights : array_like or None
         d0, shape (contexts,); ``None`` is uniform.
     name : str
@@ -83,13 +86,19 @@ class PreferenceGame:
         name: str = "game",
         log_reference=None,
     ):
+        own = matrix_labels(preference)
         preference = as_preference(preference)
         shape = (preference.contexts, preference.actions)
+        labels = _check_labels(own if labels is None else labels, preference.actions)
+        if own is not None and labels != tuple(map(str, own)):
+            raise NashsimError(
+                f"labels: {few(labels)} are given for a DataFrame of {few(own)}; leave them out, or give an array"
+            )
         fields = {
             "preference": preference,
-            "log_reference": _log_reference(reference, log_reference, shape),
+            "log_reference": _log_reference(reference, log_reference, shape, labels),
             "tau": check_tau(tau) if tau is not None else None,
-            "labels": _check_labels(labels, preference.actions),
+            "labels": labels,
             "weights": np.exp(_log_distribution(weights, (1, preference.contexts), "weights", "a context"))[
                 0
             ],
@@ -159,36 +168,77 @@ class PreferenceGame:
             )
         return self.tau
 
-    def margin(self, log_policy: np.ndarray) -> np.ndarray:
-        """Return P(. ≻ pi) - 1/2 for a log-policy; both of shape (contexts, actions)."""
-        return self.preference.margin(np.exp(log_policy))
+    def as_log_policy(self, policy, name: str = "policy") -> np.ndarray:
+        """Return the log-probabilities of a policy of this game, shape (contexts, actions).
 
-    def log_best_response(self, log_policy: np.ndarray) -> np.ndarray:
+        Parameters
+        ----------
+        policy : array_like, Series, DataFrame or result
+            Probabilities or log-probabilities, shape (contexts, actions), or (actions,) for one context; labelled
+            ones and results are aligned by label. See :func:`~nashsim.policies.read_log_policy`.
+        name : str
+            Argument to name in the error.
+
+        Raises
+        ------
+        NashsimError
+            For other labels, another shape, NaN, or probabilities whose sum is not 1.
+        """
+        return read_log_policy(policy, self.labels, self.contexts, name)
+
+    def margin(self, policy) -> np.ndarray:
+        """Return the payoffs P(. ≻ pi) - 1/2, shape (contexts, actions).
+
+        Parameters
+        ----------
+        policy : ndarray, Series, DataFrame or result
+            A two-dimensional ndarray is taken for log-probabilities, unchecked, as inner loops need it; all else as
+            by :meth:`as_log_policy`.
+        """
+        if not (isinstance(policy, np.ndarray) and policy.ndim == 2):
+            policy = self.as_log_policy(policy)
+        return self.preference.margin(np.exp(policy))
+
+    def log_best_response(self, policy) -> np.ndarray:
         """Return log BR_tau(pi), BR_tau(pi)(y) ∝ mu(y) exp(P(y ≻ pi)/tau) [derived].
 
         Parameters
         ----------
-        log_policy : ndarray, shape (contexts, actions)
+        policy : ndarray, Series, DataFrame or result
+            As for :meth:`margin`.
 
         Returns
         -------
         ndarray, shape (contexts, actions)
         """
-        return log_normalise(self.log_reference + self.margin(log_policy) / self.require_tau())
+        return log_normalise(self.log_reference + self.margin(policy) / self.require_tau())
 
-    def label_policy(self, log_policy: np.ndarray):
-        """Return probabilities with their labels, for people: a Series, or a DataFrame with one row a context.
+    def label_policy(self, log_policy: np.ndarray) -> pd.Series:
+        """Return probabilities with their labels: a Series by action, or by (context, action) for several contexts.
 
         Parameters
         ----------
         log_policy : ndarray, shape (contexts, actions)
+            Log-probabilities.
+        """
+        return self.label_probabilities(np.exp(log_policy))
+
+    def label_probabilities(self, probabilities: np.ndarray) -> pd.Series:
+        """Return probabilities with their labels: a Series by action, or by (context, action) for several contexts.
+
+        Parameters
+        ----------
+        probabilities : ndarray, shape (contexts, actions)
+            Probabilities of the actions.
         """
         import pandas as pd
 
-        frame = pd.DataFrame(np.exp(log_policy), columns=list(self.labels))
+        index: pd.Index = pd.Index(self.labels)
         if self.contexts > 1:
-            return frame.rename_axis(index="context", columns="action")
-        return frame.iloc[0].rename("probability")
+            index = pd.MultiIndex.from_product(
+                [range(self.contexts), self.labels], names=["context", "action"]
+            )
+        return pd.Series(np.ravel(probabilities), index, name="probability")
 
     def __repr__(self) -> str:
         contexts = f", contexts={self.contexts}" if self.contexts > 1 else ""
@@ -218,14 +268,16 @@ def _check_labels(labels, actions: int) -> tuple[str, ...]:
     return labels
 
 
-def _log_reference(reference, log_reference, shape: tuple[int, int]) -> np.ndarray:
-    if log_reference is None:
-        return _log_distribution(reference, shape, "reference")
-    if reference is not None:
+def _log_reference(reference, log_reference, shape: tuple[int, int], labels: tuple[str, ...]) -> np.ndarray:
+    if log_reference is not None and reference is not None:
         raise NashsimError(
             "reference: give probabilities (reference) or their logarithms (log_reference), not both"
         )
-    array = np.array(log_reference, dtype=np.float64, ndmin=2)
+    if is_result(reference):
+        reference, log_reference = None, reference
+    if log_reference is None:
+        return _log_distribution(by_label(reference, labels, "reference"), shape, "reference")
+    array = np.array(by_label(log_reference, labels, "log_reference"), dtype=np.float64, ndmin=2)
     if np.isnan(array).any() or (array > SIMPLEX_TOLERANCE).any():
         raise NashsimError("log_reference: every entry must be a log-probability <= 0")
     return _check_distribution(array, shape, "log_reference", "an action")

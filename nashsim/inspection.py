@@ -213,7 +213,7 @@ def _winners(filled: PreferenceData) -> tuple[dict, list[str]]:
         "condorcet_winner": None if winner is None else labels[winner],
         "weak_condorcet_winners": [labels[i] for i in structure.weak_condorcet_winners(p)],
         "smith_set": [labels[i] for i in structure.smith_set(p)],
-        "lottery": dict(zip(labels, maximal.policy[0].tolist(), strict=True)),
+        "lottery": dict(zip(labels, maximal.probabilities[0].tolist(), strict=True)),
         "lottery_unique": bool(maximal.unique[0]),
     }
     return found, [maximal.status]
@@ -238,7 +238,7 @@ def _intervals(observed, missing, cycles, bootstrap, seed, confidence, progress)
             filled = drawn if missing == "error" else drawn.filled(missing)
         samples.append(_cycles(drawn, filled))
         with suppress(ConvergenceError):
-            policies += [] if np.isnan(filled.probability).any() else [_lottery(filled).policy[0]]
+            policies += [] if np.isnan(filled.probability).any() else [_lottery(filled).probabilities[0]]
         if progress is not None:
             progress(done, bootstrap)
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]

@@ -1,9 +1,11 @@
 """The game validates once, at the door."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nashsim import NashsimError, PreferenceGame
+from nashsim.preferences import as_preference
 from tests.zoo import random_game, rock_paper_scissors
 
 P = [[0.5, 0.9], [0.1, 0.5]]
@@ -54,11 +56,34 @@ def test_a_copy_has_the_same_bits():
         assert np.array_equal(again.log_reference, game.log_reference)
 
 
-def test_label_policy_is_a_series_or_a_frame():
+def test_label_policy_is_a_series_by_action_or_by_context_and_action():
     one = rock_paper_scissors()
     assert one.label_policy(one.log_reference).index.tolist() == ["rock", "paper", "scissors"]
     many = random_game(0, contexts=2)
-    assert many.label_policy(many.log_reference).shape == (2, 5)
+    labelled = many.label_policy(many.log_reference)
+    assert labelled.index.tolist() == [(context, label) for context in range(2) for label in many.labels]
+    np.testing.assert_array_equal(labelled.unstack().to_numpy(), np.exp(many.log_reference))
+
+
+def test_a_frame_brings_its_labels_and_its_columns_are_aligned_by_them():
+    rows = pd.DataFrame(np.array(P), index=["x", "y"], columns=["x", "y"])
+    game = PreferenceGame(rows[["y", "x"]])
+    assert game.labels == ("x", "y")
+    plain = PreferenceGame(P).probabilities[0]
+    np.testing.assert_array_equal(game.probabilities[0], plain)
+    for storage in ("dense", "packed"):
+        np.testing.assert_array_equal(as_preference(rows[["y", "x"]], storage).dense()[0] + 0.5, plain)
+    assert PreferenceGame(rows, labels=["x", "y"]).labels == ("x", "y")
+
+
+def test_a_frame_whose_rows_and_columns_differ_is_refused():
+    rows = pd.DataFrame(np.array(P), index=["x", "y"], columns=["x", "z"])
+    with pytest.raises(NashsimError, match="columns: the labels x, y are needed, found x, z"):
+        PreferenceGame(rows)
+    with pytest.raises(NashsimError, match="columns: every label may stand once, found x, x"):
+        PreferenceGame(rows.set_axis(["x", "x"], axis=1))
+    with pytest.raises(NashsimError, match="labels: y, x are given for a DataFrame of x, y"):
+        PreferenceGame(rows.set_axis(["x", "y"], axis=1), labels=["y", "x"])
 
 
 @pytest.mark.parametrize(

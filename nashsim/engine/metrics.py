@@ -8,14 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..equilibrium import (
-    duality_gap,
-    exploitability,
-    lottery,
-    lottery_in_reach,
-    solve_newton,
-    unregularised_gap,
-)
+from ..equilibrium import lottery, lottery_in_reach, solve_newton
+from ..equilibrium.certificate import unchecked_exploitability, unchecked_unregularised_gap
 from ..errors import unknown_name
 from ..game import PreferenceGame
 from ..logspace import kl, span
@@ -104,17 +98,17 @@ METRICS: dict[str, Metric] = {
         Metric(
             "duality_gap",
             "regularised duality gap  2τ KL(π ‖ BR(π))",
-            lambda at: duality_gap(at.game, at.log_policy),
+            lambda at: 2.0 * unchecked_exploitability(at.game, at.log_policy),
         ),
         Metric(
             "exploitability",
             "exploitability  τ KL(π ‖ BR(π))",
-            lambda at: exploitability(at.game, at.log_policy),
+            lambda at: unchecked_exploitability(at.game, at.log_policy),
         ),
         Metric(
             "unregularised_gap",
             "unregularised duality gap  2 max P(y ≻ π) − 1",
-            lambda at: unregularised_gap(at.game, at.log_policy),
+            lambda at: unchecked_unregularised_gap(at.game, at.log_policy),
             needs="",
         ),
         Metric(
@@ -139,12 +133,12 @@ METRICS: dict[str, Metric] = {
         Metric(
             "average_duality_gap",
             "regularised duality gap of the average iterate",
-            lambda at: duality_gap(at.game, at.log_average),
+            lambda at: 2.0 * unchecked_exploitability(at.game, at.log_average),
         ),
         Metric(
             "average_unregularised_gap",
             "unregularised duality gap of the average iterate",
-            lambda at: unregularised_gap(at.game, at.log_average),
+            lambda at: unchecked_unregularised_gap(at.game, at.log_average),
             needs="",
         ),
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..rules import Rule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def record_steps(steps: int, record: str | int | Iterable[int] = "log") -> np.ndarray:
@@ -85,11 +89,11 @@ class Run:
     log_policies: np.ndarray | None = field(default=None, repr=False)
 
     @property
-    def policy(self):
-        """The last iterate with its labels: a Series, or a DataFrame with one row a context."""
+    def policy(self) -> pd.Series:
+        """The last iterate with its labels: a Series by action, or by (context, action)."""
         return self.game.label_policy(self.log_policy)
 
-    def frame(self):
+    def frame(self) -> pd.DataFrame:
         """Return the records as a tidy DataFrame: game, rule, seed, step, queries, metric, value."""
         import pandas as pd
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import NashsimError
-from ..game import SIMPLEX_TOLERANCE, PreferenceGame
+from ..game import PreferenceGame
 from ..logspace import kl
 from .systems import accurate_log_best_response
 
@@ -34,7 +33,7 @@ class Certificate:
     value: float
 
 
-def exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+def exploitability(game: PreferenceGame, policy) -> np.ndarray:
     """Return max_pi' J_tau(pi', pi) - 1/2 = tau KL(pi || BR_tau(pi)), one number a context.
 
     In closed form, without an inner solver [derived].
@@ -42,8 +41,9 @@ def exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     game : PreferenceGame
-    log_policy : ndarray, shape (contexts, actions)
-        Normalised log-probabilities.
+    policy : array_like, Series, DataFrame or result
+        Probabilities or log-probabilities, shape (contexts, actions), or (actions,) for one context; labelled ones
+        are aligned by label. See :meth:`~nashsim.PreferenceGame.as_log_policy`.
 
     Returns
     -------
@@ -53,18 +53,31 @@ def exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
     Raises
     ------
     NashsimError
-        If the game has no tau.
+        If the game has no tau, or ``policy`` has other labels, another shape, NaN, or probabilities whose sum is
+        not 1.
 
     Examples
     --------
     >>> game = PreferenceGame([[0.5, 0.9], [0.1, 0.5]], tau=0.5)
-    >>> exploitability(game, game.log_reference).round(6)
-    array([0.038977])
+    >>> exploitability(game, game.log_reference).round(6), exploitability(game, [0.5, 0.5]).round(6)
+    (array([0.038977]), array([0.038977]))
+    """
+    return unchecked_exploitability(game, game.as_log_policy(policy))
+
+
+def unchecked_exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+    """Return :func:`exploitability` of log-probabilities as they are, of a run that overflowed too.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : ndarray, shape (contexts, actions)
+        Log-probabilities.
     """
     return game.require_tau() * _divergence(game, log_policy, game.log_best_response(log_policy))
 
 
-def duality_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+def duality_gap(game: PreferenceGame, policy) -> np.ndarray:
     """Return max_pi' J_tau(pi', pi) - min_pi' J_tau(pi, pi') = 2 tau KL(pi || BR_tau(pi)).
 
     In closed form, without an inner solver [derived]. Arguments, result and errors as for :func:`exploitability`.
@@ -72,16 +85,17 @@ def duality_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     game : PreferenceGame
-    log_policy : ndarray, shape (contexts, actions)
+    policy : array_like, Series, DataFrame or result
+        As for :func:`exploitability`.
 
     Returns
     -------
     ndarray, shape (contexts,)
     """
-    return 2.0 * exploitability(game, log_policy)
+    return 2.0 * exploitability(game, policy)
 
 
-def unregularised_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+def unregularised_gap(game: PreferenceGame, policy) -> np.ndarray:
     """Return the duality gap at tau = 0, 2 max_y P(y ≻ pi) - 1, one number a context.
 
     In closed form, without an inner solver [derived]. The opponent may play every action: the reference and tau
@@ -90,7 +104,8 @@ def unregularised_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarra
     Parameters
     ----------
     game : PreferenceGame
-    log_policy : ndarray, shape (contexts, actions)
+    policy : array_like, Series, DataFrame or result
+        As for :func:`exploitability`.
 
     Returns
     -------
@@ -99,13 +114,25 @@ def unregularised_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarra
     Examples
     --------
     >>> game = PreferenceGame([[0.5, 0.75], [0.25, 0.5]])
-    >>> unregularised_gap(game, np.log([[0.5, 0.5]]))
+    >>> unregularised_gap(game, [0.5, 0.5])
     array([0.25])
+    """
+    return unchecked_unregularised_gap(game, game.as_log_policy(policy))
+
+
+def unchecked_unregularised_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+    """Return :func:`unregularised_gap` of log-probabilities as they are, of a run that overflowed too.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy : ndarray, shape (contexts, actions)
+        Log-probabilities.
     """
     return 2.0 * game.margin(log_policy).max(axis=-1)
 
 
-def best_response_distance(game: PreferenceGame, log_policy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def best_response_distance(game: PreferenceGame, policy) -> tuple[np.ndarray, np.ndarray]:
     """Return max_y |pi - BR_tau(pi)|(y) and KL(pi || BR_tau(pi)), each one number a context.
 
     Both from the payoff to the last digit: at tau = 1e-3 the rounding of a plain product alone would
@@ -114,7 +141,8 @@ def best_response_distance(game: PreferenceGame, log_policy: np.ndarray) -> tupl
     Parameters
     ----------
     game : PreferenceGame
-    log_policy : ndarray, shape (contexts, actions)
+    policy : array_like, Series, DataFrame or result
+        As for :func:`exploitability`.
 
     Returns
     -------
@@ -124,11 +152,12 @@ def best_response_distance(game: PreferenceGame, log_policy: np.ndarray) -> tupl
     Raises
     ------
     NashsimError
-        If the game has no tau.
+        As for :func:`exploitability`.
     """
-    policy = np.exp(log_policy)
-    log_best = accurate_log_best_response(game.preference, game.log_reference, game.require_tau(), policy)
-    residual = np.abs(policy - np.exp(log_best)).max(axis=-1)
+    log_policy = game.as_log_policy(policy)
+    masses = np.exp(log_policy)
+    log_best = accurate_log_best_response(game.preference, game.log_reference, game.require_tau(), masses)
+    residual = np.abs(masses - np.exp(log_best)).max(axis=-1)
     return residual, _divergence(game, log_policy, log_best)
 
 
@@ -139,19 +168,19 @@ def _divergence(game: PreferenceGame, log_policy: np.ndarray, log_best: np.ndarr
     return np.where(outside.any(axis=-1), np.inf, kl(np.where(outside, -np.inf, log_policy), log_best))
 
 
-def certify(game: PreferenceGame, log_policy: np.ndarray) -> Certificate:
+def certify(game: PreferenceGame, policy) -> Certificate:
     """Return the certificate of a policy.
 
     Parameters
     ----------
     game : PreferenceGame
-    log_policy : array_like, shape (contexts, actions), or (actions,) for a game of one context
-        Normalised log-probabilities.
+    policy : array_like, Series, DataFrame or result
+        As for :func:`exploitability`.
 
     Raises
     ------
     NashsimError
-        If the game has no tau, or ``log_policy`` has another shape, NaN, or probabilities whose sum is not 1.
+        As for :func:`exploitability`.
 
     Examples
     --------
@@ -160,7 +189,7 @@ def certify(game: PreferenceGame, log_policy: np.ndarray) -> Certificate:
     >>> round(certificate.value, 6), round(certificate.residual, 6)
     (0.461023, 0.189974)
     """
-    return certificate_from(game, *best_response_distance(game, check_log_policy(game, log_policy)))
+    return certificate_from(game, *best_response_distance(game, policy))
 
 
 def certificate_from(game: PreferenceGame, residual: np.ndarray, divergence: np.ndarray) -> Certificate:
@@ -187,25 +216,3 @@ def average(game: PreferenceGame, values: np.ndarray) -> float:
     """
     present = game.weights > 0
     return float(game.weights[present] @ values[present])
-
-
-def check_log_policy(game: PreferenceGame, log_policy, name: str = "log_policy") -> np.ndarray:
-    """Return log-probabilities as an array of shape (contexts, actions), or raise NashsimError.
-
-    Parameters
-    ----------
-    game : PreferenceGame
-    log_policy : array_like, shape (contexts, actions), or (actions,) for a game of one context
-    name : str
-        The argument to name in the error.
-    """
-    array = np.array(log_policy, dtype=np.float64, ndmin=2)
-    if array.shape != (game.contexts, game.actions):
-        raise NashsimError(
-            f"{name}: (contexts, actions) = {(game.contexts, game.actions)} is needed, found {array.shape}"
-        )
-    totals = np.exp(array).sum(axis=1)
-    bad = totals[~(np.abs(totals - 1) <= SIMPLEX_TOLERANCE)]
-    if bad.size:
-        raise NashsimError(f"{name}: exp({name}) must sum to 1 in every context, found a sum of {bad[0]:.9g}")
-    return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from ..game import PreferenceGame
 from ..preferences import DensePreference, check_dense
 from .certificate import average
 from .skew import symmetric_equilibrium
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Largest game whose matrix the linear programme takes where its storage does not hold it: 200 MB.
 MOST_ACTIONS = 5000
@@ -22,8 +26,8 @@ class Lottery:
     Attributes
     ----------
     game : PreferenceGame
-    policy : ndarray, shape (contexts, actions)
-        Probabilities, exactly 0 off the support.
+    probabilities : ndarray, shape (contexts, actions)
+        The lottery, exactly 0 off the support.
     unique : tuple of bool
         One a context: whether no other policy is optimal.
     duality_gap : float
@@ -38,7 +42,7 @@ class Lottery:
     """
 
     game: PreferenceGame
-    policy: np.ndarray
+    probabilities: np.ndarray
     unique: tuple[bool, ...]
     duality_gap: float
     residual: float
@@ -50,11 +54,16 @@ class Lottery:
     def log_policy(self) -> np.ndarray:
         """Log-probabilities, -inf off the support; shape (contexts, actions)."""
         with np.errstate(divide="ignore"):
-            return np.log(self.policy)
+            return np.log(self.probabilities)
 
-    def to_series(self):
-        """Return the policy by label: a Series, or a DataFrame with one row a context."""
-        return self.game.label_policy(self.log_policy)
+    @property
+    def policy(self) -> pd.Series:
+        """The probabilities by action, or by (context, action) for several contexts."""
+        return self.to_series()
+
+    def to_series(self) -> pd.Series:
+        """Return the probabilities by action, or by (context, action) for several contexts."""
+        return self.game.label_probabilities(self.probabilities)
 
 
 def lottery(game: PreferenceGame) -> Lottery:
@@ -82,15 +91,16 @@ def lottery(game: PreferenceGame) -> Lottery:
     Notes
     -----
     By principal pivoting (linear programming where rounding stops that), then to rounding from the constraints
-    that are tight; uniqueness by strict complementarity, Goldman and Tucker (1956) [recalled]. COMAL's game, arXiv
-    2410.23223 [paper]:
+    that are tight; uniqueness by strict complementarity, Goldman and Tucker (1956) [recalled].
 
     Examples
     --------
+    COMAL's game, arXiv 2410.23223 [paper]:
+
     >>> game = PreferenceGame([[0.5, 0.1, 0.8], [0.9, 0.5, 0.1], [0.2, 0.9, 0.5]], labels=["a", "b", "c"])
     >>> result = lottery(game)
-    >>> (11 * result.policy).round(9), result.unique
-    (array([[4., 3., 4.]]), (True,))
+    >>> (11 * result.policy).round(9).to_dict(), result.unique
+    ({'a': 4.0, 'b': 3.0, 'c': 4.0}, (True,))
     """
     if not lottery_in_reach(game):
         check_dense(game.actions, "lottery", MOST_ACTIONS)
@@ -101,7 +111,7 @@ def lottery(game: PreferenceGame) -> Lottery:
     gain = average(game, gains)
     return Lottery(
         game=game,
-        policy=policy,
+        probabilities=policy,
         unique=unique,
         duality_gap=2.0 * gain,
         residual=float(gains.max()),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..game import PreferenceGame
-from .certificate import best_response_distance, certificate_from, check_log_policy
+from .certificate import best_response_distance, certificate_from
 from .fixed_point import regularised_equilibrium
 from .result import Equilibrium, support_note
 from .systems import systems_of
 
 
-def solve_newton(game: PreferenceGame, *, start: np.ndarray | None = None) -> Equilibrium:
+def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     """Return the regularised equilibrium to rounding: pi* = BR_tau(pi*), residual at most 1e-13.
 
     Newton's method on the logits, theta = log mu + A softmax(theta)/tau, along a path in tau where tau is
@@ -23,8 +23,9 @@ def solve_newton(game: PreferenceGame, *, start: np.ndarray | None = None) -> Eq
     ----------
     game : PreferenceGame
         With a tau.
-    start : array_like or None, shape (contexts, actions)
-        Log-policy to start from, e.g. the equilibrium of a nearby game; ``None`` starts from the reference.
+    start : array_like, Series, DataFrame, result or None
+        Policy to start from, e.g. the equilibrium of a nearby game, see
+        :meth:`~nashsim.PreferenceGame.as_log_policy`; ``None`` starts from the reference.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def solve_newton(game: PreferenceGame, *, start: np.ndarray | None = None) -> Eq
     Raises
     ------
     NashsimError
-        If the game has no tau or ``start`` is no log-policy of its shape.
+        If the game has no tau or ``start`` is no policy of it.
     ConvergenceError
         If a residual of 1e-13 is out of reach, as float64 makes it for tau far below 1e-3.
 
@@ -46,7 +47,7 @@ def solve_newton(game: PreferenceGame, *, start: np.ndarray | None = None) -> Eq
     Name: probability, dtype: float64
     """
     tau = game.require_tau()
-    starts = [None] * game.contexts if start is None else check_log_policy(game, start, "start")
+    starts = [None] * game.contexts if start is None else game.as_log_policy(start, "start")
     points = [
         regularised_equilibrium(system, log_reference, tau, begin)
         for system, log_reference, begin in zip(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..game import PreferenceGame
 from .certificate import Certificate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +45,8 @@ class Equilibrium:
     unique: bool = True
 
     @property
-    def policy(self):
-        """The policy by label: a Series, or a DataFrame with one row a context."""
+    def policy(self) -> pd.Series:
+        """The probabilities by action, or by (context, action) for several contexts."""
         return self.to_series()
 
     @property
@@ -60,8 +64,8 @@ class Equilibrium:
         """min_pi' J_tau(pi, pi'), averaged over contexts; 1/2 at the equilibrium."""
         return self.certificate.value
 
-    def to_series(self):
-        """Return the policy by label: a Series, or a DataFrame with one row a context."""
+    def to_series(self) -> pd.Series:
+        """Return the probabilities by action, or by (context, action) for several contexts."""
         return self.game.label_policy(self.log_policy)
 
     def __repr__(self) -> str:

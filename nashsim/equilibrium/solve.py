@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
 from ..errors import unknown_name
 from ..game import PreferenceGame
 from .lottery import Lottery, lottery
@@ -11,6 +13,18 @@ from .witness import solve_cvxpy
 
 #: The solvers by the name that ``solve`` and the command line take.
 METHODS = {"newton": solve_newton, "cvxpy": solve_cvxpy, "lottery": lottery}
+
+
+@overload
+def solve(game: PreferenceGame, method: Literal["newton", "cvxpy"] = "newton") -> Equilibrium: ...
+
+
+@overload
+def solve(game: PreferenceGame, method: Literal["lottery"]) -> Lottery: ...
+
+
+@overload
+def solve(game: PreferenceGame, method: str) -> Equilibrium | Lottery: ...
 
 
 def solve(game: PreferenceGame, method: str = "newton") -> Equilibrium | Lottery:
@@ -26,6 +40,7 @@ def solve(game: PreferenceGame, method: str = "newton") -> Equilibrium | Lottery
     Returns
     -------
     Equilibrium or Lottery
+        Either has ``policy``, a Series by action, or by (context, action) for several contexts.
 
     Raises
     ------
@@ -37,8 +52,8 @@ def solve(game: PreferenceGame, method: str = "newton") -> Equilibrium | Lottery
     Examples
     --------
     >>> game = PreferenceGame([[0.5, 0.9], [0.1, 0.5]], tau=0.5)
-    >>> solve(game).value, solve(game, "lottery").policy
-    (0.5, array([[1., 0.]]))
+    >>> solve(game).value, solve(game, "lottery").policy.to_dict()
+    (0.5, {'0': 1.0, '1': 0.0})
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)

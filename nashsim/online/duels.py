@@ -11,6 +11,7 @@ from ..engine.feedback import streams
 from ..errors import NashsimError
 from ..files import atomic_path
 from ..game import PreferenceGame
+from ..policies import is_result, read_log_policy
 from .arena import make_arena
 
 
@@ -74,6 +75,18 @@ class Environment:
         self._parts: list[DuelLog] = []
         self._fought = 0
 
+    def read_policy(self, policy, name: str = "policy") -> np.ndarray:
+        """Return the log-probabilities of a policy of this environment, shape (contexts, actions).
+
+        Parameters
+        ----------
+        policy : array_like, Series, DataFrame or result
+            See :func:`~nashsim.policies.read_log_policy`.
+        name : str
+            Argument to name in the error.
+        """
+        return read_numbered(policy, name)
+
     @property
     def fought(self) -> int:
         """Duels so far."""
@@ -106,7 +119,7 @@ class Duels(Environment):
     """Duels over a game: contexts from its weights, arms from policies, outcomes Bernoulli(P(y ≻ z)).
 
     The random numbers are those of the compiled learners: the same seed meets the same duels. What a policy played
-    would be charged is ``exploitability(game, log_policy)``.
+    would be charged is ``exploitability(game, policy)``.
 
     Parameters
     ----------
@@ -139,6 +152,10 @@ class Duels(Environment):
         self._duel, self._weights = arena.duel, arena.weights
         self._stream = streams([seed], [0])[0]
 
+    def read_policy(self, policy, name: str = "policy") -> np.ndarray:
+        """Return the log-probabilities of a policy of the game, shape (contexts, actions), aligned by label."""
+        return self.game.as_log_policy(policy, name)
+
     def see(self, size: int = 1) -> np.ndarray:
         """Draw contexts to choose arms for, shape (size,).
 
@@ -166,21 +183,23 @@ class Duels(Environment):
         """
         from .duels_kernel import fight
 
-        contexts, first, second = _aligned(contexts, first, second, self._duel.shape)
+        contexts, first, second = align_duels(contexts, first, second, self._duel.shape)
         self._afford(len(first))
         won = np.empty(len(first), bool)
         fight(self._duel, self._stream, contexts, first, second, won)
         return self._keep(DuelLog(contexts, first, second, won)).won
 
-    def round(self, log_policy, log_opponent=None, size: int = 1) -> DuelLog:
+    def round(self, policy, opponent=None, size: int = 1) -> DuelLog:
         """Fight ``size`` duels of y ~ policy and z ~ opponent, each in a context of its own.
 
         Parameters
         ----------
-        log_policy : array_like, shape (contexts, actions)
-        log_opponent : array_like or None
-            ``None``: the policy itself.
+        policy : array_like, Series, DataFrame or result
+            Policy of the first arms, see :meth:`~nashsim.PreferenceGame.as_log_policy`.
+        opponent : array_like, Series, DataFrame, result or None
+            Policy of the second arms; ``None`` is the same policy.
         size : int
+            Number of duels.
 
         Returns
         -------
@@ -189,19 +208,15 @@ class Duels(Environment):
         Raises
         ------
         NashsimError
-            For a policy of another shape, or beyond the budget.
+            For what is no policy of the game, or beyond the budget.
         """
         from .duels_kernel import meet
 
-        policy = _probabilities("log_policy", log_policy, self._duel.shape[:2])
-        opponent = (
-            policy
-            if log_opponent is None
-            else _probabilities("log_opponent", log_opponent, self._duel.shape[:2])
-        )
+        mine = np.exp(self.read_policy(policy))
+        theirs = mine if opponent is None else np.exp(self.read_policy(opponent, "opponent"))
         self._afford(size)
         batch = DuelLog(*(np.empty(size, np.int64) for _ in range(3)), np.empty(size, bool))
-        meet(self._weights, policy, opponent, self._duel, self._stream, *batch)
+        meet(self._weights, mine, theirs, self._duel, self._stream, *batch)
         return self._keep(batch)
 
 
@@ -251,7 +266,7 @@ class Replay(Environment):
         NashsimError
             Where another duel was recorded, or none is left.
         """
-        asked = _aligned(contexts, first, second, None)
+        asked = align_duels(contexts, first, second, None)
         recorded = self._next(len(asked[0]))
         same = np.logical_and.reduce([a == b for a, b in zip(asked, recorded[:3], strict=True)])
         if not same.all():
@@ -263,13 +278,14 @@ class Replay(Environment):
             )
         return self._keep(recorded).won
 
-    def round(self, log_policy=None, log_opponent=None, size: int = 1) -> DuelLog:
+    def round(self, policy=None, opponent=None, size: int = 1) -> DuelLog:
         """Return the next recorded duels, whatever the policies.
 
         Parameters
         ----------
-        log_policy, log_opponent : ignored
+        policy, opponent : ignored
         size : int
+            Number of duels.
         """
         return self._keep(self._next(size))
 
@@ -278,8 +294,30 @@ class Replay(Environment):
         return DuelLog(*(array[self._fought : self._fought + size] for array in self._log))
 
 
-def _aligned(contexts, first, second, shape) -> list[np.ndarray]:
-    """Return contexts, first and second as arrays of one length, within the game."""
+def read_numbered(policy, name: str = "policy") -> np.ndarray:
+    """Return the log-probabilities, shape (contexts, actions), of a policy of actions that only have numbers.
+
+    Parameters
+    ----------
+    policy : array_like, Series, DataFrame or result
+        See :func:`~nashsim.policies.read_log_policy`.
+    name : str
+        Argument to name in the error.
+    """
+    shape = np.shape(policy.log_policy if is_result(policy) else policy)
+    return read_log_policy(policy, [str(arm) for arm in range(shape[-1])], (1, *shape)[-2], name)
+
+
+def align_duels(contexts, first, second, shape) -> list[np.ndarray]:
+    """Return contexts, first and second as arrays of one length, or raise NashsimError for one outside the game.
+
+    Parameters
+    ----------
+    contexts, first, second : int or array_like of int, shape (duels,)
+        Contexts and arms of the duels.
+    shape : tuple of int or None
+        Numbers of contexts, first and second arms; ``None`` checks no range.
+    """
     arrays = [np.atleast_1d(np.asarray(array)) for array in (contexts, first, second)]
     if any(array.dtype.kind not in "iu" for array in arrays):
         raise NashsimError("first, second, contexts: whole numbers are needed, found others")
@@ -297,16 +335,3 @@ def _aligned(contexts, first, second, shape) -> list[np.ndarray]:
                     f"{name}: numbers from 0 to {limit - 1} are needed, found {array.min()} to {array.max()}"
                 )
     return arrays
-
-
-def _probabilities(name: str, log_policy, shape: tuple[int, int]) -> np.ndarray:
-    log_policy = np.asarray(log_policy, float)
-    if log_policy.ndim == 1 and shape[0] == 1:
-        log_policy = log_policy[None]
-    if log_policy.shape != shape:
-        raise NashsimError(f"{name}: shape {shape} is needed, found {log_policy.shape}")
-    policy = np.exp(log_policy)
-    # Sums of a thousand rounded probabilities stay within 1e-9 of 1 by far; probabilities given as logs do not.
-    if not np.allclose(policy.sum(axis=1), 1, rtol=0, atol=1e-9):
-        raise NashsimError(f"{name}: log-probabilities are needed, found sums {policy.sum(axis=1).tolist()}")
-    return np.ascontiguousarray(policy)

@@ -8,13 +8,13 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..logspace import log_normalise
-from .duels import DuelLog, Environment, _aligned
+from .duels import DuelLog, Environment, align_duels, read_numbered
 
 #: How the members of an ensemble see the data.
 PARTS = ("disjoint", "bootstrap")
 
 
-def offline_dpo(log: DuelLog | Environment, log_reference, beta: float, ridge: float = 0.1) -> np.ndarray:
+def offline_dpo(log: DuelLog | Environment, reference, beta: float, ridge: float = 0.1) -> np.ndarray:
     """Return DPO's policy of a fixed set of duels, pi ∝ mu exp(r/beta) with their Bradley-Terry rewards r.
 
     r = argmax sum_s log sigmoid(r_winner - r_loser) - ridge |r|^2/2 in every context, which is the tabular minimiser of
@@ -24,11 +24,13 @@ def offline_dpo(log: DuelLog | Environment, log_reference, beta: float, ridge: f
     ----------
     log : DuelLog or Environment
         An environment, such as ``Duels`` or ``RecordedVotes``, gives the duels fought so far.
-    log_reference : array_like, shape (contexts, actions) or (actions,)
+    reference : array_like, Series, DataFrame or result
+        The reference policy as probabilities or their logarithms, shape (contexts, actions) or (actions,); labelled
+        ones are aligned with the labels of the environment, or with the numbers of the arms of a log.
     beta : float
-        > 0.
+        Temperature of the policy, > 0.
     ridge : float
-        > 0.
+        Weight of |r|^2/2 in the fit, > 0.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def offline_dpo(log: DuelLog | Environment, log_reference, beta: float, ridge: f
     Raises
     ------
     NashsimError
-        For no duels, duels outside the reference's shape, or beta or ridge that are not above 0.
+        For no duels, duels or labels outside the reference's, or beta or ridge that are not above 0.
 
     References
     ----------
@@ -52,13 +54,13 @@ def offline_dpo(log: DuelLog | Environment, log_reference, beta: float, ridge: f
     >>> policy.round(6).tolist()
     [[0.75, 0.25]]
     """
-    log, log_reference = _checked(log, log_reference, beta, ridge)
+    log, log_reference = _checked(log, reference, beta, ridge)
     return log_normalise(log_reference + _rewards(log, log_reference.shape, ridge) / beta)
 
 
 def pepo(
     log: DuelLog | Environment,
-    log_reference,
+    reference,
     beta: float,
     ridge: float = 0.1,
     members: int = 5,
@@ -75,11 +77,13 @@ def pepo(
     ----------
     log : DuelLog or Environment
         An environment, such as ``Duels`` or ``RecordedVotes``, gives the duels fought so far.
-    log_reference : array_like, shape (contexts, actions) or (actions,)
+    reference : array_like, Series, DataFrame or result
+        The reference policy as probabilities or their logarithms, shape (contexts, actions) or (actions,); labelled
+        ones are aligned with the labels of the environment, or with the numbers of the arms of a log.
     beta : float
-        > 0.
+        Temperature of the policy, > 0.
     ridge : float
-        > 0.
+        Weight of |r|^2/2 in the fit, > 0.
     members : int
         At least one; one member with disjoint parts is DPO.
     parts : {"disjoint", "bootstrap"}
@@ -110,7 +114,7 @@ def pepo(
     >>> bool(np.allclose(one, offline_dpo(log, np.log([0.5, 0.5]), beta=1.0)))
     True
     """
-    log, log_reference = _checked(log, log_reference, beta, ridge)
+    log, log_reference = _checked(log, reference, beta, ridge)
     duels = len(log.won)
     if members != int(members) or not 1 <= members <= duels:
         raise NashsimError(
@@ -131,21 +135,16 @@ def pepo(
     return log_normalise(least)
 
 
-def _checked(log, log_reference, beta, ridge) -> tuple[DuelLog, np.ndarray]:
+def _checked(log, reference, beta, ridge) -> tuple[DuelLog, np.ndarray]:
     for name, value in (("beta", beta), ("ridge", ridge)):
         if not (math.isfinite(value) and value > 0):
             raise NashsimError(f"{name}: a finite number > 0 is needed, found {value!r}")
-    log_reference = np.atleast_2d(np.asarray(log_reference, float))
-    sums = np.exp(log_reference).sum(axis=-1)
-    if log_reference.ndim != 2 or not np.allclose(sums, 1, rtol=0, atol=1e-9):
-        raise NashsimError(
-            "log_reference: log-probabilities of shape (contexts, actions) are needed, found"
-            f" shape {log_reference.shape} with sums {sums.tolist()}"
-        )
+    read = log.read_policy if isinstance(log, Environment) else read_numbered
+    log_reference = read(reference, "reference")
     log = log.log if isinstance(log, Environment) else log
     if len(log.won) == 0:
         raise NashsimError("log: at least one duel is needed, found none")
-    contexts, first, second = _aligned(*log[:3], (*log_reference.shape, log_reference.shape[1]))
+    contexts, first, second = align_duels(*log[:3], (*log_reference.shape, log_reference.shape[1]))
     return DuelLog(contexts, first, second, np.asarray(log.won, bool)), log_reference
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from ..data import PreferenceData
 from ..engine.feedback import Stream, streams
 from ..errors import NashsimError
-from .duels import DuelLog, Environment, _probabilities
+from ..policies import read_log_policy
+from .duels import DuelLog, Environment
 
 
 class RecordedVotes(Environment):
@@ -56,6 +57,10 @@ class RecordedVotes(Environment):
         self._stream = Stream(int(streams([seed], [0])[0, 0]))
         self._rejected = 0
 
+    def read_policy(self, policy, name: str = "policy") -> np.ndarray:
+        """Return the log-probabilities of a policy of the labels, shape (1, labels), aligned by label."""
+        return read_log_policy(policy, self.data.labels, 1, name)
+
     @property
     def rejected(self) -> int:
         """Pairs that were drawn and had no vote left."""
@@ -88,28 +93,31 @@ class RecordedVotes(Environment):
         self._afford(len(first))
         return np.array([self._ask(int(y), int(z)) for y, z in zip(first, second, strict=True)])
 
-    def round(self, log_policy, log_opponent=None, size: int = 1) -> DuelLog:
+    def round(self, policy, opponent=None, size: int = 1) -> DuelLog:
         """Fight ``size`` duels of y ~ policy and z ~ opponent, pairs without a vote left being rejected.
 
         Parameters
         ----------
-        log_policy : array_like, shape (actions,) or (1, actions)
-        log_opponent : array_like or None
-            ``None``: the policy itself.
+        policy : array_like, Series, DataFrame or result
+            Policy of the first labels, see :func:`~nashsim.policies.read_log_policy`.
+        opponent : array_like, Series, DataFrame, result or None
+            Policy of the second labels; ``None`` is the same policy.
         size : int
+            Number of duels.
 
         Raises
         ------
         NashsimError
             If ``PATIENCE`` pairs in a row are rejected: the votes that the policies ask for are used up.
         """
-        shape = (1, len(self._wins))
-        [policy] = _probabilities("log_policy", log_policy, shape)
-        [opponent] = [policy] if log_opponent is None else _probabilities("log_opponent", log_opponent, shape)
+        [mine] = np.exp(read_log_policy(policy, self.data.labels, 1))
+        [theirs] = (
+            [mine] if opponent is None else np.exp(read_log_policy(opponent, self.data.labels, 1, "opponent"))
+        )
         self._afford(size)
         before = self._fought
         for _ in range(size):
-            y, z = self._pair(policy, opponent)
+            y, z = self._pair(mine, theirs)
             self._ask(y, z)
         return DuelLog(*(array[before:] for array in self.log))
 

@@ -2,7 +2,7 @@
 
 from .annotators import AnnotatorPreference, BradleyTerryPreference
 from .blocks import BlockPreference
-from .checks import ASYMMETRY_TOLERANCE, MOST_DENSE, check_dense
+from .checks import ASYMMETRY_TOLERANCE, MOST_DENSE, check_dense, matrix_labels
 from .choose import PACKED_FROM, as_preference
 from .dense import DensePreference, Preference
 from .low_rank import LowRankPreference
@@ -21,4 +21,5 @@ __all__ = [
     "Preference",
     "as_preference",
     "check_dense",
+    "matrix_labels",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import NashsimError
+from ..policies import order_of
 
 #: How far P + P^T may lie from 1 before it counts as an error in the data rather than rounding.
 ASYMMETRY_TOLERANCE = 1e-9
@@ -28,6 +29,36 @@ def check_dense(actions: int, what: str = "preference", most: int = MOST_DENSE) 
             f"{what}: this needs the matrix of all preferences, which is formed for at most {most} actions,"
             f" found {actions} ({8e-9 * actions**2:.3g} GB); use what needs products only, or fewer actions"
         )
+
+
+def matrix_labels(probabilities) -> list[str] | None:
+    """Return the labels of a DataFrame's rows; of anything else ``None``.
+
+    Parameters
+    ----------
+    probabilities : Preference, DataFrame or array_like
+        What was given for P.
+    """
+    return [str(label) for label in probabilities.index] if hasattr(probabilities, "columns") else None
+
+
+def as_matrix(probabilities) -> np.ndarray:
+    """Return P as an array, a DataFrame's columns in the order of its rows.
+
+    Parameters
+    ----------
+    probabilities : DataFrame or array_like
+        P, the row being preferred to the column.
+
+    Raises
+    ------
+    NashsimError
+        For a DataFrame whose rows and columns hold different labels.
+    """
+    labels = matrix_labels(probabilities)
+    if labels is None:
+        return np.asarray(probabilities)
+    return probabilities.to_numpy()[:, order_of(probabilities.columns, labels, "preference's columns")]
 
 
 def check_square(matrix: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import unknown_name
-from .checks import ASYMMETRY_TOLERANCE
+from .checks import ASYMMETRY_TOLERANCE, as_matrix
 from .dense import DensePreference, Preference
 from .packed import PackedPreference
 
@@ -33,11 +33,12 @@ def as_preference(
 
     Parameters
     ----------
-    preference : Preference or array_like
-        A storage, or P of shape (actions, actions) or (contexts, actions, actions).
+    preference : Preference, DataFrame or array_like
+        A storage, or P of shape (actions, actions) or (contexts, actions, actions); a DataFrame's columns are
+        brought into the order of its rows by label.
     storage : {"auto", "dense", "packed", "packed32"}
     symmetrise, tolerance
-        For a matrix, as for :meth:`DensePreference.from_probabilities`.
+        Treatment of an asymmetric matrix, as for :meth:`DensePreference.from_probabilities`.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def as_preference(
             return _dense(preference)
         return PackedPreference.from_preference(preference, dtype)
     checks = {"symmetrise": symmetrise, "tolerance": tolerance}
-    matrix = np.asarray(preference)
+    matrix = as_matrix(preference)
     large_game = matrix.ndim == 2 and len(matrix) >= PACKED_FROM
     if storage == "dense" or (storage == "auto" and not large_game):
         return DensePreference.from_probabilities(matrix, **checks)

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import NashsimError
 from .checks import (
     ASYMMETRY_TOLERANCE,
+    as_matrix,
     check_finite,
     check_margins,
     check_probabilities,
@@ -98,7 +99,7 @@ class DensePreference:
             If the matrix is empty, not square, has NaN or entries outside
             [0, 1], or is asymmetric beyond ``tolerance`` without ``symmetrise``.
         """
-        p = np.array(probabilities, dtype=np.float64, order="C", ndmin=3)
+        p = np.array(as_matrix(probabilities), dtype=np.float64, order="C", ndmin=3)
         check_square(p)
         check_probabilities(p)
         return cls(skew_part(p, p.transpose(0, 2, 1), symmetrise, tolerance))

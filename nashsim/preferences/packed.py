@@ -8,7 +8,14 @@ import numpy as np
 
 from ..errors import NashsimError
 from .blocks import BlockPreference, row_ranges
-from .checks import ASYMMETRY_TOLERANCE, check_margins, check_probabilities, check_square, skew_part
+from .checks import (
+    ASYMMETRY_TOLERANCE,
+    as_matrix,
+    check_margins,
+    check_probabilities,
+    check_square,
+    skew_part,
+)
 from .dense import Preference
 
 
@@ -139,7 +146,7 @@ class PackedPreference(BlockPreference):
         NashsimError
             As for :meth:`DensePreference.from_probabilities`.
         """
-        p = np.asarray(probabilities)
+        p = as_matrix(probabilities)
         check_square(p[None])
 
         def block(first: int, last: int) -> np.ndarray:

@@ -147,7 +147,7 @@ def test_residual_agrees_with_extended_precision_at_small_tau():
 )
 def test_a_bad_policy_is_named(log_policy, message):
     game = PreferenceGame([[0.5, 0.9], [0.1, 0.5]], tau=0.5)
-    with pytest.raises(NashsimError, match="log_policy.*(" + message + ")"):
+    with pytest.raises(NashsimError, match="policy.*(" + message + ")"):
         certify(game, log_policy)
 
 

@@ -46,7 +46,7 @@ KNOWN = [
 def test_known_answers(game, expected):
     found = lottery(game)
     # P is rounded to 1e-16 and the null vector of a 3 x 3 game moves by a few times that
-    np.testing.assert_allclose(found.policy[0], expected, atol=2e-15)
+    np.testing.assert_allclose(found.probabilities[0], expected, atol=2e-15)
     assert found.unique == (True,)
     assert "unique" in found.status
     assert found.value == pytest.approx(0.5, abs=1e-15) and found.residual <= 1e-15
@@ -69,7 +69,9 @@ def test_real_cycles_mix_all_three(counts):
     # A 3-cycle's lottery plays each action in proportion to the margin between the other two.
     found = lottery(election(*counts))
     m01, m12, m20 = (w / (w + l) - 0.5 for w, l in counts)
-    np.testing.assert_allclose(found.policy[0], np.array([m12, m20, m01]) / (m01 + m12 + m20), atol=1e-13)
+    np.testing.assert_allclose(
+        found.probabilities[0], np.array([m12, m20, m01]) / (m01 + m12 + m20), atol=1e-13
+    )
     assert found.unique == (True,) and (found.policy > 0).all()
 
 
@@ -88,7 +90,7 @@ def test_uniqueness_and_policy_match_exact_rational_arithmetic(margins):
     corners = vertices(margins)
     assert found.unique == (len(corners) == 1,)
     corners = np.array([[float(x) for x in corner] for corner in corners])
-    policy = found.policy[0]
+    policy = found.probabilities[0]
     if found.unique[0]:
         np.testing.assert_allclose(policy, corners[0], atol=1e-14)
     # the point of least norm of a polytope: optimal, and no vertex lies beyond its supporting plane
@@ -103,7 +105,7 @@ def test_every_family_is_solved_to_rounding(family):
             game = make_game(family, n, seed=seed)
             found = lottery(game)
             # a plain check A p <= 0 rounds at n eps max|A|
-            assert (game.preference.dense()[0] @ found.policy[0]).max() <= n * 2.3e-16
+            assert (game.preference.dense()[0] @ found.probabilities[0]).max() <= n * 2.3e-16
             assert found.policy.min() >= 0 and found.policy.sum() == pytest.approx(1, abs=1e-14)
             assert found.duality_gap <= 2 * n * 2.3e-16
 
@@ -131,19 +133,19 @@ def test_all_half_is_uniform_and_not_unique_unless_alone():
 def test_duplicate_actions_share_equally():
     order = np.array([0, 1, 2, 0, 1])
     found = lottery(PreferenceGame(np.array(COMAL)[np.ix_(order, order)]))
-    np.testing.assert_allclose(found.policy[0], np.array([2, 1.5, 4, 2, 1.5]) / 11, atol=1e-14)
+    np.testing.assert_allclose(found.probabilities[0], np.array([2, 1.5, 4, 2, 1.5]) / 11, atol=1e-14)
     assert found.unique == (False,)
 
 
 def test_a_weak_condorcet_winner_is_not_unique_but_a_strict_one_is():
     # a ties with b and both beat c: every mixture of a and b is optimal
     tied = lottery(game_of([[0, 0, 1], [0, 0, 1], [-1, -1, 0]]))
-    np.testing.assert_allclose(tied.policy[0], [0.5, 0.5, 0], atol=1e-15)
+    np.testing.assert_allclose(tied.probabilities[0], [0.5, 0.5, 0], atol=1e-15)
     assert tied.unique == (False,)
     assert lottery(game_of([[0, 1e-6, 1], [-1e-6, 0, 1], [-1, -1, 0]])).unique == (True,)
     # a ties with b and beats c, which beats b: (q, 1 - q, 0) is optimal for q >= 1/2
     half = lottery(game_of([[0, 0, 1], [0, 0, -1], [-1, 1, 0]]))
-    np.testing.assert_allclose(half.policy[0], [0.5, 0.5, 0], atol=1e-15)
+    np.testing.assert_allclose(half.probabilities[0], [0.5, 0.5, 0], atol=1e-15)
     assert half.unique == (False,)
 
 
@@ -153,7 +155,7 @@ def test_relabelling_actions_relabels_the_lottery():
         game = make_game(family, 9, seed=2)
         order = rng.permutation(9)
         moved = lottery(PreferenceGame(game.probabilities[0][np.ix_(order, order)]))
-        np.testing.assert_allclose(moved.policy[0], lottery(game).policy[0][order], atol=1e-13)
+        np.testing.assert_allclose(moved.probabilities[0], lottery(game).probabilities[0][order], atol=1e-13)
         assert moved.unique == lottery(game).unique
 
 
@@ -171,10 +173,10 @@ def test_a_stack_is_averaged_by_weight_and_decided_by_context():
     stack = PreferenceGame(np.stack([np.array(COMAL), np.full((3, 3), 0.5)]), weights=[0.3, 0.7])
     found = lottery(stack)
     assert found.unique == (True, False)
-    np.testing.assert_allclose(found.policy[0], np.array([4, 3, 4]) / 11, atol=1e-15)
-    np.testing.assert_allclose(found.policy[1], 1 / 3, atol=1e-15)
+    np.testing.assert_allclose(found.probabilities[0], np.array([4, 3, 4]) / 11, atol=1e-15)
+    np.testing.assert_allclose(found.probabilities[1], 1 / 3, atol=1e-15)
     assert "in 1 of 2 contexts" in found.status
-    assert found.to_series().shape == (2, 3)
+    assert found.policy.unstack().shape == (2, 3)
 
 
 def test_labels_and_reference_in_the_answer():
@@ -229,7 +231,7 @@ BOUNDED_TIE = [[0, 2, -1], [-2, 0, 0], [1, 0, 0]]
 
 def test_the_least_norm_point_may_lie_on_a_bound():
     found = lottery(game_of(BOUNDED_TIE))
-    np.testing.assert_allclose(found.policy[0], [0, 1 / 3, 2 / 3], atol=1e-15)
+    np.testing.assert_allclose(found.probabilities[0], [0, 1 / 3, 2 / 3], atol=1e-15)
     assert found.unique == (False,)
 
 

@@ -134,7 +134,8 @@ def test_a_stack_is_solved_context_by_context():
             np.exp(whole.log_policy[context]), np.exp(solve_newton(single).log_policy[0]), atol=1e-12
         )
     assert whole.accuracy.shape == (3,)
-    assert list(whole.policy.columns) == list(stack.labels)
+    assert list(whole.policy.unstack().columns) == list(stack.labels)
+    assert whole.policy.index.names == ["context", "action"]
 
 
 def test_the_result_speaks():
@@ -191,7 +192,7 @@ def test_small_tau_tends_to_the_lottery():
     game = PreferenceGame(COMAL, tau=1e-3)
     found = solve_newton(game)
     assert unregularised_gap(game, found.log_policy)[0] <= 2 * 1e-3 * np.log(3)
-    np.testing.assert_allclose(np.exp(found.log_policy), lottery(game).policy, atol=2e-3)
+    np.testing.assert_allclose(np.exp(found.log_policy), lottery(game).probabilities, atol=2e-3)
 
 
 def test_tau_has_its_sign_and_place():

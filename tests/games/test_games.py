@@ -40,7 +40,7 @@ def test_known_lotteries(entry):
     game = entry.build()
     found = lottery(game)
     expected = [float(entry.lottery.get(label, 0)) for label in game.labels]
-    np.testing.assert_allclose(found.policy[0], expected, atol=1e-9)
+    np.testing.assert_allclose(found.probabilities[0], expected, atol=1e-9)
     assert found.unique == (True,)
 
 
@@ -93,15 +93,17 @@ def test_known_answers_typed_from_the_papers():
     )
     third = np.full(3, 1 / 3)
     for name in ("dice", "three-humans", "rps", "hard-a"):
-        np.testing.assert_allclose(lottery(games.get(name)).policy[0], third, atol=1e-12)
+        np.testing.assert_allclose(lottery(games.get(name)).probabilities[0], third, atol=1e-12)
     for i in range(3):  # each die beats the next with 5/9, each response the next with 2/3
         assert games.dice().probabilities[0, i, (i + 1) % 3] == pytest.approx(5 / 9, abs=1e-15)
         assert games.three_humans().probabilities[0, i, (i + 1) % 3] == pytest.approx(2 / 3, abs=1e-15)
     for eps in (-1 / 3, -0.2, 0.0, 0.1, 1 / 3):
         expected = [1 / 3 + eps / 2, 1 / 3 + eps / 2, 1 / 3 - eps]
-        np.testing.assert_allclose(lottery(games.p_eps(eps)).policy[0], expected, atol=1e-9)
-    np.testing.assert_allclose(lottery(games.comal()).policy[0], np.array([4, 3, 4]) / 11, atol=1e-12)
-    np.testing.assert_allclose(lottery(games.biased_rps()).policy[0], np.array([1, 10, 5]) / 16, atol=1e-12)
+        np.testing.assert_allclose(lottery(games.p_eps(eps)).probabilities[0], expected, atol=1e-9)
+    np.testing.assert_allclose(lottery(games.comal()).probabilities[0], np.array([4, 3, 4]) / 11, atol=1e-12)
+    np.testing.assert_allclose(
+        lottery(games.biased_rps()).probabilities[0], np.array([1, 10, 5]) / 16, atol=1e-12
+    )
 
 
 def test_reward_against_preference_under_its_constraint():
@@ -197,7 +199,7 @@ def test_elections_are_the_public_counts():
 
 
 def test_hard_a_and_its_other_answer():
-    np.testing.assert_allclose(lottery(games.hard_a(c_beats_b=0)).policy[0], [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(lottery(games.hard_a(c_beats_b=0)).probabilities[0], [0, 1, 0], atol=1e-12)
     assert games.hard_c(0.2).probabilities[0, 0, 1] == 0.6
     mu = games.hard_c(0.2).reference[0]
     np.testing.assert_allclose(mu / mu[0], [1, 1, 2 * np.exp(-2.5)], rtol=1e-12)

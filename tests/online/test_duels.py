@@ -117,8 +117,10 @@ def test_contexts_are_drawn_by_weight():
         (lambda d: d.duel(0.5, 1), "whole numbers"),
         (lambda d: d.duel([0, 1], [0, 1, 2]), "one length"),
         (lambda d: d.duel([0] * 11, [1] * 11), "budget: 10 duels are left of 10, asked for 11"),
-        (lambda d: d.round([[0.2, 0.3, 0.5]]), "log-probabilities"),
-        (lambda d: d.round([0.0, 0.0]), "shape"),
+        (lambda d: d.round([[0.2, 0.3, 0.6]]), "policy must sum to 1"),
+        (lambda d: d.round(np.log([0.2, 0.3, 0.6])), r"exp\(policy\) must sum to 1"),
+        (lambda d: d.round(d.game.reference, [0.1, 0.2, 0.3]), "opponent must sum to 1"),
+        (lambda d: d.round([0.0, 0.0]), r"\(1, 3\) is needed, found \(1, 2\)"),
         (lambda d: d.round(d.game.log_reference, size=0), "size"),
     ],
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
 from nashsim import NashsimError, games
 from nashsim.data import PreferenceData
 from nashsim.online import DuelLog, Duels, RecordedVotes, offline_dpo, pepo
+from tests.zoo import rock_paper_scissors
 
 #: One good response, one worse, and eight that are worse still.
 REWARDS = np.array([1.0, 0.0] + [-0.5] * 8)
@@ -112,11 +114,11 @@ def test_contexts_are_fitted_apart():
         {"members": 0},
         {"members": 10**6},
         {"parts": "thirds"},
-        {"log_reference": UNIFORM + 1},
+        {"reference": UNIFORM + 1},
     ],
 )
 def test_bad_arguments_are_named(wrong):
-    settings = {"log_reference": UNIFORM, "beta": 0.4} | wrong
+    settings = {"reference": UNIFORM, "beta": 0.4} | wrong
     with pytest.raises(NashsimError, match=next(iter(wrong))):
         pepo(data_set(0, 10, 1), **settings)
 
@@ -126,3 +128,16 @@ def test_bad_logs_are_named():
         offline_dpo(Duels(games.get("rps").replace(tau=0.1)), np.log(np.full(3, 1 / 3)), 0.4)
     with pytest.raises(NashsimError, match="first"):
         offline_dpo(data_set(0, 10, 1), np.log([0.5, 0.5]), 0.4)
+
+
+def test_the_reference_is_aligned_with_the_labels_of_the_environment():
+    game = rock_paper_scissors()
+    duels = Duels(game, seed=1)
+    duels.round(game.reference, size=40)
+    mu = pd.Series([0.5, 0.3, 0.2], game.labels)
+    expected = offline_dpo(duels, np.log(mu.to_numpy()), beta=0.4)
+    np.testing.assert_array_equal(offline_dpo(duels, mu.iloc[::-1], beta=0.4), expected)
+    np.testing.assert_array_equal(offline_dpo(duels.log, mu.to_numpy(), beta=0.4), expected)
+    np.testing.assert_array_equal(offline_dpo(duels.log, mu.set_axis(range(3)), beta=0.4), expected)
+    with pytest.raises(NashsimError, match="reference: the labels 0, 1, 2 are needed, found rock"):
+        pepo(duels.log, mu, beta=0.4)

@@ -7,7 +7,7 @@ import abc
 import numpy as np
 
 from ...errors import NashsimError
-from ..duels import _aligned
+from ..duels import align_duels
 
 
 class PreferenceEstimate(abc.ABC):
@@ -47,7 +47,7 @@ class PreferenceEstimate(abc.ABC):
         won = np.atleast_1d(np.asarray(won))
         if won.dtype != bool and not np.isin(won, (0, 1)).all():
             raise NashsimError("won: True or False is needed, found others")
-        _, first, second = _aligned(0, first, second, (1, self.actions, self.actions))
+        _, first, second = align_duels(0, first, second, (1, self.actions, self.actions))
         if won.shape != first.shape:
             raise NashsimError(f"won: shape {first.shape} is needed, found {won.shape}")
         apart = first != second
