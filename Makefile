@@ -1,18 +1,24 @@
-# Both targets do all their own set-up in $(VENV); Python >= 3.11 and make are all they need.
+# Every target does all its own set-up in $(VENV); Python >= 3.11 and make are all they need.
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 CONSTRAINTS := .ci/constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: help reproduce reproduce-full test test-slow lint clean
+# What a new rule, game, loader or loss is told by: a minute of processor time, half of it with two processes.
+FAST := $(addprefix tests/,data equilibrium games preferences rules testing test_files.py test_game.py \
+	test_inspection.py test_logspace.py \
+	$(addprefix llm_bridge/,algorithms judges runs test_imports.py))
+
+.PHONY: help reproduce reproduce-full test test-fast test-slow lint clean
 
 help:
 	@echo "make reproduce   draw every figure into figures/ (minutes)"
 	@echo "make reproduce-full  draw those whose paper's length takes minutes into figures/full/"
 	@echo "make test        run the tests in $(WORKERS) processes (WORKERS=N), printing every skip"
+	@echo "make test-fast   run those that need no minute: rules, games, data, exact answers, losses"
 	@echo "make test-slow   run the tests marked slow"
-	@echo "make lint        check style"
+	@echo "make lint        check style and types"
 	@echo "make clean       remove $(VENV)"
 
 reproduce: $(VENV)/.installed
@@ -25,12 +31,16 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile \
 		--cov --cov-report=term:skip-covered --cov-fail-under=95
 
+test-fast: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile $(FAST)
+
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow --results tests/slow.json
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
 
 clean:
 	rm -rf $(VENV)
