@@ -48,18 +48,11 @@ def test_command(command, folder, capsys):
 def own_model(folder):
     """What a newcomer has: a model (a tiny one here), prompts and pairs."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
 
-    from llm_bridge.runs.dry_run import byte_tokenizer
+    from llm_bridge.models.tiny import save_tiny
 
     torch.set_num_threads(1)
-    tokenizer = byte_tokenizer()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-        max_position_embeddings=256, bos_token_id=2, eos_token_id=0, pad_token_id=1,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained("my-model")
-    tokenizer.save_pretrained("my-model")
+    save_tiny("my-model", width=16, layers=1, context=256)
     words = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
     Path("prompts.jsonl").write_text("".join(f'{{"prompt": "Say {w}."}}\n' for w in words))
     pairs = "".join(f'{{"prompt": "Say {w}.", "chosen": "{w}!", "rejected": "no"}}\n' for w in words)

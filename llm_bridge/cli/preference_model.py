@@ -59,7 +59,7 @@ def preference_model(
     """Train a preference model on pairs; report accuracy, calibration and how cyclic it is."""
     from ..data import load_pairs
     from ..preference import FitSettings
-    from ..preference.pipeline import run, split_by_prompt, subset
+    from ..preference.pipeline import fit_and_report, split_by_prompt, subset
 
     if not dry_run and (model is None or out is None):
         raise NashsimError("preference-model: --model and --out are needed (or --dry-run)")
@@ -78,7 +78,7 @@ def preference_model(
         found = subset(found, 4)
     train, test = split_by_prompt(found, held_out, seed)
     with progress_bar("fitting", not quiet) as tell:
-        run(
+        fit_and_report(
             train,
             test,
             model=None if dry_run else model,

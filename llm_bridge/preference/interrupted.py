@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nashsim.errors import NashsimError
-from nashsim.files import to_json, write_text
 
 from ..data.pairs import Pair
 from ..storage.checkpoint import Checkpoints
 
-IDENTITY = "identity.json"
 
+class FitStates(Checkpoints):
+    """The newest state of a command that fits one model after another: a checkpoint in OUT.fitting/.
 
-class Interrupted:
-    """OUT.fitting/: what was asked for, the states of each model, and the reports of those that are done.
+    It holds what was asked for, the reports of the models that are done, and the state of the fit in progress.
 
     Parameters
     ----------
     out : str or Path
         Folder of the finished model.
     identity : mapping
-        What the fit is a function of; a fit that resumes must have the same.
+        What the fits are a function of; numbers, texts and lists of them.
     resume : bool
         Whether to go on with what stands there; otherwise it is refused.
+
+    Attributes
+    ----------
+    reports : dict of str to dict
+        Reports of the models that are done and written, by their kind.
 
     Raises
     ------
@@ -36,64 +39,59 @@ class Interrupted:
     """
 
     def __init__(self, out: str | Path, identity: Mapping, resume: bool = False):
-        out = Path(out)
-        self.path, self.identity = out.with_name(f"{out.name}.fitting"), json.loads(to_json(dict(identity)))
+        super().__init__(Path(out).with_name(f"{Path(out).name}.fitting"), keep=1)
+        self.identity, self.reports, self._fit = dict(identity), {}, None
         # What failed before its first state left nothing to lose.
-        if not any(self.path.glob("*/step-*")) and not any(self.path.glob("*.done.json")):
-            if resume:
-                raise NashsimError(
-                    f"resume: {str(self.path)!r} holds no fit; leave --resume out to start one"
-                )
-            return
-        if not resume:
-            raise NashsimError(
-                f"out: {str(self.path)!r} holds a fit that was cut off; add --resume to go on with it, or remove it"
-            )
-        before = json.loads((self.path / IDENTITY).read_text(encoding="utf-8"))
+        found = super().latest()
+        if (found is None) == resume:
+            said = (
+                "holds no fit; leave --resume out to start one" if resume
+                else "holds a fit that was cut off; add --resume to go on with it, or remove it"
+            )  # fmt: skip
+            raise NashsimError(f"{'resume' if resume else 'out'}: {str(self.folder)!r} {said}")
+        self._saved, state = found or (0, {"identity": self.identity, "reports": {}, "fit": None})
         for key, now in self.identity.items():
-            if before.get(key) != now:
+            before = state["identity"].get(key)
+            if before != now:
                 raise NashsimError(
-                    f"resume: {str(self.path)!r} was started with {key} {before.get(key)!r}, found {now!r};"
+                    f"resume: {str(self.folder)!r} was started with {key} {before!r}, found {now!r};"
                     " resume with the same, or choose another folder"
                 )
+        self.reports, self._fit = state["reports"], state["fit"]
 
-    def begin(self) -> None:
-        """Write down what was asked for, once it is known to fit together."""
-        write_text(self.path / IDENTITY, to_json(self.identity, indent=2) + "\n")
+    def latest(self, device="cpu"):
+        """Return steps done and state of the fit that was cut off, or None where the next one is to begin."""
+        return None if self._fit is None else (len(self._fit["losses"]), self._fit)
 
-    def checkpoints(self, kind: str) -> Checkpoints:
-        """Return the states of one model.
+    def save(self, step: int, state: dict | None) -> None:
+        """Write the state of the fit in progress, in place of the one before.
 
         Parameters
         ----------
-        kind : str
+        step : int
+            Steps done; the folder counts states over all fits.
+        state : dict or None
+            State of the fit; ``None`` between two.
         """
-        return Checkpoints(self.path / kind)
+        self._saved, self._fit = self._saved + 1, None
+        super().save(self._saved, {"identity": self.identity, "reports": self.reports, "fit": state})
 
-    def report(self, kind: str) -> dict | None:
-        """Return the report of a model that is done and written, or None.
-
-        Parameters
-        ----------
-        kind : str
-        """
-        file = self.path / f"{kind}.done.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-
-    def finished(self, kind: str, report: Mapping) -> None:
-        """Keep the report of a model that is written; its states are not needed any more.
+    def finish(self, kind: str, report: Mapping) -> None:
+        """Keep the report of a model that is written; its fit is not needed any more.
 
         Parameters
         ----------
         kind : str
+            Kind of the model.
         report : mapping
+            Report of the model.
         """
-        write_text(self.path / f"{kind}.done.json", to_json(dict(report)) + "\n")
-        shutil.rmtree(self.path / kind, ignore_errors=True)
+        self.reports[kind] = dict(report)
+        self.save(0, None)
 
     def remove(self) -> None:
         """Remove the folder: everything is where it belongs."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def fingerprint(pairs: Sequence[Pair]) -> str:
@@ -102,6 +100,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     Parameters
     ----------
     pairs : sequence of Pair
+        Pairs to tell apart from others.
 
     Examples
     --------

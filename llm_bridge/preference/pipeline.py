@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -10,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nashsim.errors import NashsimError, first_line, unknown_name
+from nashsim.errors import NashsimError, unknown_name
 from nashsim.files import to_json, write_text
 
 from ..data.pairs import Pair
+from ..models.loading import find_device, load_model, load_tokenizer, with_adapters
+from ..models.tiny import byte_tokenizer, tiny_llama
 from .fitting import FitSettings, fit
-from .interrupted import Interrupted, fingerprint
+from .interrupted import FitStates, fingerprint
 from .judge import ModelJudge
 from .layout import Layout
 from .model import HEADS, RewardModel, make_model
@@ -23,6 +24,7 @@ from .report import Calibration, calibration, cyclicity, pools_of
 from .storage import save_model
 
 KINDS = (*HEADS, RewardModel.kind)
+DTYPES = ("float32", "bfloat16")
 
 
 def split_by_prompt(pairs: Sequence[Pair], held_out: float, seed: int = 0) -> tuple[list[Pair], list[Pair]]:
@@ -31,9 +33,11 @@ def split_by_prompt(pairs: Sequence[Pair], held_out: float, seed: int = 0) -> tu
     Parameters
     ----------
     pairs : sequence of Pair
+        All pairs.
     held_out : float
-        Share of prompts, in [0, 1); 0 reports on the training pairs themselves.
+        Share of prompts that is held out, in [0, 1); 0 reports on the training pairs themselves.
     seed : int
+        Seed of the choice of prompts.
 
     Raises
     ------
@@ -60,7 +64,9 @@ def subset(pairs: Sequence[Pair], prompts: int, each: int = 6) -> list[Pair]:
     Parameters
     ----------
     pairs : sequence of Pair
+        All pairs.
     prompts, each : int
+        Number of prompts, and of pairs of each.
     """
     groups: dict = {}
     for pair in pairs:
@@ -68,7 +74,7 @@ def subset(pairs: Sequence[Pair], prompts: int, each: int = 6) -> list[Pair]:
     return [pair for group in list(groups.values())[:prompts] for pair in group[:each]]
 
 
-def run(
+def fit_and_report(
     train: Sequence[Pair],
     test: Sequence[Pair],
     *,
@@ -91,28 +97,33 @@ def run(
     Parameters
     ----------
     train, test : sequence of Pair
+        Pairs to fit, and pairs to report on.
     model : str or None
-        Folder or hub name; ``None`` is a tiny random model.
+        Folder or hub name of a causal language model; ``None`` is a tiny random one.
     out : str, Path or None
-        ``None`` writes nothing.
+        Folder for the model; ``None`` writes nothing.
     kind : str
+        Kind of the model: ``"tokens"``, ``"classifier"`` or ``"bradley-terry"``.
     compare : bool
+        Whether a Bradley-Terry reward is fitted beside it.
     settings : FitSettings
+        Settings of each fit.
     context : int
+        Most tokens of a prompt with both responses.
     say : callable
-        Told each line of the report.
+        Function that is told each line of the report.
     device : str
-        ``"auto"`` is the GPU where there is one.
-    dtype : str
-        Of a model that is loaded.
+        Device of the model; ``"auto"`` is the GPU where there is one.
+    dtype : {"float32", "bfloat16"}
+        Precision of a model that is loaded.
     lora_rank : int
-        Of adapters on all linear layers; 0 trains all weights.
+        Rank of adapters on all linear layers; 0 trains all weights.
     resume : bool
         Whether to go on with a fit that was cut off, to the same bits.
     interval : float
         Seconds between states of a fit.
     progress : callable or None
-        Called with (kind, steps done, steps, loss).
+        Function called with (kind, steps done, steps, loss).
 
     Raises
     ------
@@ -121,49 +132,58 @@ def run(
     """
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    place = _device(device)
+    if dtype not in DTYPES:
+        raise unknown_name("dtype", dtype, DTYPES)
+    place = find_device(device)
     kinds = [kind, RewardModel.kind] if compare and kind != RewardModel.kind else [kind]
-    report: dict = {}
-    settled = {
+    identity = {
         "model": model, "kinds": kinds, "pairs": fingerprint(train), "held out": fingerprint(test),
         "context": context, "dtype": dtype, "lora_rank": lora_rank, **asdict(settings),
     }  # fmt: skip
-    kept = None if out is None else Interrupted(out, settled, resume)
+    states = None if out is None else FitStates(out, identity, resume)
+    report: dict = {} if states is None else states.reports
     for number, each in enumerate(kinds):
-        if kept is not None and kept.report(each) is not None:
-            report[each] = kept.report(each)
+        if each in report:
             say(f"\n{each}: fitted and written before")
             continue
-        backbone, tokenizer = _random() if model is None else _loaded(model, dtype)
-        backbone = _adapted(backbone, lora_rank, settings.seed) if lora_rank else backbone
+        backbone, tokenizer = _backbone(model, dtype, lora_rank, settings.seed)
         layout = Layout.of_tokenizer(tokenizer, limit=_limit(backbone, context))
         made = make_model(each, backbone, layout, tokenizer).to(place)
         _check_lengths(made, [*train, *test])
-        if kept is not None:
-            kept.begin()
-        losses = fit(
-            made,
-            train,
-            settings,
-            progress and partial(progress, each),
-            checkpoints=kept and kept.checkpoints(each),
-            interval=interval,
-        )
+        told = progress and partial(progress, each)
+        losses = fit(made, train, settings, told, checkpoints=states, interval=interval)
         judge = ModelJudge(made, batch=settings.batch)
         found = calibration(judge, test)
         pools = {x: pool for x, pool in pools_of(test).items() if len(pool) > 2}
         cycles = cyclicity(judge, pools) if pools else None
-        report[each] = {"steps": len(losses), "last_loss": losses[-1], **found.to_dict(), "cyclicity": cycles}
         for line in _lines(each, found, cycles):
             say(line)
-        if kept is not None:
-            _save(made, Path(out) if number == 0 else Path(out) / each)
-            kept.finished(each, report[each])
+        finished = {"steps": len(losses), "last_loss": losses[-1], **found.to_dict(), "cyclicity": cycles}
+        if states is None:
+            report[each] = finished
+        else:
+            save_model(made, Path(out) if number == 0 else Path(out) / each)
+            states.finish(each, finished)
         del made, backbone
-    if kept is not None:
+    if states is not None:
         write_text(Path(out) / "report.json", to_json(report, indent=2) + "\n")
-        kept.remove()
+        states.remove()
     return report
+
+
+def _backbone(model: str | None, dtype: str, lora_rank: int, seed: int):
+    """The language model that is fitted, with its tokenizer: a tiny random one without a name."""
+    if model is None:
+        tokenizer = byte_tokenizer()
+        backbone = tiny_llama(tokenizer, context=1 << 16)
+    else:
+        import torch
+
+        backbone = load_model(model, key="model", dtype=getattr(torch, dtype))
+        tokenizer = load_tokenizer(model, "model")
+    if lora_rank:
+        backbone = with_adapters(backbone, lora_rank, seed=seed, key="lora_rank")
+    return backbone, tokenizer
 
 
 def _lines(kind: str, found: Calibration, cycles: dict | None) -> list[str]:
@@ -195,85 +215,6 @@ def _check_lengths(model, pairs: Sequence[Pair]) -> None:
             raise NashsimError(f"pair {i + 1}: {error}") from None
 
 
-def _save(model, folder: Path) -> None:
-    try:
-        save_model(model, folder)
-    except OSError as error:
-        if not any(folder.glob("preference_model.json")) and folder.is_dir() and not any(folder.iterdir()):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise NashsimError(f"out: {str(folder)!r} cannot be written: {error.strerror or error}") from None
-
-
 def _limit(backbone, context: int) -> int:
     own = getattr(backbone.config, "max_position_embeddings", None)
     return context if own is None else min(context, own)
-
-
-def _device(name: str):
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise NashsimError(f"device: {name!r} cannot be used: {first_line(error)[:200]}") from None
-
-
-def _loaded(name: str, dtype: str):
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    if dtype not in kinds:
-        raise unknown_name("dtype", dtype, kinds)
-    try:
-        backbone = AutoModelForCausalLM.from_pretrained(name, trust_remote_code=False, dtype=kinds[dtype])
-        return backbone, AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise NashsimError(
-            f"model: {name!r} cannot be loaded: {' '.join(str(error).split())[:200]}"
-        ) from None
-
-
-def _adapted(backbone, rank: int, seed: int):
-    import torch
-
-    if rank < 0:
-        raise NashsimError(f"lora_rank: a whole number >= 0 is needed, found {rank}")
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ModuleNotFoundError:
-        raise NashsimError("lora_rank: adapters need peft; pip install peft") from None
-    # alpha = 2 rank [ours]; dropout is off, as everywhere here.
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return get_peft_model(backbone, settings)
-
-
-def _random():
-    """Return a two-layer Llama of random weights over bytes, and its tokenizer: no file, no network."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    inner = Tokenizer(models.BPE(vocab={c: i + 1 for i, c in enumerate(alphabet)} | {"<eos>": 0}, merges=[]))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<eos>", pad_token="<eos>")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        backbone = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=len(alphabet) + 1,
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                max_position_embeddings=1 << 16,
-                bos_token_id=None,
-                eos_token_id=0,
-            )
-        )
-    return backbone, tokenizer

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nashsim.errors import NashsimError, first_line, unknown_name
+from nashsim.errors import NashsimError, unknown_name
 
 from ..algorithms.registry import get_algorithm
 from ..data import Encoder, Prompt, Teacher, load_prompts, load_teacher
 from ..decoding.engines import make_engine, named_function
 from ..evaluation.text_measure import TextMeasure
 from ..judges import CallableJudge, Comparison, Judge, LengthJudge
+from ..models.loading import load_tokenizer
 from ..parallel.processes import Processes
 from ..policy.causal_policy import CausalPolicy
 from ..tasks.enumerated_source import Enumerated
@@ -23,7 +24,7 @@ from ..training.rollout import Sampled
 from ..training.settings import Settings
 from ..training.trainer import Trainer
 from .config import Config
-from .models import load_causal, load_tokenizer, wrapped
+from .models import load_causal, make_policy
 
 #: Tasks that bring their own model, prompts and judge.
 TASKS = ("enumerable", "length", "styled", "styled-rare")
@@ -168,7 +169,7 @@ def _of_task(config: Config) -> Parts:
             "training.rows: an expectation over all responses is taken whole; leave it out, or set"
             " data.parameters.exact: false"
         )
-    policy = wrapped(config, task.build_model(), eos=0, pad=0)
+    policy = make_policy(config, task.build_model(), eos=0, pad=0)
     enumerated = Enumerated(task)
     reference = enumerated.table(policy, "reference").log_softmax(-1).cpu().numpy()
     source = enumerated if exact else _sampled(config, task.judge, task.length)
@@ -179,7 +180,7 @@ def _of_task(config: Config) -> Parts:
 
 
 def _of_styled(config: Config, task) -> Parts:
-    policy = wrapped(config, task.build_model())
+    policy = make_policy(config, task.build_model())
     decode = task.grammar.decode
     evaluation, texts = config.evaluation, [decode(prompt) for prompt in task.prompts]
 
@@ -202,7 +203,7 @@ def _of_files(config: Config) -> Parts:
     prompts = load_prompts(
         data.prompts, encoder, column=data.column, split=data.split, limit=data.limit, too_long=data.too_long
     )
-    policy = wrapped(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
+    policy = make_policy(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
     _check_context(policy, prompts, sampling.length)
     judge = ReadingJudge(make_judge(config), prompts, encoder.decode)
     source = _sampled(config, judge, sampling.length, teacher=_teacher(config, encoder, prompts))
@@ -277,8 +278,6 @@ def make_judge(config: Config) -> Judge:
         return ModelJudge(load_model(judge.path), batch=judge.batch)
     from transformers import AutoModelForSequenceClassification
 
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(judge.path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise NashsimError(f"judge.path: {judge.path!r} does not load ({first_line(error)})") from None
-    return RewardJudge.of_classifier(model, load_tokenizer(judge.path), batch=judge.batch, scale=judge.scale)
+    model = load_model(judge.path, AutoModelForSequenceClassification, "judge.path")
+    tokenizer = load_tokenizer(judge.path, "judge.path")
+    return RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
+from ..models.loading import load_tokenizer
+from ..models.tiny import byte_tokenizer, save_tiny
 from .config import Config, DataConfig
-
-#: Widths of the stand-in.
-WIDTH, LAYERS = 32, 2
 
 
 def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
@@ -59,7 +56,7 @@ def _small_task(config: Config) -> Config:
 def _small_files(config: Config, home: Path, told: list[str]) -> Config:
     model, data, judge = config.model, config.data, config.judge
     tokenizer = _tokenizer(model.name, told)
-    _save_tiny(home / "model", tokenizer)
+    save_tiny(home / "model", tokenizer)
     kept = replace(
         model, name=str(home / "model"), dtype="float32", quantise=None, gradient_checkpointing=False
     )
@@ -103,47 +100,6 @@ def _answered(data: DataConfig, home: Path) -> DataConfig:
 def _tokenizer(name: str, told: list[str]):
     """The model's own tokenizer where a local folder has it, else one of bytes."""
     if Path(name).is_dir():
-        from .models import load_tokenizer
-
         return load_tokenizer(name)
     told.append(f"model {name} is not a folder here; a tiny random Llama on bytes stands in")
     return byte_tokenizer()
-
-
-def byte_tokenizer():
-    """Return a tokenizer of bytes with a chat template: every text has ids, no file is needed."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = {"<eos>": 0, "<pad>": 1, "<bos>": 2} | {letter: i + 3 for i, letter in enumerate(letters)}
-    made = Tokenizer(models.BPE(words, []))
-    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token="<eos>", pad_token="<pad>", bos_token="<bos>"
-    )
-    tokenizer.chat_template = (
-        "{% for turn in messages %}{{ turn['role'] }}: {{ turn['content'] }}\n{% endfor %}assistant: "
-    )
-    return tokenizer
-
-
-def _save_tiny(folder: Path, tokenizer) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    # A name for every target of adapters: Llama's own layers.
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=2 * WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=2,
-        max_position_embeddings=4096,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)

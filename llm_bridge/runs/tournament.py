@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nashsim.errors import NashsimError, first_line
+from nashsim.errors import NashsimError
 from nashsim.files import atomic_path, to_json, write_frame, write_text
 from nashsim.rules import POLICY, REFERENCE
 
 from ..decoding.eager import pure, sample
 from ..evaluation import WinRates, kl_to_reference, length_adjusted, length_statistics, win_rates
+from ..models.loading import load_model
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import ITERATE
 from ..storage.run_folder import FINAL, STATES, config_of
@@ -212,20 +213,12 @@ def _rule_policy(state: dict) -> dict:
 
 def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
     """Trainable weights of a model on disk, by the names that the policy knows them under."""
-    from transformers import AutoModelForCausalLM
-
     if not folder.is_dir():
         raise NashsimError(f"run: {str(folder)!r} is no folder of a run or of a model")
-    try:
-        if (folder / "adapter_config.json").exists():
-            from peft import AutoPeftModelForCausalLM
-
-            model = AutoPeftModelForCausalLM.from_pretrained(folder)
-        else:
-            model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        first = first_line(error)
-        raise NashsimError(f"run: {str(folder)!r} holds no model that loads ({first})") from None
+    loader = None
+    if (folder / "adapter_config.json").exists():
+        from peft import AutoPeftModelForCausalLM as loader
+    model = load_model(str(folder), loader, "run")
     for p in model.parameters():
         p.requires_grad_(True)
     other = CausalPolicy(model, eos=policy.eos, pad=policy.pad, temperature=policy.temperature)

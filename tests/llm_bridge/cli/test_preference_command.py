@@ -9,8 +9,9 @@ import typer.testing
 
 from llm_bridge import cli
 from llm_bridge.judges import Comparison
+from llm_bridge.models.tiny import save_tiny
 from llm_bridge.preference import ModelJudge, load_model
-from llm_bridge.preference.pipeline import _random, split_by_prompt
+from llm_bridge.preference.pipeline import split_by_prompt
 
 BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
 
@@ -42,9 +43,7 @@ def call(monkeypatch, capsys, *words):
 
 @pytest.fixture
 def model(tmp_path):
-    backbone, tokenizer = _random()
-    backbone.save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
+    save_tiny(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -97,7 +96,7 @@ def test_help_has_examples():
         (("PAIRS", *COLUMNS, "--dry-run", "--context", 8), "pair 1: pair: "),
         (("PAIRS", *COLUMNS, "--dry-run", "--held-out", 1), "in [0, 1)"),
         (("PAIRS", *COLUMNS, "--dry-run", "--lr", 0), "must be > 0"),
-        (("PAIRS", *COLUMNS, "--model", "./absent", "--out", "o"), "cannot be loaded"),
+        (("PAIRS", *COLUMNS, "--model", "./absent", "--out", "o"), "model: './absent' does not load"),
         (
             ("PAIRS", *COLUMNS, "--model", "m", "--out", "o", "--device", "abacus"),
             "device: 'abacus' cannot be used",

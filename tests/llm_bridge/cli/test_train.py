@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from llm_bridge.algorithms import ALGORITHMS
 from llm_bridge.cli import call
+from llm_bridge.models.tiny import save_tiny
 from llm_bridge.runs.config import load_config, recipes
-from llm_bridge.runs.dry_run import byte_tokenizer
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
 
@@ -52,17 +52,8 @@ def same(a, b):
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
     """A model, its tokenizer, prompts and pairs on disk, as a user has them."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     home = tmp_path_factory.mktemp("disk")
-    tokenizer = byte_tokenizer()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-        max_position_embeddings=64, bos_token_id=2, eos_token_id=0, pad_token_id=1,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    LlamaForCausalLM(config).save_pretrained(home / "model")
-    tokenizer.save_pretrained(home / "model")
+    save_tiny(home / "model", width=16, layers=1, context=64)
     lines = [
         json.dumps({"prompt": f"Say {word}.", "tone": "kind"}) for word in ("one", "two", "three", "four")
     ]

@@ -12,10 +12,10 @@ from llm_bridge.algorithms import ALGORITHMS, get_algorithm
 from llm_bridge.cli import call
 from llm_bridge.data import Encoder, Prompt, Teacher
 from llm_bridge.judges import Comparison
+from llm_bridge.models.tiny import byte_tokenizer, save_tiny
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.policy.sequences import Sequences
 from llm_bridge.runs.config import load_config
-from llm_bridge.runs.dry_run import byte_tokenizer
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Settings, Trainer
 from llm_bridge.training.rollout import Sampled
@@ -162,16 +162,8 @@ def test_encoded_as_the_policy_meets_it():
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A model, prompts and a teacher's responses on disk, and the configuration that names them."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    home, tokenizer = tmp_path_factory.mktemp("teacher"), byte_tokenizer()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-        max_position_embeddings=64, bos_token_id=2, eos_token_id=0, pad_token_id=1,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    LlamaForCausalLM(config).save_pretrained(home / "model")
-    tokenizer.save_pretrained(home / "model")
+    home = tmp_path_factory.mktemp("teacher")
+    save_tiny(home / "model", width=16, layers=1, context=64)
     rows = [{"prompt": f"Say {word}.", "said": word} for word in ("one", "two", "three")]
     (home / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (home / "own.yaml").write_text(

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from llm_bridge.cli import call
+from llm_bridge.models.tiny import save_tiny
 from llm_bridge.policy.sequences import Sequences
 from llm_bridge.runs.config import load_config
-from llm_bridge.runs.dry_run import byte_tokenizer
 from nashsim.errors import NashsimError
 
 torch.set_num_threads(1)
@@ -18,16 +18,7 @@ ROWS = Sequences.of([(5, 6, 7), (8,)], [(9, 10, 0), (11, 12, 13, 0)], 1)
 @pytest.fixture
 def own(tmp_path):
     """A model on disk, and the configuration that quantises it."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tokenizer = byte_tokenizer()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64, bos_token_id=2, eos_token_id=0, pad_token_id=1,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    LlamaForCausalLM(config).save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
+    save_tiny(tmp_path / "model", width=64, context=64)
     rows = [{"prompt": f"Say {word}."} for word in ("one", "two", "three")]
     (tmp_path / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "own.yaml").write_text(
