@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from ..policy.causal_policy import CausalPolicy
 from ..tasks.enumerated_source import Enumerated
 from ..tasks.exact import ExactMeasure
 from ..training.rollout import Sampled
-from ..training.settings import Settings
 from ..training.trainer import Trainer
 from .config import Config
 from .models import load_causal, make_policy
@@ -111,14 +110,13 @@ def make_trainer(config: Config, parts: Parts) -> Trainer:
     parts : Parts
     """
     training, algorithm = config.training, config.algorithm
-    settings = Settings(**{item.name: getattr(training, item.name) for item in fields(Settings)})
     return Trainer(
         parts.policy,
         parts.prompts,
         get_algorithm(algorithm.name, **algorithm.parameters),
         parts.source,
         tau=algorithm.tau,
-        settings=settings,
+        settings=training,
         measure=parts.measure,
         seed=training.seed,
         game=config.data.task or str(config.data.prompts),

@@ -9,20 +9,30 @@ from pathlib import Path
 from nashsim import files
 from nashsim.errors import NashsimError
 
-from ..training.settings import SCHEDULES
+from ..models.loading import ALL_LINEAR
+from ..training.settings import Settings
 from .config_reading import built, overridden, read_yaml
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+#: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
+POSITIVE = (
+    "model.temperature", "algorithm.tau", "judge.batch", "judge.scale", "training.iterations", "training.rows",
+    "training.checkpoint_every", "sampling.length", "sampling.context", "sampling.batch", "evaluation.every",
+    "evaluation.prompts", "evaluation.samples", "output.keep", "data.limit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Lora:
-    """Low-rank adapters; ``rank`` 0 trains all weights."""
+    """Low-rank adapters; ``rank`` 0 trains all weights, ``alpha`` None is twice the rank.
+
+    ``targets`` names the layers that get one; ``all-linear`` is every linear layer but the output's.
+    """
 
     rank: int = 0
-    alpha: float = 16.0
+    alpha: float | None = None
     dropout: float = 0.0
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    targets: tuple[str, ...] = (ALL_LINEAR,)
 
 
 @dataclass(frozen=True)
@@ -85,26 +95,15 @@ class AlgorithmConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """Iterations (mirror steps or gradient steps), prompts an iteration, and the optimiser of each fit.
+class TrainingConfig(Settings):
+    """Everything of ``llm_bridge.trainer.Settings``, and what a run is told besides.
 
     ``rows`` is the most responses of one forward and backward pass, and of one frozen policy's pass (None: no bound):
     gradients add up over parts of a batch or minibatch, whose loss and gradient are the whole's up to rounding.
-    ``momentum`` (None: Adam's 0.9, or 0 for sgd) is better 0 for gradient steps. ``lr`` rises over the first ``warmup``
-    of all iterations and then goes by ``schedule``: constant, linear or cosine.
     """
 
     iterations: int = 20
-    prompts: int | None = None
-    fit_steps: int = 60
-    minibatch: int | None = None
     rows: int | None = None
-    lr: float = 3e-3
-    clip: float = 1.0
-    optimiser: str = "adam"
-    momentum: float | None = None
-    schedule: str = "constant"
-    warmup: float = 0.0
     seed: int = 0
     checkpoint_every: int = 1
 
@@ -174,15 +173,6 @@ class Config:
 
         return yaml.safe_dump({**_plain(asdict(self)), "versions": versions()}, sort_keys=False)
 
-    def save(self, path: str | Path) -> None:
-        """Write :meth:`to_yaml` to a file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or Path
-        """
-        files.write_text(path, self.to_yaml())
-
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Return a checked configuration.
@@ -190,9 +180,9 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
     Parameters
     ----------
     source : str or Path
-        A YAML file, or the name of a recipe. ``extends: NAME`` begins with another file or recipe.
+        YAML file, or name of a recipe. ``extends: NAME`` begins with another file or recipe.
     overrides : sequence of str
-        As on a command line: ``["--algorithm.tau", "0.05", "--training.lr=1e-4"]``.
+        Words of a command line: ``["--algorithm.tau", "0.05", "--training.lr=1e-4"]``.
 
     Raises
     ------
@@ -202,7 +192,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
     mapping = overridden(read_yaml(source, RECIPES), overrides)
     mapping.pop("versions", None)
     config = built(Config, mapping)
-    check(config)
+    check_config(config)
     return config
 
 
@@ -211,13 +201,15 @@ def recipes() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml") if not path.stem.startswith("_"))
 
 
-def check(config: Config) -> None:
+def check_config(config: Config) -> None:
     """Raise NashsimError where values do not fit together.
 
     Parameters
     ----------
     config : Config
+        Configuration whose sections are each of the right types.
     """
+    from ..algorithms.registry import get_algorithm
     from ..data.encode import TEMPLATES
     from ..data.teacher import UNANSWERED
     from ..decoding.engines import check_engine
@@ -229,44 +221,16 @@ def check(config: Config) -> None:
         "data.too_long": ("refuse", "drop"),
         "data.unanswered": UNANSWERED,
         "judge.kind": ("task", "preference-model", "reward-model", "length", "callable"),
-        "training.optimiser": ("adam", "sgd"),
-        "training.schedule": tuple(SCHEDULES),
     }
     for key, accepted in choices.items():
         if _value(config, key) not in accepted:
             raise NashsimError(
                 f"{key}: one of {', '.join(map(str, accepted))} is needed, found {_value(config, key)!r}"
             )
-    positive = [
-        "model.temperature",
-        "algorithm.tau",
-        "judge.batch",
-        "judge.scale",
-        "training.iterations",
-        "training.prompts",
-        "training.fit_steps",
-        "training.minibatch",
-        "training.rows",
-        "training.lr",
-        "training.clip",
-        "training.checkpoint_every",
-        "sampling.length",
-        "sampling.context",
-        "sampling.batch",
-        "evaluation.every",
-        "evaluation.prompts",
-        "evaluation.samples",
-        "output.keep",
-        "data.limit",
-    ]
-    for key in positive:
+    for key in POSITIVE:
         value = _value(config, key)
         if value is not None and not value > 0:
             raise NashsimError(f"{key}: a number > 0 is needed, found {value!r}")
-    for key in ("training.warmup", "training.momentum"):
-        value = _value(config, key)
-        if value is not None and not 0 <= value < 1:
-            raise NashsimError(f"{key}: a number in [0, 1) is needed, found {value!r}")
     if (config.data.task is None) == (config.data.prompts is None):
         raise NashsimError("data: either data.task or data.prompts is needed, and not both")
     if config.data.prompts is not None and (config.model.name is None or config.judge.kind == "task"):
@@ -285,38 +249,28 @@ def check(config: Config) -> None:
         )
     if config.data.teacher is not None and config.data.prompts is None:
         raise NashsimError("data.teacher: a task's prompts have no teacher; it needs data.prompts")
-    _check_rule(config.algorithm)
-    _check_teacher(config)
-
-
-def _check_rule(algorithm: AlgorithmConfig) -> None:
-    """Refuse a constant step so long that nothing, or less, is left of the policy it starts from.
-
-    A step's weight on the current policy is 1 - eta tau = 1 - tau/eta_inverse.
-    """
-    from ..algorithms.registry import get_algorithm
-
-    rule = get_algorithm(algorithm.name, **algorithm.parameters).rule
-    if getattr(rule, "eta_inverse", None) is None and getattr(rule, "step", None) is None:
-        return
-    for step in rule.steps(algorithm.tau, 0):
-        if getattr(step, "base", {}).get("policy", 1.0) <= 0:
-            limit = f"eta_inverse > tau = {algorithm.tau:g}"
-            raise NashsimError(
-                f"algorithm: {rule} at tau = {algorithm.tau:g} keeps weight {step.base['policy']:g} of the current"
-                f" policy; {limit} (eta tau < 1) is needed"
-            )
-
-
-def _check_teacher(config: Config) -> None:
-    from ..algorithms.registry import get_algorithm
-
     algorithm = get_algorithm(config.algorithm.name, **config.algorithm.parameters)
+    _check_rule(algorithm.rule, config.algorithm.tau)
     if config.data.teacher is not None and algorithm.own_responses_only:
         raise NashsimError(
             f"data.teacher: {algorithm.name} takes none; {algorithm.own_responses_only} (dno-prct, dno, nash-md and"
             " other fits of differences take one)"
         )
+
+
+def _check_rule(rule, tau: float) -> None:
+    """Refuse a constant step so long that nothing, or less, is left of the policy it starts from.
+
+    A step's weight on the current policy is 1 - eta tau = 1 - tau/eta_inverse.
+    """
+    if getattr(rule, "eta_inverse", None) is None and getattr(rule, "step", None) is None:
+        return
+    for step in rule.steps(tau, 0):
+        if getattr(step, "base", {}).get("policy", 1.0) <= 0:
+            raise NashsimError(
+                f"algorithm: {rule} at tau = {tau:g} keeps weight {step.base['policy']:g} of the current policy;"
+                f" eta_inverse > tau = {tau:g} (eta tau < 1) is needed"
+            )
 
 
 def versions() -> dict[str, str]:

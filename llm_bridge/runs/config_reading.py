@@ -41,9 +41,9 @@ def read_yaml(source: str | Path, recipes: Path, seen: tuple[Path, ...] = ()) ->
     Parameters
     ----------
     source : str or Path
-        A file, or the name of a recipe.
+        File, or name of a recipe.
     recipes : Path
-        Folder of recipes.
+        Folder of the recipes.
     seen : tuple of Path
         Files that are being read already.
 
@@ -65,13 +65,14 @@ def read_yaml(source: str | Path, recipes: Path, seen: tuple[Path, ...] = ()) ->
 
 
 def parsed(text: str, where: str):
-    """Return what a piece of YAML says, by a safe loader.
+    """Return the value of a piece of YAML, by a safe loader.
 
     Parameters
     ----------
     text : str
+        YAML.
     where : str
-        For messages.
+        Source that error messages name.
     """
     try:
         return yaml.load(text, Loader=_Loader)
@@ -85,6 +86,7 @@ def merged(base: Mapping, over: Mapping) -> dict:
     Parameters
     ----------
     base, over : mapping
+        Configuration that is extended, and what is laid on it.
     """
     result = dict(base)
     for key, value in over.items():
@@ -101,7 +103,9 @@ def overridden(mapping: Mapping, words: Sequence[str]) -> dict:
     Parameters
     ----------
     mapping : mapping
+        Configuration as it was read.
     words : sequence of str
+        Words of the command line.
 
     Raises
     ------
@@ -136,14 +140,16 @@ def built(cls, mapping, where: str = ""):
     Parameters
     ----------
     cls : type
+        Dataclass to fill.
     mapping : mapping
+        Values of its fields.
     where : str
-        Dotted path, for messages.
+        Dotted path that error messages name.
 
     Raises
     ------
     NashsimError
-        For an unknown key, suggesting the nearest, or a value of another type.
+        For an unknown key, suggesting the nearest, a value of another type, or one that the dataclass refuses.
     """
     if not isinstance(mapping, Mapping):
         raise NashsimError(f"{where}: a section with keys is needed, found {mapping!r}")
@@ -152,9 +158,11 @@ def built(cls, mapping, where: str = ""):
         if key not in known:
             raise unknown_name(f"key in {where}" if where else "section", str(key), known)
     hints = get_type_hints(cls)
-    return cls(
-        **{key: _typed(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in mapping.items()}
-    )
+    values = {key: _typed(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in mapping.items()}
+    try:
+        return cls(**values)
+    except NashsimError as error:
+        raise NashsimError(f"{where}.{error}") from None
 
 
 def _typed(kind, value, where: str):
@@ -172,10 +180,10 @@ def _typed(kind, value, where: str):
             return float(value)
     elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
-    word = {
+    needed = {
         int: "a whole number", float: "a finite number", str: "text", bool: "true or false", dict: "keys and values",
     }.get(kind, "a list")  # fmt: skip
-    raise NashsimError(f"{where}: {word} is needed, found {value!r}")
+    raise NashsimError(f"{where}: {needed} is needed, found {value!r}")
 
 
 def _found(path: Path, recipes: Path, beside: Path) -> Path:

@@ -26,29 +26,33 @@ class Settings:
     Parameters
     ----------
     fit_steps : int
-        Optimiser steps for each mirror step; gradient steps have one.
+        Optimiser steps of each mirror step; gradient steps have one.
     lr : float
-        The largest. Falls linearly to zero over each fit; ``schedule`` says how it goes over the whole training.
+        Largest learning rate. It falls linearly to zero over each fit; ``schedule`` says how it goes over the whole
+        training.
     clip : float
         Largest gradient norm; far below the usual one (``grad_norm`` of the records) every optimiser step is as long as
         any other.
-    optimiser : str
-        ``"adam"`` or ``"sgd"``.
+    optimiser : {"adam", "sgd"}
     momentum : float or None
-        Decay of Adam's first moment (beta_1), or momentum of descent, in [0, 1); ``None`` is Adam's usual 0.9, and 0.
-        Play against oneself turns about the equilibrium, and what remembers earlier gradients is thrown outwards:
-        gradient steps of three rules came nearer without [measured on the styled task, one seed].
+        Decay of Adam's first moment (beta_1), or momentum of descent, in [0, 1); ``None`` is Adam's usual 0.9, and 0
+        for descent. 0 suits gradient steps, see Notes.
     prompts : int or None
-        Prompts an iteration, in an order shuffled anew every epoch; ``None`` is all of them.
+        Prompts of an iteration, in an order shuffled anew every epoch; ``None`` is all of them.
     minibatch : int or None
-        Pairs, or single responses, an optimiser step of a fit; ``None`` is the whole batch, as gradient steps take.
-    schedule : str
-        ``"constant"``, ``"linear"`` or ``"cosine"``: the last two bring ``lr`` to zero over ``iterations``, without
-        which gradient steps end in a ball about the equilibrium that their noise keeps open.
+        Pairs, or single responses, of an optimiser step of a fit; ``None`` is the whole batch, as gradient steps take.
+    schedule : {"constant", "linear", "cosine"}
+        Course of the learning rate; the last two bring it to zero over ``iterations``.
     warmup : float
-        Share of ``iterations`` over which ``lr`` rises linearly, in [0, 1).
+        Share of ``iterations`` over which the learning rate rises linearly, in [0, 1).
     iterations : int or None
-        Of the whole training; needed for a schedule or a warmup, and later iterations have the rate of its end.
+        Iterations of the whole training; needed for a schedule or a warmup, and later ones have the rate of its end.
+
+    Notes
+    -----
+    Play against oneself turns about the equilibrium, and what remembers earlier gradients is thrown outwards: gradient
+    steps of three rules came nearer without momentum [measured on the styled task, one seed]. At a constant rate they
+    end in a ball about the equilibrium that their noise keeps open.
     """
 
     fit_steps: int = 60
@@ -63,18 +67,19 @@ class Settings:
     iterations: int | None = None
 
     def __post_init__(self):
-        if self.fit_steps < 1 or not (self.lr > 0 and self.clip > 0):
-            raise NashsimError("fit_steps, lr, clip: each must be > 0")
-        if min(1 if v is None else v for v in (self.prompts, self.minibatch)) < 1:
-            raise NashsimError("prompts, minibatch: a whole number >= 1 or None is needed")
-        if self.optimiser not in ("adam", "sgd"):
-            raise NashsimError(f"optimiser: 'adam' or 'sgd' is needed, found {self.optimiser!r}")
-        if not (self.momentum is None or 0 <= self.momentum < 1):
-            raise NashsimError(f"momentum: a number in [0, 1) or None is needed, found {self.momentum!r}")
-        if self.schedule not in SCHEDULES:
-            raise NashsimError(f"schedule: one of {', '.join(SCHEDULES)} is needed, found {self.schedule!r}")
-        if not 0 <= self.warmup < 1:
-            raise NashsimError(f"warmup: a share in [0, 1) is needed, found {self.warmup!r}")
+        for name in ("fit_steps", "lr", "clip", "prompts", "minibatch"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise NashsimError(f"{name}: a number > 0 is needed, found {value!r}")
+        for name, accepted in (("optimiser", ("adam", "sgd")), ("schedule", tuple(SCHEDULES))):
+            if getattr(self, name) not in accepted:
+                raise NashsimError(
+                    f"{name}: one of {', '.join(accepted)} is needed, found {getattr(self, name)!r}"
+                )
+        for name in ("momentum", "warmup"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise NashsimError(f"{name}: a number in [0, 1) is needed, found {value!r}")
         if (self.schedule != "constant" or self.warmup) and not (self.iterations or 0) >= 1:
             raise NashsimError("schedule, warmup: need the iterations of the whole training (iterations=)")
 
@@ -84,6 +89,7 @@ class Settings:
         Parameters
         ----------
         iteration : int
+            Number of the iteration, from 0.
 
         Examples
         --------
@@ -105,6 +111,7 @@ class Settings:
         Parameters
         ----------
         algorithm : Algorithm
+            Algorithm whose steps are fitted.
         """
         if not algorithm.every_step:
             return cls(fit_steps=20)
@@ -121,11 +128,11 @@ def share_of_rate(schedule: str, done: float, warmup: float = 0.0) -> float:
     Parameters
     ----------
     schedule : str
-        One of ``SCHEDULES``.
+        Key of ``SCHEDULES``.
     done : float
-        In [0, 1].
+        Share of the training that is done, in [0, 1].
     warmup : float
-        In [0, 1).
+        Share of the training over which the rate rises, in [0, 1).
 
     Examples
     --------

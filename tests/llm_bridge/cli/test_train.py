@@ -146,6 +146,12 @@ def test_kills_over_all_algorithms_lose_and_change_nothing(tmp_path):
     assert found >= 10
 
 
+def test_a_training_says_where_its_fit_departs_from_the_rule(capsys, tmp_path):
+    departing = ("--algorithm.parameters", "{selection: best-worst}", "--output.folder", tmp_path / "r")
+    said = cli(capsys, "train", "enumerable-inpo", *SMALL[:-1], "1", *departing)
+    assert "departure from the rule     best-against-worst pairs" in said
+
+
 def test_own_model_prompts_and_judge(capsys, tmp_path, disk):
     """A model saved to disk: train, evaluate, compare; the last model loads with from_pretrained."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -175,17 +181,8 @@ def test_own_model_prompts_and_judge(capsys, tmp_path, disk):
 
 
 def test_iterates_of_a_run_against_the_one_before(capsys, tmp_path):
-    cli(
-        capsys,
-        "train",
-        "enumerable-dno",
-        *SMALL,
-        "--quiet",
-        "--output.folder",
-        tmp_path / "r",
-        "--output.keep",
-        3,
-    )
+    where = ("--output.folder", tmp_path / "r", "--output.keep", 3)
+    assert "departure" not in cli(capsys, "train", "enumerable-dno", *SMALL, "--quiet", *where)
     found = json.loads(cli(capsys, "evaluate", tmp_path / "r", "--checkpoints", "--json"))
     names = [p["player"] for p in found["players"]]
     assert names == ["reference", "r @ 2", "r @ 3", "r"]
@@ -219,7 +216,9 @@ def test_dry_runs_of_the_other_commands(capsys):
     assert "lottery mass" in cli(capsys, "evaluate", "--dry-run")
     assert "duality_gap" in cli(capsys, "compare", "--dry-run")
     assert "exact gap" in cli(capsys, "demo", "--dry-run")
-    assert "enumerable-inpo" in cli(capsys, "recipes")
+    listed = cli(capsys, "recipes").splitlines()
+    assert [line.split()[0] for line in listed] == recipes() and "enumerable-inpo" in listed
+    assert "llama3-8b-inpo  (departure: best-against-worst pairs" in "\n".join(listed)
 
 
 def test_what_is_wrong_is_said_in_one_line(capsys, tmp_path, disk):

@@ -21,7 +21,7 @@ def refused(match, source, *words):
 @pytest.mark.parametrize("name", recipes())
 def test_every_recipe_loads_and_saves_to_itself(name, tmp_path):
     config = load_config(name)
-    config.save(tmp_path / "config.yaml")
+    (tmp_path / "config.yaml").write_text(config.to_yaml())
     assert load_config(tmp_path / "config.yaml") == config
     saved = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert {"python", "torch", "numpy"} <= set(saved["versions"])
@@ -136,3 +136,26 @@ def test_constants_of_no_paper_are_marked():
         for line in path.read_text().splitlines():
             if line.startswith("training") and "iterations: 3, prompts: 20000, lr: 5e-7" not in line:
                 assert "# ours" in line, (path.name, line)
+
+
+def test_adapters_by_default_stand_on_every_linear_layer_at_twice_their_rank():
+    pytest.importorskip("peft")
+    import torch
+
+    from llm_bridge.models.loading import with_adapters
+    from llm_bridge.models.tiny import byte_tokenizer, tiny_llama
+
+    lora = load_config("enumerable-inpo", ["--model.lora.rank", "3"]).model.lora
+    made = with_adapters(tiny_llama(byte_tokenizer()), 3, alpha=lora.alpha, targets=lora.targets, seed=1)
+    settings = made.peft_config["default"]
+    assert (settings.r, settings.lora_alpha) == (3, 6)
+    adapted = {name.split(".")[-1] for name, layer in made.named_modules() if hasattr(layer, "lora_A")}
+    every = {name.split(".")[-1] for name, layer in tiny_llama(byte_tokenizer()).named_modules()
+             if isinstance(layer, torch.nn.Linear)}  # fmt: skip
+    assert adapted == every - {"lm_head"}
+    again = with_adapters(tiny_llama(byte_tokenizer()), 3, seed=1).state_dict()
+    assert all(torch.equal(again[name], weight) for name, weight in made.state_dict().items())
+    with pytest.raises(NashsimError, match="model.lora: "):
+        with_adapters(tiny_llama(byte_tokenizer()), 3, targets=("nowhere",))
+    with pytest.raises(NashsimError, match="a rank >= 1 is needed, found -1"):
+        with_adapters(tiny_llama(byte_tokenizer()), -1)

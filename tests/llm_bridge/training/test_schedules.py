@@ -72,7 +72,7 @@ def test_faults():
         Settings(momentum=1.0)
     with pytest.raises(NashsimError, match="schedule: one of constant, linear, cosine"):
         Settings(schedule="step", iterations=3)
-    with pytest.raises(NashsimError, match=r"warmup: a share in \[0, 1\)"):
+    with pytest.raises(NashsimError, match=r"warmup: a number in \[0, 1\)"):
         Settings(warmup=1.0, iterations=3)
     for more in ({"schedule": "linear"}, {"warmup": 0.1}, {"schedule": "cosine", "iterations": 0}):
         with pytest.raises(NashsimError, match="iterations of the whole training"):
