@@ -31,7 +31,7 @@ def demo(
     rule: Annotated[str, typer.Option(help="An algorithm, or any rule of `nashsim rules`.")] = "nash-md",
     queries: Annotated[int, typer.Option(help="Payoff vectors P(. ≻ opponent) to spend.")] = 20,
     tau: Annotated[float, typer.Option(help="KL regularisation, > 0.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Of the model's weights.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the model's weights.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Two iterations only.")] = False,
 ) -> None:
     """Train a two-layer transformer to the Nash of a cycle of styles, every response enumerated.

@@ -27,7 +27,9 @@ def preference_model(
     pairs: Annotated[str, typer.Argument(help="JSONL, CSV or parquet of pairs, or a Hugging Face dataset.")],
     model: Annotated[str | None, typer.Option(help="Causal language model: a folder or a hub name.")] = None,
     out: Annotated[str | None, typer.Option(help="Folder for the model, its judge and report.json.")] = None,
-    kind: Annotated[str, typer.Option(help="tokens, classifier or bradley-terry.")] = "tokens",
+    kind: Annotated[
+        str, typer.Option(help="Kind of the model: tokens, classifier or bradley-terry.")
+    ] = "tokens",
     compare: Annotated[bool, typer.Option(help="Fit a Bradley-Terry reward beside it.")] = True,
     prompt: Annotated[str, typer.Option(help="Column of prompts.")] = "prompt",
     first: Annotated[str, typer.Option(help="Column of first responses.")] = "chosen",
@@ -35,22 +37,22 @@ def preference_model(
     probability: Annotated[
         str | None, typer.Option(help="Column of P(first ≻ second); none: the first was chosen.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Of a dataset.")] = "train",
-    limit: Annotated[int | None, typer.Option(help="Pairs at most.")] = None,
+    split: Annotated[str, typer.Option(help="Split of a dataset.")] = "train",
+    limit: Annotated[int | None, typer.Option(help="Largest number of pairs.")] = None,
     held_out: Annotated[float, typer.Option(help="Share of prompts held out for the report.")] = 0.1,
     epochs: Annotated[int, typer.Option(help="Passes over the pairs.")] = 1,
     batch: Annotated[int, typer.Option(help="Pairs a step.")] = 32,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-5,
-    context: Annotated[int, typer.Option(help="Tokens of a prompt with both responses at most.")] = 4096,
-    seed: Annotated[int, typer.Option(help="Of the split and of the order of pairs.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="Of the model: float32 or bfloat16.")] = "float32",
+    context: Annotated[int, typer.Option(help="Most tokens of a prompt with both responses.")] = 4096,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of the order of pairs.")] = 0,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, ...")] = "auto",
+    dtype: Annotated[str, typer.Option(help="Precision of the model: float32 or bfloat16.")] = "float32",
     lora_rank: Annotated[
-        int, typer.Option(help="Of adapters on all linear layers; 0 trains all weights.")
+        int, typer.Option(help="Rank of adapters on all linear layers; 0 trains all weights.")
     ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was cut off.")] = False,
     interval: Annotated[float, typer.Option(help="Seconds between states to resume from.")] = 600.0,
-    quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="A tiny random model on a few pairs; writes nothing, no network."),

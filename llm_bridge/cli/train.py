@@ -24,7 +24,7 @@ def train(
         bool, typer.Option(help="Check everything on a tiny random model in under a minute, without network.")
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the last record as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
 ) -> None:
     """Fine-tune a language model by a configuration; any key can be set by --section.key value.
 
@@ -95,25 +95,25 @@ def evaluate(
     runs: Annotated[
         list[str] | None, typer.Argument(help="Folders of runs, or of models that from_pretrained loads.")
     ] = None,
-    prompts: Annotated[int, typer.Option(help="Prompts to compare on, at most.")] = 64,
+    prompts: Annotated[int, typer.Option(help="Largest number of prompts to compare on.")] = 64,
     samples: Annotated[int, typer.Option(help="Answers to each prompt.")] = 4,
     checkpoints: Annotated[bool, typer.Option(help="Every checkpoint of each run is a player too.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the answers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the answers.")] = 0,
     out: Annotated[str | None, typer.Option(help="Folder for table, figure and JSON.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Evaluate two tiny runs made for it.")] = False,
 ) -> None:
     """Let runs and their reference answer the same prompts and be judged: win rates, lottery, exploitability.
 
-    The first run's configuration says which prompts, which judge and which reference.
+    Prompts, judge and reference are those of the first run's configuration.
 
     Examples: llm-bridge evaluate runs/inpo runs/dpo --samples 8 --out comparison;
     llm-bridge evaluate runs/dno --checkpoints
     """
-    from ..runs.tournament import play
+    from ..runs.tournament import run_tournament
 
     with _runs(runs, dry_run) as chosen:
-        found = play([Path(run) for run in chosen], prompts, samples, seed, checkpoints)
+        found = run_tournament([Path(run) for run in chosen], prompts, samples, seed, checkpoints)
     if out is not None:
         found.save(out)
     if json_:
@@ -127,7 +127,7 @@ def evaluate(
 def compare(
     runs: Annotated[list[str] | None, typer.Argument(help="Folders of runs.")] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="Which metrics; all that the runs share by default.")
+        list[str] | None, typer.Option(help="Metrics to show; all that the runs share by default.")
     ] = None,
     out: Annotated[str | None, typer.Option(help="CSV for the records of all runs.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the last records as JSON.")] = False,
@@ -176,7 +176,7 @@ def compare(
 
 @contextmanager
 def _runs(given: list[str] | None, dry_run: bool):
-    """The folders that a command is about; for a dry run two tiny ones, thrown away afterwards."""
+    """Yield the folders of a command; for a dry run two tiny ones, removed afterwards."""
     if not dry_run:
         if not given:
             raise NashsimError("runs: the folder of at least one run is needed (or --dry-run)")
@@ -202,7 +202,7 @@ def _training_bar(iterations: int, visible: bool):
     """Yield what a training tells after every step: the bar shows tokens a second and the newest headline."""
     began, tokens = time.monotonic(), 0
 
-    def told(trainer, made) -> None:
+    def update(trainer, made) -> None:
         nonlocal tokens
         if trainer.batch is not None:
             tokens += int(trainer.batch.responses.response_mask.sum())
@@ -214,4 +214,4 @@ def _training_bar(iterations: int, visible: bool):
         tell(done, iterations, f"{tokens / max(time.monotonic() - began, 1e-9):,.0f} tokens/s{headline}")
 
     with progress_bar("training", visible) as tell:
-        yield told
+        yield update

@@ -8,9 +8,9 @@ import numpy as np
 
 from nashsim.errors import NashsimError
 
-#: log pi/mu; unbiased, of either sign.
+#: The mean of log pi/mu; unbiased, of either sign.
 K1 = "k1"
-#: mu/pi - 1 - log mu/pi; unbiased, never negative, with a heavy tail where mu far exceeds pi.
+#: The mean of mu/pi - 1 - log mu/pi; unbiased, never negative, with a heavy tail where mu far exceeds pi.
 K3 = "k3"
 
 
@@ -22,7 +22,9 @@ class KLEstimate(NamedTuple):
     value, error : float
         Mean and its standard error.
     estimator : str
+        Name of the estimator.
     responses : int
+        Number of responses.
     """
 
     value: float
@@ -37,10 +39,10 @@ def kl_to_reference(log_policy, log_reference, estimator: str = K1) -> KLEstimat
     Parameters
     ----------
     log_policy, log_reference : array_like, shape (responses,)
-        Sums over response tokens with EOS.
+        Log-probabilities of whole responses, EOS included.
     estimator : {"k1", "k3"}
-        ``"k1"``: the mean of log pi/mu. ``"k3"``: the mean of r - 1 - log r, r = mu/pi; E_pi[r] = 1 makes both
-        unbiased where mu's support lies within pi's [derived].
+        Estimator. ``"k1"``: the mean of log pi/mu. ``"k3"``: the mean of r - 1 - log r, r = mu/pi; E_pi[r] = 1 makes
+        both unbiased where mu's support lies within pi's [derived].
 
     Raises
     ------

@@ -11,6 +11,7 @@ def draw_win_rates(found: WinRates):
     Parameters
     ----------
     found : WinRates
+        Win rates to draw.
 
     Returns
     -------

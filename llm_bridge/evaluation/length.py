@@ -16,12 +16,13 @@ class LengthAdjusted:
     Attributes
     ----------
     rate, low, high : float
-        sigma(theta) and the ends of its interval; NaN where length and quality cannot be told apart.
+        Win rate sigma(theta) and the ends of its interval; NaN where length and quality cannot be told apart.
     raw : float
-        The win rate as it is.
+        Win rate as it is.
     slope : float
-        phi, log-odds for one standard deviation of the length difference.
+        Log-odds phi for one standard deviation of the length difference.
     status : str
+        Sentence on the fit.
     """
 
     rate: float
@@ -72,11 +73,11 @@ def length_adjusted(outcomes, first, second, *, groups=None, confidence: float =
     Parameters
     ----------
     outcomes : array_like, shape (comparisons,)
-        1 where a won, 0 where b, a judge's P(a ≻ b) in between.
+        Outcomes: 1 where a won, 0 where b, a judge's P(a ≻ b) in between.
     first, second : array_like, shape (comparisons,)
         Lengths of a and b.
     groups : array_like of int or None, shape (comparisons,)
-        Prompts: comparisons of one prompt are not independent. ``None`` takes them for independent.
+        Prompt of each comparison: those of one prompt are not independent. ``None`` takes all for independent.
     confidence : float
         Nominal coverage, in (0, 1).
 

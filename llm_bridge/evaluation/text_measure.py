@@ -21,15 +21,17 @@ class TextMeasure:
     Parameters
     ----------
     judge : Judge
-        Of token ids.
+        Judge of token ids.
     prompts : sequence of tuple of int
+        Token ids of the prompts.
     length : int
         Most tokens of a response.
     samples : int
-        Responses a prompt.
+        Responses to each prompt.
     seed : int
+        Seed of the responses.
     engine : callable
-        As ``sample``.
+        Sampler with the contract of ``llm_bridge.decoding.eager.sample``.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class TextMeasure:
         Parameters
         ----------
         policy : CausalPolicy
+            Policy to measure.
         """
         roles = {"evaluation": pure(POLICY, self.seed), "evaluation, reference": pure(REFERENCE, self.seed)}
         drawn = self.engine(policy, self.rows, roles, self.length)

@@ -23,16 +23,18 @@ class WinRates:
     Attributes
     ----------
     players : tuple of str
+        Names of the players.
     outcomes : ndarray, shape (players, players, prompts, samples)
-        P(row ≻ column) as judged: of every prompt's k-th answers. 1/2 on the diagonal.
+        Judged P(row ≻ column) of every prompt's k-th answers. 1/2 on the diagonal.
     lengths : ndarray of int, shape (players, prompts, samples)
-        Tokens, or characters of answers that are texts.
+        Lengths in tokens, or in characters where answers are texts.
     rates, low, high : ndarray, shape (players, players)
         Means, and the ends of percentile bootstrap intervals.
     unit : str
-        What the bootstrap draws anew: ``"prompts"``, a prompt's answers staying together, or ``"answers"`` for these
-        prompts alone, where they are fewer than 20.
+        Unit that the bootstrap draws anew: ``"prompts"``, a prompt's answers staying together, or ``"answers"`` for
+        these prompts alone, where they are fewer than 20.
     confidence : float
+        Nominal coverage of the intervals.
     """
 
     players: tuple[str, ...]
@@ -51,6 +53,7 @@ class WinRates:
         Parameters
         ----------
         tau : float or None
+            KL regularisation of the game.
         """
         from nashsim.game import PreferenceGame
 
@@ -132,21 +135,24 @@ def win_rates(
     Parameters
     ----------
     answers : mapping of str to sequences
-        ``answers[player][x][k]``: the k-th answer to prompt x, a text or a tuple of token ids; as many of every
+        Answers; ``answers[player][x][k]`` is the k-th to prompt x, a text or a tuple of token ids; as many of every
         player, drawn independently.
     prompts : sequence
+        Prompts that all players answered.
     judge : Judge
+        Judge of the answers.
     metadata : sequence of mapping or None
-        One a prompt, for the judge.
+        Metadata of each prompt, for the judge.
     confidence : float
         Nominal coverage of the intervals, in (0, 1).
     resamples : int
+        Resamples of the bootstrap.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     batch : int
         Comparisons put to the judge at once.
     progress : callable or None
-        Called with (comparisons done, comparisons).
+        Function called with (comparisons done, comparisons).
 
     Raises
     ------

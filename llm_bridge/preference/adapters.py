@@ -13,7 +13,7 @@ from ..judges import CallableJudge, Comparison
 #: What a reward cannot be, said wherever one is used as a judge.
 FORBIDS = (
     "Bradley-Terry: preferences of a reward are transitive, so this judge has no cycles, its unregularised equilibrium"
-    " is the response of highest reward, and nothing measured with it speaks of cyclic preferences"
+    " is the response of highest reward, and nothing measured with it tells of cyclic preferences"
 )
 
 
@@ -23,16 +23,16 @@ class RewardJudge:
     Parameters
     ----------
     rewards : callable
-        ``rewards(prompts, responses)`` returns one finite number each.
+        Function ``rewards(prompts, responses)`` that returns one finite number each.
     scale : float
         Reward per unit of log-odds, > 0.
 
     Attributes
     ----------
     bradley_terry : bool
-        True.
+        Whether its preferences are those of a reward: True.
     forbids : str
-        What that rules out.
+        Sentence on what that rules out.
 
     Examples
     --------
@@ -72,11 +72,13 @@ class RewardJudge:
         Parameters
         ----------
         model : transformers.PreTrainedModel
-            ``AutoModelForSequenceClassification`` with ``num_labels=1``.
+            Model of ``AutoModelForSequenceClassification`` with ``num_labels=1``.
         tokenizer : transformers.PreTrainedTokenizerBase
-            Its chat template is used where it has one; otherwise prompt and response follow each other.
+            Tokenizer, whose chat template is used where it has one; otherwise prompt and response follow each other.
         batch : int
+            Most responses of a forward pass.
         scale : float
+            Reward per unit of log-odds.
 
         Raises
         ------
@@ -123,13 +125,14 @@ class PairwiseJudgeAdapter(CallableJudge):
     Parameters
     ----------
     judge : object or callable
-        With ``judge(prompts, completions)``, or callable so: ``completions`` are pairs; the answer is the index of
-        the better one (0 or 1), or a probability that the first is better where ``probabilities`` is set.
+        Object with ``judge(prompts, completions)``, or a function of both: ``completions`` are pairs; the answer is the
+        index of the better one (0 or 1), or a probability that the first is better where ``probabilities`` is set.
     probabilities : bool
+        Whether the answers are probabilities.
     decode : callable or None
-        ``decode(ids)`` makes text of token ids, for policies whose responses are ids.
+        Function from token ids to text, for policies whose responses are ids.
     **options
-        As for CallableJudge, ``both_orders`` and ``cache`` among them.
+        Further arguments of CallableJudge, ``both_orders`` and ``cache`` among them.
 
     Raises
     ------

@@ -24,15 +24,17 @@ class FitSettings:
     Attributes
     ----------
     epochs : int
+        Passes over the pairs.
     batch : int
-        Pairs an optimiser step.
+        Pairs of an optimiser step.
     lr : float
-        Peak, reached over the first tenth of the steps and falling linearly to zero.
+        Peak learning rate, reached over the first tenth of the steps and falling linearly to zero.
     clip : float
         Largest gradient norm.
     weight_decay : float
+        Decoupled weight decay of AdamW.
     seed : int
-        Of the order of pairs.
+        Seed of the order of pairs.
     """
 
     epochs: int = 1
@@ -53,6 +55,7 @@ def loss_of(margins: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     margins, targets : Tensor, shape (batch,)
+        Log-odds s of the model, and probabilities p.
     """
     return (torch.nn.functional.softplus(margins) - targets * margins).mean()
 
@@ -63,14 +66,16 @@ class Fit:
     Parameters
     ----------
     model : PreferenceModel or RewardModel
-        Its trainable parameters are fitted: all, or those of its adapters and head.
+        Model whose trainable parameters are fitted: all, or those of its adapters and head.
     pairs : sequence of Pair
+        Pairs to fit.
     settings : FitSettings or None
+        Settings of the fit; ``None`` is the defaults.
 
     Attributes
     ----------
     losses : list of float
-        Of the steps done, nats.
+        Losses of the steps done, nats.
 
     Raises
     ------
@@ -146,6 +151,7 @@ class Fit:
         Parameters
         ----------
         state : dict
+            State as :meth:`state_dict` returns it.
 
         Raises
         ------
@@ -176,11 +182,11 @@ def fit(
     Parameters
     ----------
     model, pairs, settings
-        As for :class:`Fit`.
+        Arguments of :class:`Fit`.
     progress : callable or None
-        Called with (steps done, steps, loss).
+        Function called with (steps done, steps, loss).
     checkpoints : Checkpoints or None
-        Where states are kept; the newest that stands there is gone on from, to the same bits.
+        Folder of states; the fit goes on from the newest that stands there, to the same bits.
     interval : float
         Seconds between states; the last step's is kept in any case.
 

@@ -23,10 +23,11 @@ class ModelJudge:
     Parameters
     ----------
     model : PreferenceModel or RewardModel
+        Fitted model.
     batch : int
         Pairs put to the model at once.
     cache : int
-        Pairs to remember, the latest used ones.
+        Number of pairs to remember, the latest used ones.
 
     Attributes
     ----------

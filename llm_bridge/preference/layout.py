@@ -18,11 +18,11 @@ class Layout:
     Attributes
     ----------
     before, first, second, ask : tuple of int
-        The sequence is before + prompt + first + a + second + b + ask.
+        Tokens of the sequence before + prompt + first + a + second + b + ask.
     answers : tuple of int
-        The tokens "A" and "B": the first response is better, or the second.
+        Tokens "A" and "B": the first response is better, or the second.
     limit : int
-        Tokens of a sequence at most.
+        Most tokens of a sequence.
     """
 
     before: tuple[int, ...]
@@ -45,11 +45,13 @@ class Layout:
         Parameters
         ----------
         tokenizer : transformers.PreTrainedTokenizerBase
+            Tokenizer of the model.
         words : sequence of str
-            Before the prompt, before a, before b, and the question.
+            Texts before the prompt, before a, before b, and the question.
         answers : sequence of str
-            Their last tokens answer.
+            Texts whose last tokens answer.
         limit : int
+            Most tokens of a sequence.
 
         Raises
         ------
@@ -69,8 +71,9 @@ class Layout:
         Parameters
         ----------
         prompt, a, b : str or tuple of int
+            Texts or token ids.
         tokenizer : transformers.PreTrainedTokenizerBase or None
-            Needed for text.
+            Tokenizer, needed for texts.
 
         Raises
         ------
@@ -86,7 +89,9 @@ class Layout:
         Parameters
         ----------
         prompt, response : str or tuple of int
+            Texts or token ids.
         tokenizer : transformers.PreTrainedTokenizerBase or None
+            Tokenizer, needed for texts.
         """
         x, y = ids_of(prompt, tokenizer), ids_of(response, tokenizer)
         return self._within((*self.before, *x, *self.first, *y, *self.ask))
@@ -105,7 +110,9 @@ def ids_of(part: Hashable, tokenizer) -> tuple[int, ...]:
     Parameters
     ----------
     part : str, tuple of int or tuple of (str, str)
+        Text, token ids, or turns.
     tokenizer : transformers.PreTrainedTokenizerBase or None
+        Tokenizer, needed for texts.
     """
     if isinstance(part, tuple) and part and not isinstance(part[0], int):
         part = "\n\n".join(f"{role}: {content}" for role, content in part)

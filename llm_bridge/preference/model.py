@@ -1,7 +1,7 @@
 """Two models of pairwise preference on a causal language model: one of pairs, one of a reward a response.
 
-Both say one thing, the margin s(a, b) = logit P(a ≻ b), antisymmetric to the last bit, so one loop fits them and one
-judge asks them.
+Both give the margin s(a, b) = logit P(a ≻ b), antisymmetric to the last bit, so one loop fits them and one judge asks
+them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .layout import Layout
 HEADS = ("tokens", "classifier")
 
 
-class _Reader(torch.nn.Module):
-    """Last hidden states of sequences that end where they are read."""
+class _SequenceModel(torch.nn.Module):
+    """A model of the last hidden states of whole sequences."""
 
     bradley_terry = False
 
@@ -49,7 +49,7 @@ class _Reader(torch.nn.Module):
         return hidden[torch.arange(len(ids), device=device), mask.sum(1) - 1]
 
 
-class PreferenceModel(_Reader):
+class PreferenceModel(_SequenceModel):
     """s(a, b) = [f(a, b) - f(b, a)]/2 and P(a ≻ b) = sigma(s(a, b)): any preference, cycles included.
 
     f(a, b) is the log-odds that the response shown first is better. Averaging the log-odds of both orders makes
@@ -60,10 +60,11 @@ class PreferenceModel(_Reader):
     backbone : transformers.PreTrainedModel or peft.PeftModel
         Causal language model; dropout is switched off.
     layout : Layout
-    head : str
-        ``"tokens"`` or ``"classifier"``.
+        Tokens around prompt and responses.
+    head : {"tokens", "classifier"}
+        Kind of the head.
     tokenizer : transformers.PreTrainedTokenizerBase or None
-        Needed for text.
+        Tokenizer, needed for texts.
 
     References
     ----------
@@ -107,13 +108,13 @@ class PreferenceModel(_Reader):
         return (forward - backward) / 2
 
 
-class RewardModel(_Reader):
+class RewardModel(_SequenceModel):
     """s(a, b) = r(a) - r(b): Bradley-Terry, whose preferences are always transitive.
 
     Parameters
     ----------
     backbone, layout, tokenizer
-        As for PreferenceModel.
+        Arguments of PreferenceModel.
     """
 
     bradley_terry = True
@@ -152,10 +153,10 @@ def make_model(kind: str, backbone, layout: Layout, tokenizer=None) -> Preferenc
 
     Parameters
     ----------
-    kind : str
-        ``"tokens"``, ``"classifier"`` or ``"bradley-terry"``.
+    kind : {"tokens", "classifier", "bradley-terry"}
+        Kind of the model.
     backbone, layout, tokenizer
-        As for PreferenceModel.
+        Arguments of PreferenceModel.
 
     Raises
     ------

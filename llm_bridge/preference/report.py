@@ -21,15 +21,16 @@ class Calibration:
     Attributes
     ----------
     pairs : int
+        Number of pairs.
     accuracy : float
         Share of pairs whose likelier winner the judge names; its ties count 1/2, pairs of probability 1/2 are left
         out. NaN where all are.
     loss : float
-        -mean[p log P + (1 - p) log(1 - P)], nats.
+        Cross-entropy -mean[p log P + (1 - p) log(1 - P)], nats.
     floor : float
-        The same at P = p: no judge has a lower loss on these targets.
+        Cross-entropy at P = p: no judge has a lower loss on these targets.
     brier : float
-        mean (P - p)^2.
+        Brier score, mean (P - p)^2.
     ece : float
         Expected calibration error sum_b (n_b/n) |confidence_b - frequency_b| over bins of confidence max(P, 1 - P) of
         equal width on [1/2, 1]; frequency is how often the response that the judge favours is preferred. Turning a
@@ -57,9 +58,11 @@ def calibration(judge: Judge, pairs: Sequence[Pair], bins: int = 10) -> Calibrat
     Parameters
     ----------
     judge : Judge
+        Judge to look at.
     pairs : sequence of Pair
-        Held out from training.
+        Pairs held out from training.
     bins : int
+        Number of bins of confidence.
 
     Raises
     ------
@@ -74,12 +77,12 @@ def calibration(judge: Judge, pairs: Sequence[Pair], bins: int = 10) -> Calibrat
     """
     if not pairs or bins < 1:
         raise NashsimError(f"pairs, bins: at least one of each is needed, found {len(pairs)} and {bins}")
-    said = np.asarray(judge([Comparison(p.prompt, p.a, p.b) for p in pairs]), dtype=np.float64)
+    predicted = np.asarray(judge([Comparison(p.prompt, p.a, p.b) for p in pairs]), dtype=np.float64)
     target = np.array([p.probability for p in pairs])
     decided = target != 0.5
-    agreement = 0.5 + 0.5 * np.sign(said - 0.5) * np.sign(target - 0.5)
-    confidence = np.maximum(said, 1 - said)
-    frequency = np.where(said >= 0.5, target, 1 - target)
+    agreement = 0.5 + 0.5 * np.sign(predicted - 0.5) * np.sign(target - 0.5)
+    confidence = np.maximum(predicted, 1 - predicted)
+    frequency = np.where(predicted >= 0.5, target, 1 - target)
     place = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
     table = []
     for b in np.unique(place):
@@ -97,9 +100,9 @@ def calibration(judge: Judge, pairs: Sequence[Pair], bins: int = 10) -> Calibrat
     return Calibration(
         len(pairs),
         float(agreement[decided].mean()) if decided.any() else float("nan"),
-        _cross_entropy(target, said),
+        _cross_entropy(target, predicted),
         _cross_entropy(target, target),
-        float(((said - target) ** 2).mean()),
+        float(((predicted - target) ** 2).mean()),
         float(sum(gaps) / len(pairs)),
         table,
     )
@@ -111,14 +114,16 @@ def win_matrix(judge: Judge, prompt, pool: Sequence) -> np.ndarray:
     Parameters
     ----------
     judge : Judge
+        Judge to ask.
     prompt : hashable
+        Prompt of the responses.
     pool : sequence
         Different responses.
     """
     at = list(combinations(range(len(pool)), 2))
-    said = np.asarray(judge([Comparison(prompt, pool[i], pool[j]) for i, j in at]), dtype=np.float64)
+    predicted = np.asarray(judge([Comparison(prompt, pool[i], pool[j]) for i, j in at]), dtype=np.float64)
     matrix = np.full((len(pool), len(pool)), 0.5)
-    for (i, j), p in zip(at, said, strict=True):
+    for (i, j), p in zip(at, predicted, strict=True):
         matrix[i, j], matrix[j, i] = p, 1 - p
     return matrix
 
@@ -129,8 +134,9 @@ def cyclicity(judge: Judge, pools: Mapping) -> dict:
     Parameters
     ----------
     judge : Judge
+        Judge to look at.
     pools : mapping
-        Prompt to its responses; fewer than three different ones cannot be cyclic and are left out.
+        Responses of every prompt; fewer than three different ones cannot be cyclic and are left out.
 
     Returns
     -------
@@ -184,9 +190,9 @@ def pools_of(pairs: Sequence[Pair]) -> dict:
     return {prompt: list(found) for prompt, found in pools.items()}
 
 
-def _cross_entropy(target: np.ndarray, said: np.ndarray) -> float:
+def _cross_entropy(target: np.ndarray, predicted: np.ndarray) -> float:
     with np.errstate(divide="ignore"):
-        log_p, log_q = np.log(said), np.log1p(-said)
+        log_p, log_q = np.log(predicted), np.log1p(-predicted)
     # 0 log 0 = 0: an impossible winner costs nothing where it never wins.
     parts = np.where(target > 0, -target * np.where(target > 0, log_p, 0), 0)
     return float((parts + np.where(target < 1, -(1 - target) * np.where(target < 1, log_q, 0), 0)).mean())

@@ -21,7 +21,9 @@ def save_model(model: PreferenceModel | RewardModel, folder: str | Path) -> None
     Parameters
     ----------
     model : PreferenceModel or RewardModel
+        Model to write.
     folder : str or Path
+        Folder for it.
     """
     from safetensors.torch import save_file
 
@@ -41,8 +43,11 @@ def load_model(folder: str | Path, *, dtype=None, device="cpu") -> PreferenceMod
     Parameters
     ----------
     folder : str or Path
+        Folder of the model.
     dtype : torch.dtype or None
+        Precision of the weights; ``None`` is that on disk.
     device : torch.device or str
+        Device of the model.
 
     Raises
     ------

@@ -30,7 +30,7 @@ TASKS = ("enumerable", "length", "styled", "styled-rare")
 
 
 @dataclass(eq=False)
-class Parts:
+class RunParts:
     """Everything that a training is made of.
 
     Attributes
@@ -41,13 +41,13 @@ class Parts:
     measure : callable
     tokenizer : transformers.PreTrainedTokenizerBase or None
     judge : Judge
-        Of token ids.
+        Judge of token ids.
     texts : list
         Prompts as they were read, for samples that people look at.
     decode : callable
-        Token ids to text.
+        Function from token ids to text.
     names : dict of str to str
-        Of data, judge and model, for the card.
+        Names of data, judge and base model, for the card.
     """
 
     policy: CausalPolicy
@@ -61,32 +61,35 @@ class Parts:
     names: dict[str, str]
 
 
-class ReadingJudge:
+class DecodingJudge:
     """A judge of texts, asked about token ids: prompts as they were read, with their metadata; responses decoded.
 
     Parameters
     ----------
     judge : Judge
+        Judge of texts.
     prompts : sequence of Prompt
+        Prompts that it may be asked about.
     decode : callable
+        Function from token ids to text.
     """
 
     def __init__(self, judge: Judge, prompts, decode: Callable):
         self.judge, self.decode = judge, decode
-        self.known = {prompt.ids: prompt for prompt in prompts}
+        self.prompts = {prompt.ids: prompt for prompt in prompts}
 
     def __call__(self, comparisons) -> np.ndarray:
         """Return P(a ≻ b) for every comparison, shape (batch,)."""
         asked = []
         for comparison in comparisons:
-            prompt = self.known[tuple(comparison.prompt)]
+            prompt = self.prompts[tuple(comparison.prompt)]
             asked.append(
                 Comparison(prompt.text, self.decode(comparison.a), self.decode(comparison.b), prompt.metadata)
             )
         return self.judge(asked)
 
 
-def assemble(config: Config) -> Parts:
+def assemble(config: Config) -> RunParts:
     """Return the parts that a configuration asks for.
 
     Parameters
@@ -101,13 +104,13 @@ def assemble(config: Config) -> Parts:
     return _of_task(config) if config.data.task is not None else _of_files(config)
 
 
-def make_trainer(config: Config, parts: Parts) -> Trainer:
+def make_trainer(config: Config, parts: RunParts) -> Trainer:
     """Return the trainer of a configuration's parts.
 
     Parameters
     ----------
     config : Config
-    parts : Parts
+    parts : RunParts
     """
     training, algorithm = config.training, config.algorithm
     return Trainer(
@@ -153,7 +156,7 @@ def make_task(config: Config):
         raise NashsimError(f"data.parameters: {name!r} does not take them: {error}") from None
 
 
-def _of_task(config: Config) -> Parts:
+def _of_task(config: Config) -> RunParts:
     task = make_task(config)
     if config.model.name is not None:
         raise NashsimError(
@@ -171,13 +174,13 @@ def _of_task(config: Config) -> Parts:
     enumerated = Enumerated(task)
     reference = enumerated.table(policy, "reference").log_softmax(-1).cpu().numpy()
     source = enumerated if exact else _sampled(config, task.judge, task.length)
-    return Parts(
+    return RunParts(
         policy, list(task.prompts), source, ExactMeasure(enumerated, reference), None, task.judge,
         list(task.prompts), lambda ids: " ".join(map(str, ids)), _names(config, f"the {task.name} task"),
     )  # fmt: skip
 
 
-def _of_styled(config: Config, task) -> Parts:
+def _of_styled(config: Config, task) -> RunParts:
     policy = make_policy(config, task.build_model())
     decode = task.grammar.decode
     evaluation, texts = config.evaluation, [decode(prompt) for prompt in task.prompts]
@@ -185,14 +188,14 @@ def _of_styled(config: Config, task) -> Parts:
     def measure(policy: CausalPolicy) -> dict:
         return task.measure(policy, seed=config.training.seed, draws=max(2, evaluation.samples))
 
-    return Parts(
+    return RunParts(
         policy, list(task.prompts), _sampled(config, task.judge, task.length, features=task.features), measure,
         task.grammar.tokenizer(),
         task.judge, texts, decode, _names(config, f"the {task.name} task"),
     )  # fmt: skip
 
 
-def _of_files(config: Config) -> Parts:
+def _of_files(config: Config) -> RunParts:
     model, data, sampling = config.model, config.data, config.sampling
     tokenizer = load_tokenizer(model.name)
     encoder = Encoder(
@@ -203,7 +206,7 @@ def _of_files(config: Config) -> Parts:
     )
     policy = make_policy(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
     _check_context(policy, prompts, sampling.length)
-    judge = ReadingJudge(make_judge(config), prompts, encoder.decode)
+    judge = DecodingJudge(make_judge(config), prompts, encoder.decode)
     source = _sampled(config, judge, sampling.length, teacher=_teacher(config, encoder, prompts))
     count = min(config.evaluation.prompts, len(prompts))
     measure = TextMeasure(
@@ -214,7 +217,7 @@ def _of_files(config: Config) -> Parts:
         config.training.seed,
         source.engine,
     )
-    return Parts(
+    return RunParts(
         policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
         [p.text for p in prompts], encoder.decode, _names(config, str(data.prompts)),
     )  # fmt: skip
@@ -243,12 +246,12 @@ def _teacher(config: Config, encoder: Encoder, prompts: list[Prompt]) -> Teacher
 
 
 def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> None:
-    room = getattr(policy.config, "max_position_embeddings", None)
+    context = getattr(policy.config, "max_position_embeddings", None)
     longest = max(len(prompt.ids) for prompt in prompts)
-    if room is not None and longest + length > room:
+    if context is not None and longest + length > context:
         raise NashsimError(
             f"sampling.length: prompts of up to {longest} tokens and responses of {length} exceed the model's context"
-            f" of {room}; lower sampling.length, or set sampling.context: {room} with data.too_long: drop"
+            f" of {context}; lower sampling.length, or set sampling.context: {context} with data.too_long: drop"
         )
 
 

@@ -19,10 +19,11 @@ def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
     Parameters
     ----------
     config : Config
+        Configuration of the user's.
     home : str or Path
-        Folder for what stands in; the caller's to remove.
+        Folder for the stand-ins; the caller's to remove.
     """
-    told: list[str] = []
+    replaced: list[str] = []
     training = replace(
         config.training,
         iterations=min(config.training.iterations, 2),
@@ -34,10 +35,10 @@ def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
     evaluation = replace(config.evaluation, prompts=min(config.evaluation.prompts, 4), samples=2)
     config = replace(config, training=training, evaluation=evaluation)
     if config.data.task is not None:
-        return _small_task(config), told
+        return _small_task(config), replaced
     sampling = replace(config.sampling, length=min(config.sampling.length, 12), context=None)
     config = replace(config, sampling=sampling)
-    return _small_files(config, Path(home), told), told
+    return _small_files(config, Path(home), replaced), replaced
 
 
 def _small_task(config: Config) -> Config:
@@ -53,9 +54,9 @@ def _small_task(config: Config) -> Config:
     return replace(config, training=training, data=replace(config.data, parameters=parameters))
 
 
-def _small_files(config: Config, home: Path, told: list[str]) -> Config:
+def _small_files(config: Config, home: Path, replaced: list[str]) -> Config:
     model, data, judge = config.model, config.data, config.judge
-    tokenizer = _tokenizer(model.name, told)
+    tokenizer = _tokenizer(model.name, replaced)
     save_tiny(home / "model", tokenizer)
     kept = replace(
         model, name=str(home / "model"), dtype="float32", quantise=None, gradient_checkpointing=False
@@ -66,7 +67,7 @@ def _small_files(config: Config, home: Path, told: list[str]) -> Config:
         kept = replace(kept, pad=None)
     absent = not Path(data.prompts).exists() and "/" in data.prompts
     if absent:
-        told.append(f"{data.prompts} is not there; four prompts of ours stand in")
+        replaced.append(f"{data.prompts} is not there; four prompts of ours stand in")
         file = home / "prompts.jsonl"
         file.write_text(
             "".join(f'{{"{data.column}": "Say {word}."}}\n' for word in ("one", "two", "three", "four"))
@@ -76,10 +77,10 @@ def _small_files(config: Config, home: Path, told: list[str]) -> Config:
         data = replace(data, template="plain")
     data = replace(data, limit=min(data.limit or 64, 64), too_long="drop")
     if data.teacher is not None and (absent or not Path(data.teacher).exists()):
-        told.append(f"{data.teacher} is not there; a teacher that always says Yes stands in")
+        replaced.append(f"{data.teacher} is not there; a teacher that always says Yes stands in")
         data = _answered(data, home)
     if judge.path is not None and judge.kind != "callable" and not Path(judge.path).exists():
-        told.append(f"judge {judge.path} is not there; one that likes length stands in")
+        replaced.append(f"judge {judge.path} is not there; one that likes length stands in")
         judge = replace(judge, kind="length", path=None, scale=0.1)
     return replace(config, model=kept, data=data, judge=judge)
 
@@ -97,9 +98,9 @@ def _answered(data: DataConfig, home: Path) -> DataConfig:
     return replace(data, teacher=str(file), split="train")
 
 
-def _tokenizer(name: str, told: list[str]):
+def _tokenizer(name: str, replaced: list[str]):
     """The model's own tokenizer where a local folder has it, else one of bytes."""
     if Path(name).is_dir():
         return load_tokenizer(name)
-    told.append(f"model {name} is not a folder here; a tiny random Llama on bytes stands in")
+    replaced.append(f"model {name} is not a folder here; a tiny random Llama on bytes stands in")
     return byte_tokenizer()

@@ -18,9 +18,10 @@ from ..evaluation import WinRates, kl_to_reference, length_adjusted, length_stat
 from ..models.loading import load_model
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import ITERATE
+from ..storage.checkpoint import Checkpoints, load_state
 from ..storage.run_folder import FINAL, STATES, config_of
 from ..training.rollout import seed_of
-from .assembly import Parts, assemble
+from .assembly import RunParts, assemble
 from .config import load_config
 
 
@@ -32,7 +33,7 @@ class Tournament:
     ----------
     rates : WinRates
     players : list of dict
-        ``player``, ``kl`` to the reference (estimator k1) with ``kl_error``, ``length``, ``cut_off``, the win rate
+        Name ``player``, KL to the reference ``kl (k1)`` with ``kl_error``, ``length``, ``cut_off``, the win rate
         against the reference raw and adjusted for length with its interval, and the task's own metrics.
     ordered : bool
         Whether the players are iterates of one run, so that each is to beat the one before.
@@ -66,6 +67,7 @@ class Tournament:
         Parameters
         ----------
         out : str or Path
+            Folder for them.
         """
         import matplotlib
 
@@ -124,7 +126,7 @@ class Tournament:
         return console.file.getvalue().rstrip()
 
 
-def play(
+def run_tournament(
     runs: list[Path], prompts: int = 64, samples: int = 4, seed: int = 0, checkpoints: bool = False
 ) -> Tournament:
     """Let the players answer and be judged.
@@ -132,12 +134,13 @@ def play(
     Parameters
     ----------
     runs : list of Path
-        Folders of runs or of models; the first must be a run, whose configuration says prompts, judge and reference.
+        Folders of runs or of models; the first must be a run, whose configuration has prompts, judge and reference.
     prompts : int
-        At most.
+        Largest number of prompts.
     samples : int
         Answers to each.
     seed : int
+        Seed of the answers and of the bootstrap.
     checkpoints : bool
         Whether every checkpoint that stands is a player too.
 
@@ -162,9 +165,9 @@ def play(
         rows = [x for x in chosen for _ in range(samples)]
         role = {"answer": pure(seed=seed_of(seed, number))}
         drawn = engine(parts.policy, rows, role, length)["answer"].sequences
-        said = drawn.responses()
-        answers[name] = [said[i : i + samples] for i in range(0, len(said), samples)]
-        players.append({"player": name, **_known(parts, drawn, said), **_measured(parts)})
+        flat = drawn.responses()
+        answers[name] = [flat[i : i + samples] for i in range(0, len(flat), samples)]
+        players.append({"player": name, **_statistics(parts, drawn, flat), **_measured(parts)})
     rates = win_rates(answers, chosen, parts.judge, seed=seed)
     groups = np.repeat(np.arange(len(chosen)), samples)
     for i, player in enumerate(players[1:], 1):
@@ -180,7 +183,7 @@ def play(
     return Tournament(rates, players, checkpoints and len(runs) == 1)
 
 
-def _players(parts: Parts, runs: list[Path], checkpoints: bool) -> Iterator[tuple[str, dict | None]]:
+def _players(parts: RunParts, runs: list[Path], checkpoints: bool) -> Iterator[tuple[str, dict | None]]:
     """Names and live weights; None for the reference, whose weights are there at the start."""
     yield REFERENCE, None
     seen: dict[str, int] = {}
@@ -190,20 +193,12 @@ def _players(parts: Parts, runs: list[Path], checkpoints: bool) -> Iterator[tupl
         if seen[label] > 1:
             label = f"{label} ({seen[label]})"
         if checkpoints:
-            from ..storage.checkpoint import Checkpoints
-
             kept = Checkpoints(run / STATES)
             for step in kept.steps()[:-1]:
-                state = _state(kept.path(step))
+                state = load_state(kept.path(step))
                 yield f"{label} @ {state['iteration']}", _rule_policy(state)
         final = run / FINAL if (run / FINAL).exists() else run
         yield label, _weights_of(parts.policy, final)
-
-
-def _state(path: Path) -> dict:
-    from ..storage.checkpoint import load_state
-
-    return load_state(path)
 
 
 def _rule_policy(state: dict) -> dict:
@@ -229,27 +224,27 @@ def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
     return {k: v.to(live[k]) for k, v in found.items()}
 
 
-def _length(config, parts: Parts) -> int:
+def _length(config, parts: RunParts) -> int:
     length = getattr(parts.source, "length", None)
     return parts.source.task.length if length is None else length
 
 
-def _known(parts: Parts, drawn, said) -> dict[str, float]:
+def _statistics(parts: RunParts, drawn, answers) -> dict[str, float]:
     """KL to the reference and length, from the answers."""
     with torch.no_grad():
         log_pi, log_mu = (
             parts.policy.sequence_log_probs(drawn, name).double().cpu().numpy()
             for name in (POLICY, REFERENCE)
         )
-    lengths = length_statistics([len(y) for y in said], [y[-1] == parts.policy.eos for y in said])
+    lengths = length_statistics([len(y) for y in answers], [y[-1] == parts.policy.eos for y in answers])
     found = {"length": lengths["mean"], "cut_off": lengths["cut_off"]}
-    if len(said) > 1:
+    if len(answers) > 1:
         apart = kl_to_reference(log_pi, log_mu)
         found |= {"kl (k1)": float(apart.value), "kl_error": float(apart.error)}
     return found
 
 
-def _measured(parts: Parts) -> dict[str, float]:
+def _measured(parts: RunParts) -> dict[str, float]:
     """The task's own metrics: exact gaps on class games. Estimates on text are the tournament's already."""
     if parts.tokenizer is not None and not hasattr(parts.judge, "preference"):
         return {}

@@ -19,7 +19,7 @@ from ..storage.model_card import model_card, save_final, step_text
 from ..storage.run_folder import FINAL, ReadOnlyRunFolder, RunFolder
 from ..storage.trackers import make_trackers
 from ..training.trainer import Trainer
-from .assembly import Parts, assemble, make_trainer
+from .assembly import RunParts, assemble, make_trainer
 from .config import Config, versions
 
 #: Seconds after which a state is written even in the middle of a fit.
@@ -34,7 +34,7 @@ def train_run(
     resume: bool = False,
     progress: Callable[[Trainer, dict | None], None] | None = None,
     interval: float = INTERVAL,
-) -> tuple[RunFolder, Trainer, Parts]:
+) -> tuple[RunFolder, Trainer, RunParts]:
     """Train by a configuration into its folder; with ``resume`` go on from the last checkpoint, to the same bits.
 
     Parameters
@@ -51,7 +51,7 @@ def train_run(
     -------
     folder : RunFolder
     trainer : Trainer
-    parts : Parts
+    parts : RunParts
 
     Raises
     ------
@@ -108,7 +108,13 @@ def _identity(config: Config) -> str:
 
 
 def _advance(
-    config, folder: RunFolder, trainer: Trainer, parts: Parts, progress, interval: float, processes: Processes
+    config,
+    folder: RunFolder,
+    trainer: Trainer,
+    parts: RunParts,
+    progress,
+    interval: float,
+    processes: Processes,
 ) -> None:
     """Tick until all iterations are done; write records as they are made and states when they are due."""
     training, every = config.training, config.evaluation.every
@@ -141,7 +147,7 @@ def _ticks(trainer: Trainer) -> int:
     return (trainer.iteration * stages + trainer.stage) * per_stage + trainer.done
 
 
-def _record(folder: RunFolder, trainer: Trainer, parts: Parts, config: Config) -> dict:
+def _record(folder: RunFolder, trainer: Trainer, parts: RunParts, config: Config) -> dict:
     trainer.record()
     made = trainer.records[-1]
     folder.record(made)
@@ -151,7 +157,7 @@ def _record(folder: RunFolder, trainer: Trainer, parts: Parts, config: Config) -
     return made
 
 
-def _said(trainer: Trainer, parts: Parts, length: int, seed: int) -> list[dict]:
+def _said(trainer: Trainer, parts: RunParts, length: int, seed: int) -> list[dict]:
     """What the policy says to the first prompts, for people to read."""
     prompts = parts.prompts[:SHOWN]
     with torch.no_grad(), parts.policy.gathered([POLICY]):
@@ -162,7 +168,7 @@ def _said(trainer: Trainer, parts: Parts, length: int, seed: int) -> list[dict]:
     ]
 
 
-def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: Parts, state: dict | None) -> None:
+def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: RunParts, state: dict | None) -> None:
     """Write the last model with its card."""
     algorithm = trainer.algorithm
     apart = {"step", "queries", "comparisons", *trainer.descent}

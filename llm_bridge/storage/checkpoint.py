@@ -15,9 +15,9 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.files import atomic_folder, to_json
 
-#: Of a folder that holds a state.
+#: Beginning of the name of a folder that holds a state.
 PREFIX = "step-"
-#: What stands for a tensor in the JSON part, with its place in the safetensors file.
+#: Key that stands for a tensor in the JSON part, with its name in the safetensors file.
 TENSOR = "__tensor__"
 
 
@@ -27,8 +27,9 @@ def save_state(folder: str | Path, state) -> None:
     Parameters
     ----------
     folder : str or Path
+        Folder of the state.
     state : dict
-        A tree of dictionaries and lists with tensors, numbers, texts, booleans and None as leaves.
+        Tree of dictionaries and lists with tensors, numbers, texts, booleans and None as leaves.
 
     Raises
     ------
@@ -63,8 +64,9 @@ def load_state(folder: str | Path, device="cpu"):
     Parameters
     ----------
     folder : str or Path
+        Folder of the state.
     device : torch.device or str
-        Where the tensors go.
+        Device of the tensors.
 
     Raises
     ------
@@ -89,8 +91,9 @@ class Checkpoints:
     Parameters
     ----------
     folder : str or Path
+        Folder of all states.
     keep : int
-        States that stay; older ones go once the newest stands.
+        Number of states that stay; older ones go once the newest stands.
 
     Raises
     ------
@@ -125,7 +128,9 @@ class Checkpoints:
         Parameters
         ----------
         step : int
+            Number of the state.
         state : dict
+            Tree as :func:`save_state` takes it.
         """
         save_state(self.path(step), state)
         for old in self.steps()[: -self.keep]:

@@ -29,12 +29,15 @@ def save_final(
     Parameters
     ----------
     policy : CausalPolicy
+        Policy whose live weights are written.
     folder : str or Path
+        Folder for the model.
     card : str
-        Markdown, see :func:`model_card`.
+        Card in Markdown, see :func:`model_card`.
     tokenizer : transformers.PreTrainedTokenizerBase or None
+        Tokenizer to write beside it.
     state : mapping of str to Tensor, or None
-        Of the model, where the policy's weights are shared out.
+        Whole weights of the model, where the policy's are shared out over processes.
 
     Raises
     ------
@@ -67,23 +70,27 @@ def model_card(
     Parameters
     ----------
     name : str
+        Name of the model.
     rule : str
-        The algorithm.
+        Name of the algorithm.
     parameters : mapping
-        Of the algorithm.
+        Parameters of the algorithm.
     tau : float
+        KL regularisation.
     step : str
-        The forward step eta, or its schedule.
+        Forward step eta, or its schedule.
     base : str
-        What the training began with, its reference.
+        Model that the training began with, its reference.
     data : str
-        Where the prompts come from.
+        Source of the prompts.
     judge : str
+        Kind of the judge, and its path.
     evaluation : mapping of str to float
-        The last record.
+        Metrics of the last record.
     departures : sequence of str
         Named departures from the exact update.
     versions : mapping of str to str or None
+        Versions of the packages.
 
     Examples
     --------
@@ -129,7 +136,9 @@ def step_text(rule: Rule, tau: float) -> str:
     Parameters
     ----------
     rule : Rule
+        Rule with its parameters.
     tau : float
+        KL regularisation.
 
     Examples
     --------

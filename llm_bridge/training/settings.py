@@ -28,8 +28,8 @@ class Settings:
     fit_steps : int
         Optimiser steps of each mirror step; gradient steps have one.
     lr : float
-        Largest learning rate. It falls linearly to zero over each fit; ``schedule`` says how it goes over the whole
-        training.
+        Largest learning rate. It falls linearly to zero over each fit; ``schedule`` is its course over the
+        whole training.
     clip : float
         Largest gradient norm; far below the usual one (``grad_norm`` of the records) every optimiser step is as long as
         any other.
