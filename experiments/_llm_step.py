@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from llm_bridge.algorithms.losses import policy_gradient_loss
+from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
 from llm_bridge.decoding.eager import mixture, pure, sample
 from llm_bridge.judges import ClassGameJudge, Comparison
 from llm_bridge.policy import CausalPolicy

@@ -1,6 +1,6 @@
 """Training in one import: the loop, how its steps are fitted, and training on an enumerable task."""
 
-from .algorithms.registry import ALGORITHMS, Algorithm, get_algorithm
+from .algorithms import ALGORITHMS, Algorithm, get_algorithm
 from .tasks.exact import ExactMeasure, Training, train
 from .training.rollout import Sampled
 from .training.settings import Settings

@@ -16,7 +16,7 @@ BEST_WORST = "best-worst"
 
 
 @dataclass(frozen=True)
-class Source:
+class PairDistribution:
     """The distribution that both responses of every pair are drawn from.
 
     Attributes
@@ -61,13 +61,13 @@ class Labels:
     difference : Tensor, shape (pairs,)
     kind : str
         ``"probability"``, ``"duels"`` or ``"winner"``. The first two are right for pairs of any distribution.
-    source : Source or None
+    source : PairDistribution or None
         Of the pairs; needed by winner labels.
     """
 
     difference: torch.Tensor
     kind: str
-    source: Source | None = None
+    source: PairDistribution | None = None
 
     @classmethod
     def probabilities(cls, first, second) -> Labels:
@@ -94,14 +94,14 @@ class Labels:
         return cls(first.to(wide).mean(-1) - second.to(wide).mean(-1), "duels")
 
     @classmethod
-    def winner(cls, first_wins, source: Source) -> Labels:
+    def winner(cls, first_wins, source: PairDistribution) -> Labels:
         """Return ±1/2 for the winner, INPO's 1/(2 eta_I) up to the step; valid only for pairs from the opponent.
 
         Parameters
         ----------
         first_wins : Tensor, shape (pairs,)
             1 where the first response won, 0 where the second; a judge's P(y ≻ y') in between.
-        source : Source
+        source : PairDistribution
         """
         first_wins = torch.as_tensor(first_wins)
         return cls(
@@ -132,6 +132,26 @@ class Labels:
         if self.source is not None and self.source.selection == BEST_WORST:
             return "best-against-worst pairs: biased, the fitted spread grows with K"
         return None
+
+
+def labels_of(algorithm, step, batch) -> Labels:
+    """Return what is known of P(y ≻ opponent) - P(y' ≻ opponent) for the pairs of a batch.
+
+    Parameters
+    ----------
+    algorithm : Algorithm
+        Kind of its labels, and where its pairs come from.
+    step : MirrorStep
+    batch : Batch
+        Payoffs, pairs and wins.
+    """
+    if algorithm.labels == "duels":
+        first, second = batch.payoff[batch.pairs].T
+        return Labels.duels(first[:, None], second[:, None])
+    weights = step.opponent if algorithm.pairs is None else algorithm.pairs
+    if algorithm.second is not None or algorithm.explorer:
+        weights = {"pairs of two sources": 1.0}
+    return Labels.winner(batch.wins, PairDistribution(weights, algorithm.level, algorithm.selection))
 
 
 def _support(weights: Mapping[str, float]) -> dict[str, float]:

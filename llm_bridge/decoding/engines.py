@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from nashsim.errors import NashsimError, first_line, unknown_name
 
+from ..importing import named_object
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
 from .eager import Drawn, Engine, Role, sample
@@ -58,29 +58,8 @@ def make_engine(name: str = "eager", rows: int | None = None) -> Engine:
         _check_compiler()
         engine = CompiledEngine()
     elif name != "eager":
-        engine = Hook(named_function(name, "sampling.engine"), name)
+        engine = Hook(named_object(name, "sampling.engine"), name)
     return engine if rows is None else Batched(engine, rows)
-
-
-def named_function(path: str, key: str) -> Callable:
-    """Return the function of ``module:function``.
-
-    Parameters
-    ----------
-    path : str
-    key : str
-        Of the configuration, for messages.
-
-    Raises
-    ------
-    NashsimError
-        Where it is not there.
-    """
-    module, _, name = path.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise NashsimError(f"{key}: module:function is needed, found {path!r} ({error})") from None
 
 
 def _check_compiler() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from nashsim.errors import NashsimError, unknown_name
 
-from ..algorithms.registry import get_algorithm
 from ..data import Encoder, Prompt, Teacher, load_prompts, load_teacher
-from ..decoding.engines import make_engine, named_function
+from ..decoding.engines import make_engine
 from ..evaluation.text_measure import TextMeasure
+from ..importing import named_object
 from ..judges import CallableJudge, Comparison, Judge, LengthJudge
 from ..models.loading import load_tokenizer
 from ..parallel.processes import Processes
@@ -116,7 +116,7 @@ def make_trainer(config: Config, parts: RunParts) -> Trainer:
     return Trainer(
         parts.policy,
         parts.prompts,
-        get_algorithm(algorithm.name, **algorithm.parameters),
+        algorithm.build(),
         parts.source,
         tau=algorithm.tau,
         settings=training,
@@ -271,7 +271,7 @@ def make_judge(config: Config) -> Judge:
     if judge.kind == "length":
         return LengthJudge(judge.scale)
     if judge.kind == "callable":
-        return CallableJudge(named_function(judge.path, "judge.path"))
+        return CallableJudge(named_object(judge.path, "judge.path"))
     from ..preference import ModelJudge, RewardJudge, load_model
     from ..preference.storage import DESCRIPTION
 

@@ -87,11 +87,23 @@ class JudgeConfig:
 
 @dataclass(frozen=True)
 class AlgorithmConfig:
-    """A name of ``llm_bridge.algorithms``, tau, and parameters of the rule and of the algorithm."""
+    """A name of ``llm_bridge.algorithms``, tau, and parameters of the rule and of the algorithm.
+
+    ``fit`` is the loss that carries the rule's steps: a name of ``llm_bridge.algorithms.FITS``, ``module:Class``, or
+    None for the algorithm's own.
+    """
 
     name: str = "inpo"
     tau: float = 0.1
     parameters: dict = field(default_factory=dict)
+    fit: str | None = None
+
+    def build(self):
+        """Return the :class:`llm_bridge.algorithms.Algorithm`."""
+        from ..algorithms import get_algorithm
+
+        own = {} if self.fit is None else {"fit": self.fit}
+        return get_algorithm(self.name, **self.parameters, **own)
 
 
 @dataclass(frozen=True)
@@ -209,7 +221,6 @@ def check_config(config: Config) -> None:
     config : Config
         Configuration whose sections are each of the right types.
     """
-    from ..algorithms.registry import get_algorithm
     from ..data.encode import TEMPLATES
     from ..data.teacher import UNANSWERED
     from ..decoding.engines import check_engine
@@ -249,7 +260,7 @@ def check_config(config: Config) -> None:
         )
     if config.data.teacher is not None and config.data.prompts is None:
         raise NashsimError("data.teacher: a task's prompts have no teacher; it needs data.prompts")
-    algorithm = get_algorithm(config.algorithm.name, **config.algorithm.parameters)
+    algorithm = config.algorithm.build()
     _check_rule(algorithm.rule, config.algorithm.tau)
     if config.data.teacher is not None and algorithm.own_responses_only:
         raise NashsimError(

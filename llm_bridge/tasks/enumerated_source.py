@@ -10,7 +10,7 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, REFERENCE, GradientStep
 
-from ..algorithms.registry import Algorithm
+from ..algorithms.algorithm import Algorithm
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
 from ..training.batch import Batch, needed
@@ -155,11 +155,11 @@ class Enumerated:
         )
         payoff = self.payoff(opponent)
         rows, second = self._sources(policy, algorithm, step, real, opponent)
-        if algorithm.fit == "ranked":
+        if algorithm.fit.ranks_within:
             payoff = self.payoff(rows)  # the win rate within a batch, of K without end
         pairs, wins, weights = self._weighted(algorithm, rows.exp(), second)
         frozen = {name: self.tokens(policy, real(name)) for name in sorted(needed(step))}
-        if not isinstance(step, GradientStep):
+        if not algorithm.fit.reads_tokens:
             frozen = {name: table.sum(-1) for name, table in frozen.items()}
         anchors = self._anchors(policy, algorithm, real)
         every = torch.arange(len(self.all) if len(anchors) else 0, device=payoff.device)
@@ -169,7 +169,7 @@ class Enumerated:
         """Log-probabilities that rows are weighted by, and of the second response of a pair or None."""
         if isinstance(step, GradientStep):
             return self.table(policy, real(step.at)), None
-        if algorithm.fit in ("regression", "logistic") and not algorithm.every_step:
+        if algorithm.fit.any_pairs and not algorithm.every_step:
             parts = [self.table(policy, real(name)) for name in (POLICY, REFERENCE)]
             return torch.stack(parts).logsumexp(0) - np.log(2), None
         drawn = opponent if algorithm.pairs is None else self.distribution(policy, algorithm.pairs, real)
@@ -179,8 +179,8 @@ class Enumerated:
     def _weighted(self, algorithm: Algorithm, rows: torch.Tensor, second: torch.Tensor | None):
         """Pairs, their wins and the weights of the expectation, of pairs where there are any."""
         empty = torch.zeros(0, dtype=torch.float64, device=rows.device)
-        if not algorithm.needs_pairs or algorithm.fit == "regression":
-            share = 1 if algorithm.fit == "regression" else self.prompts
+        if not algorithm.needs_pairs or algorithm.fit.spread:
+            share = 1 if algorithm.fit.spread else self.prompts
             return empty.long().view(0, 2), empty, rows.flatten() / share
         if self.prompts * self.count**2 > MOST_PAIRS:
             raise NashsimError(
@@ -200,8 +200,7 @@ class Enumerated:
         """Weights of the anchor term over all rows: pi_t for ENPO, mu for XPO."""
         if not algorithm.anchor:
             return torch.zeros(0, dtype=torch.float64, device=self.all.prompt.device)
-        of = REFERENCE if algorithm.fit == "xpo" else POLICY
-        return self.table(policy, real(of)).exp().flatten() / self.prompts
+        return self.table(policy, real(algorithm.fit.anchor_of)).exp().flatten() / self.prompts
 
 
 def _tree(tokens: np.ndarray, lengths: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, REFERENCE, Rule
 
-from ..algorithms.registry import Algorithm, get_algorithm
+from ..algorithms import Algorithm, get_algorithm
 from ..policy.causal_policy import CausalPolicy
 from ..training.rollout import Sampled
 from ..training.settings import Settings

@@ -8,21 +8,10 @@ from dataclasses import dataclass, field, fields
 import torch
 
 from nashsim.errors import NashsimError
-from nashsim.rules import POLICY, REFERENCE, GradientStep
+from nashsim.rules import POLICY, GradientStep
 
-from ..algorithms.baseline_losses import dpo_loss, kto_loss, xpo_loss
-from ..algorithms.labels import Labels, Source
-from ..algorithms.losses import (
-    anchor_loss,
-    expected,
-    logistic_loss,
-    pointwise_loss,
-    policy_gradient_loss,
-    ranked_loss,
-    regression_loss,
-    spread_loss,
-)
-from ..algorithms.registry import Algorithm
+from ..algorithms.algorithm import Algorithm
+from ..algorithms.losses import anchor_loss
 from ..parallel.processes import Processes
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
@@ -169,16 +158,16 @@ def losses_of(
     whole = len(parts) == 1 and chosen is None and processes.world == 1 and not len(batch.anchors)
     # Processes that share weights out must pass through the model equally often.
     idle = processes.most(len(parts), device) - len(parts) if policy.sharded else 0
-    z0 = None
-    if algorithm.fit == "kto" and len(parts) != 1:
-        # It is the whole batch's, and every part needs it before any is fitted.
+    statistic = None
+    if algorithm.fit.whole_batch and len(parts) != 1:
+        # Every part needs it before any is fitted.
         with torch.no_grad(), policy.gathered([POLICY]):
-            z0 = torch.zeros((), dtype=torch.float64, device=device)
+            statistic = torch.zeros((), dtype=torch.float64, device=device)
             for part in _chunks(batch, parts):
-                z0 += _divergence(policy.sequence_log_probs(part.responses), part)
-            z0 = processes.total(z0)
+                statistic += algorithm.fit.statistic(part, policy.sequence_log_probs(part.responses))
+            statistic = processes.total(statistic)
     for part in [batch] if whole else _chunks(batch, parts):
-        yield _loss(algorithm, step, part, policy, processes, z0)
+        yield _loss(algorithm, step, part, policy, processes, statistic)
     for _ in range(idle):
         yield 0.0 * policy.sequence_log_probs(batch.responses[:1]).sum()
 
@@ -187,117 +176,27 @@ def _chunks(batch: Batch, parts: list[Part]) -> Iterator[Batch]:
     return (_selected(batch, part) for part in parts)
 
 
-def _divergence(current: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """What a batch, or a part of one, adds to the estimate of KL(pi || mu)."""
-    apart = current.detach().double() - batch.frozen[REFERENCE]
-    return expected(apart, batch.weights if len(batch.weights) else None)
-
-
 def _loss(
-    algorithm: Algorithm, step, batch: Batch, policy: CausalPolicy, processes: Processes, z0=None
+    algorithm: Algorithm, step, batch: Batch, policy: CausalPolicy, processes: Processes, statistic=None
 ) -> torch.Tensor:
-    weights = batch.weights if len(batch.weights) else None
-    if algorithm.fit == "policy-gradient":
-        tokens = policy.token_log_probs(batch.responses)
-        mask = batch.responses.response_mask.to(tokens.device)
-        return policy_gradient_loss(step, tokens, batch.frozen, mask, batch.payoff, weights=weights)
-    current = policy.sequence_log_probs(batch.responses)
-    if algorithm.fit == "kto" and z0 is None:
-        z0 = processes.total(_divergence(current, batch))
-    if batch.items or algorithm.fit == "xpo":
-        loss = _fitted(algorithm, step, batch, current, weights, z0)
-    else:
-        # Of a part that holds responses of the anchor term alone.
-        loss = current.new_zeros(())
-    if algorithm.every_step:
-        # Descent then climbs exactly as fast as the gradient step would at the same rate.
-        loss = loss / (4 * float(step.eta))
-    if algorithm.anchor and algorithm.fit != "xpo" and len(batch.anchors):
-        anchor_weights = batch.anchor_weights if len(batch.anchor_weights) else None
-        loss = loss + algorithm.anchor * anchor_loss(current[batch.anchors], anchor_weights)
-    return loss
-
-
-def _fitted(algorithm: Algorithm, step, batch: Batch, current, weights, z0=None) -> torch.Tensor:
-    fit, past = algorithm.fit, batch.frozen
-    if fit == "pointwise":
-        return pointwise_loss(step, current, past, batch.payoff, weights=weights)
-    if fit == "kto":
-        return _kto(step, batch, current, weights, z0)
-    if fit == "regression" and not len(batch.pairs):
-        shape = (batch.prompts, -1)
-        tables = {name: table.view(shape) for name, table in past.items()}
-        return spread_loss(
-            step, current.view(shape), tables, batch.payoff.view(shape), batch.weights.view(shape)
-        )
-    pairs = batch.pairs
-    current_pairs, past_pairs = current[pairs], {name: table[pairs] for name, table in past.items()}
-    if fit in ("dpo", "xpo"):
-        return _preferred(algorithm, step, batch, current, weights)
-    payoff = batch.payoff[pairs]
-    if fit == "logistic":
-        return logistic_loss(step, current_pairs, past_pairs, *payoff.T, weights=weights)
-    if fit == "ranked":
-        return ranked_loss(step, current_pairs, past_pairs, *payoff.T, weights=weights)
-    labels = labels_of(algorithm, step, batch)
-    return regression_loss(step, current_pairs, past_pairs, labels, weights=weights)
-
-
-def labels_of(algorithm: Algorithm, step, batch: Batch) -> Labels:
-    """Return what is known of P(y ≻ opponent) - P(y' ≻ opponent) for the pairs of a batch.
-
-    Parameters
-    ----------
-    algorithm : Algorithm
-    step : MirrorStep
-    batch : Batch
-    """
-    if algorithm.labels == "duels":
-        first, second = batch.payoff[batch.pairs].T
-        return Labels.duels(first[:, None], second[:, None])
-    weights = step.opponent if algorithm.pairs is None else algorithm.pairs
-    if algorithm.second is not None or algorithm.explorer:
-        weights = {"pairs of two sources": 1.0}
-    return Labels.winner(batch.wins, Source(weights, algorithm.level, algorithm.selection))
-
-
-def temperature(step) -> float:
-    """Return DPO's beta = 4/eta: log-odds of a preference are about 4 (P - 1/2), so that beta = 4 tau [derived].
-
-    Parameters
-    ----------
-    step : MirrorStep
-        From the reference, against the reference, eta = 1/tau.
-    """
-    return 4 / float(step.eta)
-
-
-def _preferred(algorithm: Algorithm, step, batch: Batch, current, weights) -> torch.Tensor:
-    """DPO on pairs of either order, each weighted by the probability that its first is the winner."""
-    mu, flipped = batch.frozen[REFERENCE], batch.pairs.flip(1)
-    share = torch.full_like(batch.wins, 1 / max(len(batch.wins), 1)) if weights is None else weights
-    both = torch.cat([batch.pairs, flipped])
-    share = torch.cat([share * batch.wins, share * (1 - batch.wins)])
-    if algorithm.fit == "dpo" or not len(batch.anchors):
-        return dpo_loss(current[both], mu[both], temperature(step), weights=share)
-    return xpo_loss(
-        current[both],
-        mu[both],
-        current[batch.anchors],
-        temperature(step),
-        algorithm.anchor,
-        weights=share,
-        explored_weights=batch.anchor_weights if len(batch.anchor_weights) else None,
+    fit, weights = algorithm.fit, batch.weights if len(batch.weights) else None
+    read = policy.token_log_probs if fit.reads_tokens else policy.sequence_log_probs
+    current = read(batch.responses)
+    if fit.whole_batch and statistic is None:
+        statistic = processes.total(fit.statistic(batch, current))
+    # A part may hold responses of the anchor term alone.
+    loss = (
+        fit.loss(algorithm, step, batch, current, weights, statistic)
+        if batch.items
+        else current.new_zeros(())
     )
-
-
-def _kto(step, batch: Batch, current, weights, z0) -> torch.Tensor:
-    """KTO with desirability a probability: a row counts for both sides."""
-    mu, beta = batch.frozen[REFERENCE], temperature(step)
-    share = torch.full_like(batch.payoff, 1 / len(batch.payoff)) if weights is None else weights
-    desirable = torch.cat([torch.ones_like(mu, dtype=torch.bool), torch.zeros_like(mu, dtype=torch.bool)])
-    share = torch.cat([share * batch.payoff, share * (1 - batch.payoff)])
-    return kto_loss(current.repeat(2), mu.repeat(2), desirable, beta, z0=z0, share=share)
+    if algorithm.every_step:
+        loss = fit.scaled(loss, step)
+    if algorithm.anchor and len(batch.anchors):
+        anchor_weights = batch.anchor_weights if len(batch.anchor_weights) else None
+        share = fit.anchor_sign * algorithm.anchor
+        loss = loss + share * anchor_loss(current[batch.anchors], anchor_weights)
+    return loss
 
 
 def _selected(batch: Batch, part: Part) -> Batch:

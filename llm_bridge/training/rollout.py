@@ -13,10 +13,11 @@ from zlib import crc32
 import numpy as np
 import torch
 
+from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep
 
+from ..algorithms.algorithm import PREVIOUS, Algorithm, Oracle
 from ..algorithms.labels import BEST_WORST, IID
-from ..algorithms.registry import PREVIOUS, Algorithm, Oracle
 from ..data.teacher import Teacher
 from ..decoding.eager import Engine, Role, sample, uniforms
 from ..decoding.exploration import EllipticalExplorer, explore, tilt
@@ -174,6 +175,29 @@ class Round:
         self.real, self.seed, self.explorer, self.comparisons = real, seed, explorer, 0
         self._against: list[list] | None = None
 
+    def _first(self) -> dict[str, float]:
+        """Named policies that the first responses are drawn from."""
+        if isinstance(self.step, GradientStep):
+            return {self.step.at: 1.0}
+        return self.step.opponent if self.algorithm.pairs is None else self.algorithm.pairs
+
+    def anchor_side(self) -> int:
+        """Return where in a group the responses of the anchor term lie: 1, the first source's, or 2, the second's.
+
+        Raises
+        ------
+        NashsimError
+            Where neither source is the policy that the term is an expectation over.
+        """
+        wanted = {self.algorithm.fit.anchor_of: 1.0}
+        for side, source in enumerate((self._first(), self.algorithm.second or {}), 1):
+            if {name: float(w) for name, w in source.items() if float(w) != 0.0} == wanted:
+                return side
+        raise NashsimError(
+            f"anchor: {self.algorithm.name} draws no responses from {self.algorithm.fit.anchor_of!r}; leave it 0, or"
+            " draw pairs from it"
+        )
+
     def collect(self, prompts: Sequence) -> list[list]:
         """Draw the responses of every prompt: a list [prompt, [responses of the first source], [of the second]] each.
 
@@ -182,9 +206,7 @@ class Round:
         prompts : sequence of tuple of int
         """
         algorithm, count = self.algorithm, self.algorithm.responses
-        first = self.step.opponent if algorithm.pairs is None else algorithm.pairs
-        if isinstance(self.step, GradientStep):
-            first = {self.step.at: 1.0}
+        first = self._first()
         second, explorer = algorithm.second, algorithm.explorer
         if isinstance(explorer, Oracle):
             firsts = self._grouped(prompts, first, "response", count)
@@ -224,7 +246,7 @@ class Round:
     def _one_loop(self, first, second) -> bool:
         """Whether responses and comparators can come from one decode loop, which takes half the time of two."""
         algorithm, step = self.algorithm, self.step
-        plain = algorithm.labels == "duels" and algorithm.fit != "ranked" and algorithm.selection == IID
+        plain = algorithm.labels == "duels" and not algorithm.fit.ranks_within and algorithm.selection == IID
         alone = second is None and not algorithm.replay and float(step.eta) != 0.0
         by_token = algorithm.level == "token" or max(len(first), len(step.opponent)) == 1
         fits = algorithm.responses == algorithm.comparators and not step.arithmetic
@@ -298,7 +320,7 @@ class Round:
     def _judged(self, groups, rows, owner, pairs) -> tuple[np.ndarray, np.ndarray]:
         """Win rates of rows and wins of pairs, whichever the labels need."""
         algorithm, half = self.algorithm, np.full(len(rows), 0.5)
-        within = algorithm.fit == "ranked" or algorithm.selection == BEST_WORST
+        within = algorithm.fit.ranks_within or algorithm.selection == BEST_WORST
         if within or (algorithm.labels == "winner" and algorithm.needs_pairs):
             prompts = [groups[owner[i]][0] for i, _ in pairs]
             wins = self._ask(prompts, [rows[i] for i, _ in pairs], [rows[j] for _, j in pairs])
@@ -328,7 +350,7 @@ class Round:
     def _assembled(self, sequences, payoff, pairs, wins, anchors) -> Batch:
         device = self.policy.device
         empty = torch.zeros(0, dtype=torch.float64, device=device)
-        tokens = isinstance(self.step, GradientStep)
+        tokens = self.algorithm.fit.reads_tokens
         read = self.policy.token_log_probs if tokens else self.policy.sequence_log_probs
         with torch.no_grad():
             frozen = {name: read(sequences, self.real(name)) for name in sorted(needed(self.step))}

@@ -9,7 +9,7 @@ import numpy as np
 
 from nashsim.errors import NashsimError
 
-from ..algorithms.registry import Algorithm
+from ..algorithms.algorithm import Algorithm
 
 #: Share of the largest rate by the share of the fall that is done.
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -115,7 +115,7 @@ class Settings:
         """
         if not algorithm.every_step:
             return cls(fit_steps=20)
-        if algorithm.name.startswith(("nash-mp", "nash-prox")):
+        if algorithm.follows_target:
             return cls(lr=1e-3)
         return cls(lr=0.1, optimiser="sgd")
 

@@ -17,7 +17,8 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
-from ..algorithms.registry import PREVIOUS, Algorithm, Oracle, StepB, get_algorithm
+from ..algorithms.algorithm import PREVIOUS, Algorithm, Oracle, StepB
+from ..algorithms.registry import get_algorithm
 from ..decoding.exploration import EllipticalExplorer
 from ..parallel.sharding import whole
 from ..policy.causal_policy import CausalPolicy
@@ -146,7 +147,7 @@ class Trainer:
                 self.batch = self._sample(carried, asked=bool(self.step.opponent))
             self._descend(carried)
             self.done += 1
-            if self.done < self._fit_steps(carried):
+            if self.done < self._fit_steps():
                 return False
             self.iterates.wrote(step.into)
         self.batch, self.done, self.stage = None, 0, self.stage + 1
@@ -169,8 +170,8 @@ class Trainer:
         base = {name: float(w) for name, w in step.base.items() if float(w) != 0.0}
         self.iterates.mix(base, step.into)
 
-    def _fit_steps(self, step) -> int:
-        return 1 if self.algorithm.every_step or isinstance(step, GradientStep) else self.settings.fit_steps
+    def _fit_steps(self) -> int:
+        return 1 if self.algorithm.one_step else self.settings.fit_steps
 
     def _sample(self, step, asked: bool) -> Batch:
         """Sample and judge: the batch of a step, from policies none of which has moved yet."""
@@ -194,7 +195,7 @@ class Trainer:
         groups = sampling.collect(self._prompts())
         fresh = []
         if self.algorithm.anchor:
-            side = 2 if self.algorithm.fit == "xpo" else 1
+            side = sampling.anchor_side()
             # A teacher's response, the last, is no draw from the policy.
             fresh = [(group[0], y) for group in groups for y in group[side][: self.algorithm.responses]]
         if self.algorithm.replay:
@@ -218,7 +219,7 @@ class Trainer:
     def _start(self, step) -> None:
         """Make an optimiser for a fit; that of gradient steps lives on, and a half step only looks ahead with it."""
         key, home = step.into, _home(step)
-        lives_on = self._fit_steps(step) == 1
+        lives_on = self._fit_steps() == 1
         if lives_on and key == home and key in self.optimisers:
             return
         new = self.new_optimiser()
@@ -238,7 +239,7 @@ class Trainer:
         """Do one optimiser step on the batch."""
         chosen = self._chosen()
         processes = getattr(self.source, "processes", ALONE)
-        optimiser, total = self.optimisers[step.into], self._fit_steps(step)
+        optimiser, total = self.optimisers[step.into], self._fit_steps()
         for group in optimiser.param_groups:
             group["lr"] = self.settings.rate(self.iteration) * (1 - self.done / total)
         optimiser.zero_grad(set_to_none=True)
@@ -265,7 +266,7 @@ class Trainer:
         """The minibatch of this optimiser step, a function of its place, or None for the whole batch."""
         size, items = self.settings.minibatch, self.batch.items
         # A gradient step is the whole batch's: a part of it would throw the rest away.
-        if size is None or size >= items or self.algorithm.every_step:
+        if size is None or size >= items or self.algorithm.one_step:
             return None
         per_epoch = items // size
         epoch, place = divmod(self.done, per_epoch)

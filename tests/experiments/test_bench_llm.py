@@ -60,7 +60,7 @@ def test_the_arithmetic_of_a_pass(script):
 
 def test_the_bare_loop_climbs_the_same_gradient(script):
     """On its own samples: the loss of the bare loop is the one of our step."""
-    from llm_bridge.algorithms.losses import policy_gradient_loss
+    from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
     from llm_bridge.policy import CausalPolicy
     from llm_bridge.policy.sequences import Sequences
     from nashsim.rules import NashMDPG

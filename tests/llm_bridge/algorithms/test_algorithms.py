@@ -2,33 +2,25 @@
 
 import pytest
 
-from llm_bridge.algorithms import ALGORITHMS, Algorithm, get_algorithm
+from llm_bridge.algorithms import ALGORITHMS, Algorithm, algorithms, get_algorithm, register
+from llm_bridge.algorithms.registry import NAMED
 from nashsim import NashsimError
 from nashsim.rules import EGPO, INPO, RULES, GradientStep, MirrorStep, NashEMA
 
-PAPERS = (
-    *(
-        "nash-md",
-        "nash-md-pg",
-        "nash-ema-pg",
-        "nash-mp",
-        "nash-mp-pg",
-        "nash-prox",
-        "nash-prox-pg",
-        "inpo",
-        "enpo",
-        "enpo-oracle",
-    ),
-    *("egpo", "online-ipo", "ipo-md", "sppo", "mnpo", "comal", "dno", "dno-prct", "xpo", "dpo", "kto"),
-)
 
-
-def test_every_paper_and_every_rule_has_a_name():
-    assert set(PAPERS) | {rule.name for rule in RULES} == set(ALGORITHMS)
+def test_every_registered_algorithm_and_every_rule_has_a_name():
+    assert set(NAMED) | {rule.name for rule in RULES} == set(ALGORITHMS) == set(algorithms())
     for name in ALGORITHMS:
         made = get_algorithm(name)
         assert made.name == name
-        assert [s for s in made.rule.steps(0.3, 0) if s.opponent]
+        assert [s for s in made.rule.steps(0.3, 0) if s.opponent], (
+            f"{name}: its file in algorithms/named or rules"
+        )
+
+
+def test_a_name_is_registered_once():
+    with pytest.raises(NashsimError, match="'inpo' is taken"):
+        register("inpo", EGPO, fit="regression")
 
 
 def test_parameters_reach_the_rule_the_constructor_or_the_algorithm():

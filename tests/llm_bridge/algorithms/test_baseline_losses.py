@@ -5,9 +5,12 @@ import math
 import pytest
 import torch
 
-from llm_bridge.algorithms.baseline_losses import dpo_loss, kto_loss, xpo_loss
+from llm_bridge.algorithms.fits.dpo import dpo_loss
+from llm_bridge.algorithms.fits.kto import kto_loss
+from llm_bridge.algorithms.fits.regression import regression_loss, spread_loss
+from llm_bridge.algorithms.fits.xpo import XPO
 from llm_bridge.algorithms.labels import Labels
-from llm_bridge.algorithms.losses import regression_loss, spread_loss
+from llm_bridge.algorithms.losses import anchor_loss
 from llm_bridge.algorithms.step_conversion import climbing, stationary
 from nashsim.rules import EGPO, INPO, NashMD, NashMP, OnlineIPO
 
@@ -37,10 +40,7 @@ def test_xpo_is_dpo_pushed_away_from_what_the_reference_says():
     alpha = 0.05
 
     def loss(log_pi):
-        explored = 2 * MU.exp() * log_pi  # its mean is E_mu log pi
-        pairs = torch.tensor([[0, 1], [1, 0]])
-        weights = torch.tensor([WIN, 1 - WIN], dtype=torch.float64)
-        return xpo_loss(log_pi[pairs], MU[pairs], explored, BETA, alpha, weights=weights)
+        return preferred(log_pi, dpo_loss, BETA) + XPO.anchor_sign * alpha * anchor_loss(log_pi, MU.exp())
 
     plain, optimistic = fitted(lambda p: preferred(p, dpo_loss, BETA), MU), fitted(loss, MU)
     # alpha (pi_0 - mu_0) is the pull of the new term on the log-odds; where pi_0 > mu_0 it adds to response 0

@@ -4,15 +4,14 @@ import pytest
 import torch
 
 from llm_bridge.algorithms import losses
-from llm_bridge.algorithms.labels import Labels, Source
-from llm_bridge.algorithms.losses import (
-    logistic_loss,
-    pointwise_loss,
-    policy_gradient_loss,
-    ranked_loss,
-    regression_loss,
-    stationary,
-)
+from llm_bridge.algorithms.fits import logistic, pointwise, policy_gradient, ranked, regression
+from llm_bridge.algorithms.fits.logistic import logistic_loss
+from llm_bridge.algorithms.fits.pointwise import pointwise_loss
+from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
+from llm_bridge.algorithms.fits.ranked import ranked_loss
+from llm_bridge.algorithms.fits.regression import regression_loss
+from llm_bridge.algorithms.labels import Labels, PairDistribution
+from llm_bridge.algorithms.step_conversion import stationary
 from nashsim.rules import RULES, SPPO, DNOPrct, MirrorStep, OnlineIPO, RankingStep, SelfPlayPG
 from nashsim.rules.one_call import INPO
 
@@ -62,6 +61,18 @@ def test_regression_is_the_mirror_step(cls):
     assert regression_error(cls()) < 1e-6
 
 
+def plant(monkeypatch, helper, fault):
+    """Put a fault into a helper of the losses, wherever it is called from."""
+    homes = [
+        module
+        for module in (losses, regression, logistic, ranked, pointwise, policy_gradient)
+        if hasattr(module, helper)
+    ]
+    assert homes
+    for module in homes:
+        monkeypatch.setattr(module, helper, fault(getattr(module, helper)))
+
+
 def halved(honest):
     return lambda *given, **named: 0.5 * honest(*given, **named)
 
@@ -72,10 +83,10 @@ def forgetful(mixed):
 
 
 @pytest.mark.parametrize(
-    "helper, fault", [("mixed", forgetful), ("mixed", halved), ("_pair_residual", halved)]
+    "helper, fault", [("mixed", forgetful), ("mixed", halved), ("pair_residual", halved)]
 )
 def test_a_fault_in_the_regression_itself_is_seen(helper, fault, monkeypatch):
-    monkeypatch.setattr(losses, helper, fault(getattr(losses, helper)))
+    plant(monkeypatch, helper, fault)
     assert regression_error(INPO(eta_inverse=0.8)) > 1e-3
 
 
@@ -165,15 +176,15 @@ def flipped(honest):
     "error, helper, fault",
     [
         (lambda: logistic_error(INPO(eta_inverse=0.8)), "mixed", forgetful),
-        (lambda: logistic_error(INPO(eta_inverse=0.8)), "_pair_residual", halved),
+        (lambda: logistic_error(INPO(eta_inverse=0.8)), "pair_residual", halved),
         (pointwise_error, "mixed", halved),
-        (ranked_error, "_pair_residual", flipped),
+        (ranked_error, "pair_residual", flipped),
         (ranked_error, "logsigmoid", halved),
     ],
     ids=["logistic-mixed", "logistic-residual", "pointwise-mixed", "ranked-residual", "ranked-logsigmoid"],
 )
 def test_a_fault_in_the_other_fits_themselves_is_seen(error, helper, fault, monkeypatch):
-    monkeypatch.setattr(losses, helper, fault(getattr(losses, helper)))
+    plant(monkeypatch, helper, fault)
     assert error() > 1e-3
 
 
@@ -213,7 +224,7 @@ def test_policy_gradient_is_the_tabular_gradient(cls):
     "helper, fault", [("mixed", forgetful), ("reward_to_go", halved), ("expected", halved)]
 )
 def test_a_fault_in_the_policy_gradient_itself_is_seen(helper, fault, monkeypatch):
-    monkeypatch.setattr(losses, helper, fault(getattr(losses, helper)))
+    plant(monkeypatch, helper, fault)
     assert gradient_error(SelfPlayPG()) > 1e-4
 
 
@@ -225,7 +236,7 @@ def test_online_ipo_descends_four_over_tau_times_the_pairwise_climb(cls):
     past, pairs = tables(engine), all_pairs(5)
     source = torch.tensor(engine.opponent(step)[0])
     duel = torch.tensor(engine.game.probabilities[0])
-    labels = Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source(step.opponent))
+    labels = Labels.winner(duel[pairs[:, 0], pairs[:, 1]], PairDistribution(step.opponent))
     weights = source[pairs].prod(1)
 
     def loss(table):
@@ -243,7 +254,7 @@ def gradients_of_pairs_and_of_self_play():
     [climb] = queries(SelfPlayPG(), kind="gradient")
     past, pairs = tables(engine), all_pairs(5)
     pi, duel = past["policy"].exp(), torch.tensor(engine.game.probabilities[0])
-    labels = Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"policy": 1.0}))
+    labels = Labels.winner(duel[pairs[:, 0], pairs[:, 1]], PairDistribution({"policy": 1.0}))
     weights = pi[pairs].prod(1)
     ipo = gradient(
         lambda table: regression_loss(
@@ -269,8 +280,8 @@ def test_online_ipo_is_self_play_times_minus_four_over_tau():
     assert (ipo - 2 / TAU * descent).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("helper", ["_pair_residual", "reward_to_go"])
+@pytest.mark.parametrize("helper", ["pair_residual", "reward_to_go"])
 def test_a_fault_in_either_gradient_itself_parts_them(helper, monkeypatch):
-    monkeypatch.setattr(losses, helper, halved(getattr(losses, helper)))
+    plant(monkeypatch, helper, halved)
     ipo, descent = gradients_of_pairs_and_of_self_play()
     assert (ipo - 4 / TAU * descent).abs().max() > 1e-4

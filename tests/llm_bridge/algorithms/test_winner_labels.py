@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from llm_bridge.algorithms.labels import Labels, Source
-from llm_bridge.algorithms.losses import regression_loss
+from llm_bridge.algorithms.fits.regression import regression_loss
+from llm_bridge.algorithms.labels import Labels, PairDistribution
 from nashsim import NashsimError
 from nashsim.rules import MirrorStep
 from nashsim.rules.one_call import INPO
@@ -30,7 +30,7 @@ class TestWinners:
 
     def test_on_policy_winners_are_exact(self):
         def labels(duel, pi, pairs):
-            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"policy": 1.0}))
+            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], PairDistribution({"policy": 1.0}))
 
         assert self.fit(labels, "policy") < 1e-6
 
@@ -38,7 +38,7 @@ class TestWinners:
         def winners(
             duel, pi, pairs
         ):  # a false statement of the source gets past the door, not past the truth
-            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"policy": 1.0}))
+            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], PairDistribution({"policy": 1.0}))
 
         def differences(duel, pi, pairs):
             return Labels.probabilities(*(duel @ pi)[pairs].T)
@@ -49,8 +49,8 @@ class TestWinners:
     @pytest.mark.parametrize(
         "source",
         [
-            Source({"reference": 1.0}),
-            Source({"policy": 0.5, "reference": 0.5}),
+            PairDistribution({"reference": 1.0}),
+            PairDistribution({"policy": 0.5, "reference": 0.5}),
             None,
         ],
     )
@@ -62,17 +62,17 @@ class TestWinners:
 
     def test_a_door_left_open_would_be_seen(self, monkeypatch):
         """The planted fault: any source passes for the opponent; its winners then are fitted, to another step."""
-        monkeypatch.setattr(Source, "is_opponent", lambda self, step: True)
+        monkeypatch.setattr(PairDistribution, "is_opponent", lambda self, step: True)
 
         def winners(duel, pi, pairs):
-            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], Source({"reference": 1.0}))
+            return Labels.winner(duel[pairs[:, 0], pairs[:, 1]], PairDistribution({"reference": 1.0}))
 
         assert self.fit(winners, "reference") > 0.01
 
     def test_best_against_worst_must_be_named_and_is_a_departure(self):
         with pytest.raises(NashsimError, match="best-worst"):
-            Source({"policy": 1.0}, selection="best of 8")
-        labels = Labels.winner(torch.tensor([1.0]), Source({"policy": 1.0}, selection="best-worst"))
+            PairDistribution({"policy": 1.0}, selection="best of 8")
+        labels = Labels.winner(torch.tensor([1.0]), PairDistribution({"policy": 1.0}, selection="best-worst"))
         assert "biased" in labels.departure
         past = {"policy": torch.zeros(1, 2), "reference": torch.zeros(1, 2)}
         assert float(regression_loss(self.step, torch.zeros(1, 2), past, labels)) > 0
@@ -80,8 +80,8 @@ class TestWinners:
     def test_token_mixtures_are_not_the_sequence_mixture_of_nash_md(self):
         mixture = {"policy": 0.5, "reference": 0.5}
         step = MirrorStep(mixture, mixture, 1.0)
-        assert Source(mixture).is_opponent(step)
-        assert not Source(mixture, level="token").is_opponent(step)
+        assert PairDistribution(mixture).is_opponent(step)
+        assert not PairDistribution(mixture, level="token").is_opponent(step)
 
     def deviation(self):
         """Of the mean label of each pair from the exact difference, in units of the largest standard error.

@@ -28,9 +28,9 @@ def test_every_recipe_loads_and_saves_to_itself(name, tmp_path):
 
 
 def test_every_algorithm_has_its_recipes():
-    from llm_bridge.algorithms.registry import _NAMED
+    from llm_bridge.algorithms.registry import NAMED
 
-    for name in _NAMED:
+    for name in NAMED:
         for task in ("enumerable", "styled"):
             config = load_config(f"{task}-{name}")
             assert (config.data.task, config.algorithm.name) == (task, name)

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from llm_bridge.algorithms import get_algorithm, losses
+from llm_bridge.algorithms import get_algorithm
+from llm_bridge.algorithms.fits import policy_gradient
+from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
+from llm_bridge.algorithms.fits.regression import regression_loss
 from llm_bridge.algorithms.labels import Labels
-from llm_bridge.algorithms.losses import policy_gradient_loss, regression_loss
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.trainer import Trainer
@@ -79,7 +81,7 @@ def test_policy_gradient_with_reward_to_go(ground, rule):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_same_token_scores_alone_would_be_seen(ground, rule, monkeypatch):
     """The planted fault of public trainers: the KL of later tokens dropped from an earlier token's credit."""
-    monkeypatch.setattr(losses, "reward_to_go", lambda score: score)
+    monkeypatch.setattr(policy_gradient, "reward_to_go", lambda score: score)
     assert error(*ground, rule) > 1e-3
 
 

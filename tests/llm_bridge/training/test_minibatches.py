@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from llm_bridge.algorithms import get_algorithm
-from llm_bridge.algorithms.registry import _NAMED
+from llm_bridge.algorithms.registry import NAMED
 from llm_bridge.cli import call
 from llm_bridge.data import Teacher
 from llm_bridge.evaluation.text_measure import TextMeasure
@@ -22,7 +22,7 @@ from tests.llm_bridge import models
 torch.set_num_threads(1)
 PROMPTS = [(1, 2), (3, 4), (5,)]
 #: Losses of every kind, responses of two sources, anchors, replay, half steps.
-TWENTY = tuple(_NAMED)
+NAMES = tuple(NAMED)
 
 
 def judge(comparisons):
@@ -75,7 +75,7 @@ def moved(trainer):
     return step, trainer.batch or trainer._sample(step, asked=True)
 
 
-@pytest.mark.parametrize("name", TWENTY)
+@pytest.mark.parametrize("name", NAMES)
 def test_chunked_training_is_the_whole_training(name, forwards):
     """Two iterations of every algorithm: the same weights, the same records, and never more than three rows."""
     found = []
@@ -110,7 +110,7 @@ def test_minibatches_in_parts(name, rows):
     torch.testing.assert_close(parts[1], whole[1], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [n for n in TWENTY if n != "kto"])  # whose z0 asks the other processes
+@pytest.mark.parametrize("name", [n for n in NAMES if not get_algorithm(n).fit.whole_batch])
 def test_parts_of_processes_add_up(name):
     trainer = trainer_of(name)
     step, batch = moved(trainer)
