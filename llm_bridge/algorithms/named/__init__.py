@@ -3,8 +3,6 @@
 A rule of nashsim needs none: it is fitted under its own name by regression, or followed by policy gradient.
 """
 
-from importlib import import_module
-from pkgutil import iter_modules
+from nashsim.discovery import modules
 
-for _file in iter_modules(__path__):
-    import_module(f".{_file.name}", __name__)
+modules(__name__)
