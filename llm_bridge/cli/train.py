@@ -81,13 +81,11 @@ def _dry(settings, quiet: bool) -> None:
 
 def recipes() -> None:
     """List the recipes that `llm-bridge train` takes by name, and where a fit departs from its rule."""
-    from ..algorithms.registry import get_algorithm
     from ..runs.config import load_config
     from ..runs.config import recipes as named
 
     for name in named():
-        algorithm = load_config(name).algorithm
-        departure = get_algorithm(algorithm.name, **algorithm.parameters).departure
+        departure = load_config(name).algorithm.build().departure
         typer.echo(f"{name}  (departure: {departure})" if departure else name)
 
 

@@ -165,7 +165,7 @@ def test_a_fit_is_given_by_name_class_instance_or_module(tmp_path):
     assert "fit='absolute'" in repr(made[0])
     config = load_config("enumerable-nash-md", ["--algorithm.fit", f"{__name__}:Absolute"])
     assert config.algorithm.build().fit == Absolute()
-    config.save(tmp_path / "config.yaml")
+    (tmp_path / "config.yaml").write_text(config.to_yaml())
     assert load_config(tmp_path / "config.yaml") == config
 
 
