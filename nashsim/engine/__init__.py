@@ -6,9 +6,9 @@ from .record import Run, record_steps
 from .run import run, run_many
 from .stack import first_policy, start_facts
 from .sweeps.sweep import sweep
-from .witness_check import Check, check_runs, runs_frame
+from .witness_check import WitnessCheck, check_runs, runs_frame
 
 __all__ = [
-    "METRICS", "Check", "Feedback", "Metric", "Run", "check_runs", "first_policy", "record_steps", "run", "run_many",
-    "runs_frame", "start_facts", "sweep",
+    "METRICS", "Feedback", "Metric", "Run", "WitnessCheck", "check_runs", "first_policy", "record_steps", "run",
+    "run_many", "runs_frame", "start_facts", "sweep",
 ]  # fmt: skip

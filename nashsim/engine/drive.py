@@ -21,7 +21,7 @@ from .feedback import Feedback
 from .kernels.support import vectors_work
 from .layouts import ABSENT
 from .reference_engine import ReadableEngine
-from .table import SEGMENT, slot_names, tabulate
+from .table import SEGMENT, tabulate
 from .vector_drive import VectorDrive
 
 
@@ -45,10 +45,11 @@ class PortableDrive:
         self.game, self.rule, self.jobs = game, rule, jobs
         self._code, self._streams = feedback.code, streams[:, :, None].copy()
         self._skew = game.preference.dense()  # once: structured preferences form it anew at every call
-        names = slot_names(rule)
-        self._slot = names.index(POLICY)
-        self._logits = np.repeat(starts[:, :, None], len(names), axis=2)
-        self._logits[:, :, names.index(REFERENCE)] = game.log_reference
+        self._slot = list(rule.init).index(POLICY)
+        self._logits = np.repeat(starts[:, :, None], len(rule.init), axis=2)
+        for slot, begins in enumerate(rule.init.values()):
+            if begins == REFERENCE:
+                self._logits[:, :, slot] = game.log_reference
         np.maximum(self._logits, ABSENT, out=self._logits)
         self._policies = np.exp(self._logits)
         self._total = np.zeros_like(starts)
@@ -56,7 +57,7 @@ class PortableDrive:
 
     def advance(self, t0: int, t1: int) -> None:
         """Do the iterations ``t0 <= t < t1``."""
-        from .kernels.portable import advance
+        from .kernels.portable import advance_portable
 
         problems = self._total.shape[0] * self._total.shape[1]
         edges = np.linspace(0, problems, min(self.jobs, problems) + 1).astype(int)
@@ -71,14 +72,16 @@ class PortableDrive:
                 table.into,
                 table.query,
                 table.played,
-                table.words,
+                table.others,
                 *self._code,
             )
             if len(edges) == 2:
-                advance(*arguments, 0, problems)
+                advance_portable(*arguments, 0, problems)
             else:
                 with ThreadPoolExecutor(len(edges) - 1) as pool:
-                    for future in [pool.submit(advance, *arguments, *span) for span in pairwise(edges)]:
+                    for future in [
+                        pool.submit(advance_portable, *arguments, *span) for span in pairwise(edges)
+                    ]:
                         future.result()
         self._t = t1
 

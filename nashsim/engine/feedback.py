@@ -9,9 +9,10 @@ import numpy as np
 
 from ..errors import NashsimError, unknown_name
 from ..rules import GradientStep, Rule
+from .codes import DUELS, EXACT, OPPONENTS, PAIRS, RESPONSES
 
 #: Code of each kind of feedback in the compiled kernel.
-KINDS = {"exact": 0, "opponents": 1, "duels": 2, "pairs": 3, "responses": 4}
+KINDS = {"exact": EXACT, "opponents": OPPONENTS, "duels": DUELS, "pairs": PAIRS, "responses": RESPONSES}
 #: Ridge of the regression on pairs: keeps actions that no pair has met at the payoff 0, and fixes the constant.
 RIDGE = 1e-6
 
@@ -30,6 +31,8 @@ class Feedback:
     ``responses``: for gradient steps alone, ``samples`` responses y ~ policy, each in one duel against a fresh
     z ~ opponent: the stochastic policy gradient, unbiased. One query then is ``samples`` duels. Under the other
     kinds a gradient step takes the expectation over its own responses exactly and only its payoff is estimated.
+    An opponent with a negative weight is no distribution to draw from: each of its policies is answered so, from
+    ``samples`` of its own, and the answers are summed by their weights.
 
     Parameters
     ----------

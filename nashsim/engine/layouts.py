@@ -66,11 +66,11 @@ class Rows:
         self.width = self._width(self.actions)
         self.matrix = self._store(skew)
 
-    def room(self, slots: int | None, fill: float) -> np.ndarray:
+    def allocate(self, slots: int | None, fill: float) -> np.ndarray:
         """Return an array for one policy a problem, or for ``slots`` of them."""
         return aligned((self.problems, *((slots,) if slots else ()), self.width), fill)
 
-    def room_for_numbers(self, slots: int) -> np.ndarray:
+    def allocate_numbers(self, slots: int) -> np.ndarray:
         """Return an array for one number a slot."""
         return np.ones((self.problems, slots))
 
@@ -79,7 +79,7 @@ class Rows:
         array[:, slot, : self.actions] = policies
 
     def read(self, array: np.ndarray) -> np.ndarray:
-        """Return one policy a problem, shape (problems, actions), from an array of shape ``room(None)``."""
+        """Return one policy a problem, shape (problems, actions), from an array of shape ``allocate(None)``."""
         return array[:, : self.actions].copy()
 
 
@@ -152,11 +152,11 @@ class Games:
         self._entries = aligned((self.units, upper.shape[1], self.width), 0.0)
         self._entries[:] = upper.reshape(self.units, self.width, -1).transpose(0, 2, 1)
 
-    def room(self, slots: int | None, fill: float) -> np.ndarray:
+    def allocate(self, slots: int | None, fill: float) -> np.ndarray:
         """Return an array for one policy a problem, or for ``slots`` of them."""
         return aligned((self.units, *((slots,) if slots else ()), self.actions, self.width), fill)
 
-    def room_for_numbers(self, slots: int) -> np.ndarray:
+    def allocate_numbers(self, slots: int) -> np.ndarray:
         """Return an array for one number a slot."""
         return aligned((self.units, slots, self.width), 1.0)
 
@@ -166,7 +166,7 @@ class Games:
         array[:, slot] = blocks.transpose(0, 2, 1)
 
     def read(self, array: np.ndarray) -> np.ndarray:
-        """Return one policy a problem, shape (problems, actions), from an array of shape ``room(None)``."""
+        """Return one policy a problem, shape (problems, actions), from an array of shape ``allocate(None)``."""
         return array.transpose(0, 2, 1).reshape(-1, self.actions)[: self.problems].copy()
 
     def advance(self, logits, powers, inverses, total, program, t0, t1, first, last) -> None:

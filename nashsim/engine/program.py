@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .table import Table
-
-#: What a stage does: it only mixes, or asks one slot, a geometric or an arithmetic mixture of slots.
-MIX, PURE, GEOMETRIC, ARITHMETIC = range(4)
+from .codes import PURE
+from .table import StepTable
 
 
 class Program(NamedTuple):
@@ -18,7 +16,7 @@ class Program(NamedTuple):
     Attributes
     ----------
     kind, into : ndarray of int, shape (stages,)
-        What the stage does, and the slot it writes.
+        What the stage asks, ``MIX``, ``PURE``, ``GEOMETRIC`` or ``ARITHMETIC``, and the slot it writes.
     base_count, opponent_count : ndarray of int, shape (stages,)
         How many slots are mixed.
     base_slot, opponent_slot : ndarray of int, shape (stages, slots)
@@ -47,12 +45,12 @@ class Program(NamedTuple):
     played: int
 
 
-def program(table: Table) -> Program:
+def program(table: StepTable) -> Program:
     """Return the table for the vector kernels.
 
     Parameters
     ----------
-    table : Table
+    table : StepTable
         Of mirror steps only.
     """
     still = all(len(array) == 1 or array.strides[0] == 0 for array in (table.base, table.opponent, table.eta))
@@ -60,7 +58,7 @@ def program(table: Table) -> Program:
     base = _sparse(table.base[rows])
     opponent = _sparse(table.opponent[rows])
     return Program(
-        np.where(table.query == 0, MIX, _questions(table.query, *opponent)),
+        _questions(table.query, *opponent),
         np.ascontiguousarray(table.into, dtype=np.int64),
         *base,
         *opponent,
@@ -80,6 +78,6 @@ def _sparse(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _questions(query: np.ndarray, count: np.ndarray, slot: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the code of every stage that asks."""
+    """Return what every stage asks, with mixtures of one policy told from others."""
     alone = (count == 1) & (weight[:, :, 0] == 1).all(axis=0)
-    return np.where(alone, PURE, np.where(query == 2, ARITHMETIC, GEOMETRIC))
+    return np.where(alone, PURE, query)

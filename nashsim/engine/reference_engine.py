@@ -9,7 +9,6 @@ from ..logspace import geometric_mixture, log_normalise
 from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule
 from .feedback import Feedback, Stream, estimated_margin, sampled_gradient
 from .ranking import fit_ranking, kept_pairs, sampled_pairs
-from .table import slot_names
 
 EXACT = Feedback()
 
@@ -37,7 +36,8 @@ class ReadableEngine:
 
     def __init__(self, game: PreferenceGame, rule: Rule, start: np.ndarray, feedback=EXACT, states=()):
         self.game, self.rule, self.t = game, rule, 0
-        self.policies = dict.fromkeys(slot_names(rule), start) | {REFERENCE: game.log_reference}
+        first = {POLICY: start, REFERENCE: game.log_reference}
+        self.policies = {name: first[begins] for name, begins in rule.init.items()}
         self._feedback, self._streams = feedback, [Stream(state) for state in states]
         self._sum = np.zeros_like(start)
 
@@ -73,9 +73,17 @@ class ReadableEngine:
 
     def payoff(self, step) -> np.ndarray:
         """Return P(. ≻ opponent) - 1/2 of a step, or its estimate, shape (contexts, actions)."""
-        opponent = self.opponent(step)
         if self._feedback.kind == "exact":
-            return self.game.preference.margin(opponent)
+            return self.game.preference.margin(self.opponent(step))
+        asked = [(1.0, self.opponent(step))]
+        if (
+            step.arithmetic and min(step.opponent.values()) < 0
+        ):  # no distribution to draw from: policy by policy
+            mixed = [name for name in self.policies if step.opponent.get(name)]
+            asked = [(step.opponent[name], np.exp(self.policies[name])) for name in mixed]
+        return sum(weight * self._estimate(opponent) for weight, opponent in asked)
+
+    def _estimate(self, opponent: np.ndarray) -> np.ndarray:
         problems = zip(self.game.preference.dense(), opponent, self._streams, strict=True)
         return np.array([estimated_margin(self._feedback, *problem) for problem in problems])
 

@@ -14,7 +14,7 @@ from ..rules import Start
 from .feedback import streams
 
 
-class Stack:
+class GameStack:
     """Games of the same size and tau as one game whose contexts are all of theirs.
 
     Parameters
@@ -57,13 +57,13 @@ class Stack:
         )
 
 
-def stack_games(games: Sequence[PreferenceGame]) -> list[Stack]:
+def stack_games(games: Sequence[PreferenceGame]) -> list[GameStack]:
     """Return the games grouped by number of actions and tau; games of many actions gain nothing and stay alone."""
     groups: dict[tuple, list[int]] = {}
     for i, game in enumerate(games):
         alone = i if game.actions > 256 else None  # a stack would copy the matrices
         groups.setdefault((game.actions, game.tau, alone), []).append(i)
-    return [Stack(games, members) for members in groups.values()]
+    return [GameStack(games, members) for members in groups.values()]
 
 
 def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:

@@ -8,11 +8,12 @@ import numpy as np
 
 from ..game import PreferenceGame
 from ..rules import POLICY, REFERENCE, Rule
+from .codes import ARITHMETIC
 from .feedback import Feedback
 from .kernels.structured import mirror_pass
 from .layouts import ABSENT
 from .payoffs import payoff_of
-from .table import Table, slot_names, tabulate
+from .table import StepTable, tabulate
 
 #: Longest stretch of a schedule held as a table.
 _SEGMENT = 1 << 12
@@ -47,7 +48,7 @@ class StructuredDrive:
     def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
         self.game, self.rule, self.jobs = game, rule, jobs
         self._payoff = payoff_of(game.preference)
-        names = slot_names(rule)
+        names = list(rule.init)
         asked = {name for step in rule.steps(1.0, 0) for name in step.opponent}
         self._slots, self._slot = len(names), names.index(POLICY)
         # One slot more than the rule names: a mixture that is an opponent and nothing else.
@@ -60,7 +61,9 @@ class StructuredDrive:
         self._total = np.zeros((seeds, game.actions))
         self._t = 0
         self._logits[:, : self._slots] = np.maximum(starts, ABSENT)
-        self._logits[:, names.index(REFERENCE)] = np.maximum(game.log_reference, ABSENT)
+        for slot, begins in enumerate(rule.init.values()):
+            if begins == REFERENCE:
+                self._logits[:, slot] = np.maximum(game.log_reference, ABSENT)
         for seed in range(seeds):
             for slot in range(self._slots):
                 self._write(seed, slot, self._pure(slot), 0.0)
@@ -102,13 +105,13 @@ class StructuredDrive:
         average = self._total / self._t if self._t else np.exp(log_policy)
         return log_policy[:, None], average[:, None]
 
-    def _play(self, seed: int, table: Table) -> None:
+    def _play(self, seed: int, table: StepTable) -> None:
         """Do the iterations of a table from one start."""
         counted = int(np.flatnonzero(table.query)[-1])
         for base, opponent, eta in zip(table.base, table.opponent, table.eta, strict=True):
             for stage, (into, query) in enumerate(zip(table.into, table.query, strict=True)):
                 if query:
-                    tiles, answer = self._ask(seed, opponent[stage], arithmetic=query == 2)
+                    tiles, answer = self._ask(seed, opponent[stage], arithmetic=query == ARITHMETIC)
                     played = table.played if stage == counted else -1
                     self._write(seed, into, base[stage], eta[stage], tiles, answer, played)
                 else:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule
+from ..rules import GradientStep, RankingStep, Rule
+from .codes import ARITHMETIC, GEOMETRIC, GRADIENT, MIRROR, MIX, PAIR_GRADIENT, RANKING
 
 #: Longest stretch of a schedule held as a table.
 SEGMENT = 1 << 15
 
 
 @dataclass(frozen=True)
-class Table:
+class StepTable:
     """The steps of iterations t0..t1 as arrays over (iterations, stages, slots).
 
     Attributes
@@ -25,11 +26,11 @@ class Table:
     into : ndarray of int, shape (stages,)
         The slot that each stage writes.
     query : ndarray of int, shape (stages,)
-        What each stage asks: 0 nothing, 1 the geometric, 2 the arithmetic mixture.
+        What each stage asks: ``MIX`` for nothing, the ``GEOMETRIC`` or the ``ARITHMETIC`` mixture.
     played : int
         The slot whose mean over iterations, taken before the last query, is the average iterate.
-    word : ndarray of int, shape (stages,)
-        What each stage is: 0 a mirror step, 1 a gradient step, 2 a gradient step on pairs, 3 a ranking step.
+    kind : ndarray of int, shape (stages,)
+        What each stage is: ``MIRROR``, ``GRADIENT``, ``PAIR_GRADIENT`` or ``RANKING``.
     at : ndarray of int, shape (stages,)
         The slot whose logits a gradient step moves; 0 elsewhere.
     score : ndarray, shape (iterations, stages, slots)
@@ -44,7 +45,7 @@ class Table:
     into: np.ndarray
     query: np.ndarray
     played: int
-    word: np.ndarray
+    kind: np.ndarray
     at: np.ndarray
     score: np.ndarray
     ranking: np.ndarray
@@ -52,21 +53,15 @@ class Table:
     @property
     def mirror_steps_only(self) -> bool:
         """Whether every stage is a plain mirror step."""
-        return not self.word.any()
+        return not self.kind.any()
 
     @property
-    def words(self) -> tuple[np.ndarray, ...] | None:
-        """Word, ``at``, score and ranking as the kernel takes them; ``None`` where there are mirror steps only."""
-        return None if self.mirror_steps_only else (self.word, self.at, self.score, self.ranking)
+    def others(self) -> tuple[np.ndarray, ...] | None:
+        """Kind, ``at``, score and ranking as the kernel takes them; ``None`` where there are mirror steps only."""
+        return None if self.mirror_steps_only else (self.kind, self.at, self.score, self.ranking)
 
 
-def slot_names(rule: Rule) -> tuple[str, ...]:
-    """Return the named policies of a rule: the trained policy, the reference, then the others it writes."""
-    written = [step.into for step in rule.steps(1.0, 0)]
-    return (POLICY, REFERENCE, *dict.fromkeys(name for name in written if name not in (POLICY, REFERENCE)))
-
-
-def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
+def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> StepTable:
     """Return the table of iterations ``t0 <= t < t1``.
 
     A stationary rule is evaluated once and broadcast without copying.
@@ -77,7 +72,7 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
     tau : float
     t0, t1 : int
     """
-    names = slot_names(rule)
+    names = list(rule.init)
     iterations = t1 - t0
     steps = rule.steps(tau, t0 if rule.stationary else np.arange(t0, t1))
     rows = 1 if rule.stationary else iterations
@@ -90,24 +85,30 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> Table:
         return np.broadcast_to(array, (iterations, *array.shape[1:]))
 
     eta = np.stack([np.broadcast_to(np.asarray(step.eta, dtype=float), rows) for step in steps], axis=1)
-    return Table(
+    return StepTable(
         base=weights([step.base for step in steps]),
         opponent=weights([step.opponent for step in steps]),
         eta=np.broadcast_to(eta, (iterations, len(steps))),
         into=np.array([names.index(step.into) for step in steps]),
-        query=np.array([(1 + step.arithmetic) if step.opponent else 0 for step in steps]),
+        query=np.array([_query(step) for step in steps]),
         played=names.index(rule.played),
-        word=np.array([_word(step) for step in steps]),
+        kind=np.array([_kind(step) for step in steps]),
         at=np.array([names.index(s.at) if isinstance(s, GradientStep) else 0 for s in steps]),
         score=weights([getattr(step, "score", {}) for step in steps]),
         ranking=np.array([_ranking(step) for step in steps], dtype=float),
     )
 
 
-def _word(step) -> int:
+def _query(step) -> int:
+    if not step.opponent:
+        return MIX
+    return ARITHMETIC if step.arithmetic else GEOMETRIC
+
+
+def _kind(step) -> int:
     if isinstance(step, GradientStep):
-        return 1 + step.pairwise
-    return 3 * isinstance(step, RankingStep)
+        return PAIR_GRADIENT if step.pairwise else GRADIENT
+    return RANKING if isinstance(step, RankingStep) else MIRROR
 
 
 def _ranking(step) -> tuple[float, float, int]:

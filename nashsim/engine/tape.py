@@ -9,7 +9,7 @@ import numpy as np
 from ..rules import Rule
 from .metrics import Exact, Metric, Snapshot
 from .record import Run, describe
-from .stack import Stack
+from .stack import GameStack
 
 
 class Tape:
@@ -17,7 +17,7 @@ class Tape:
 
     Parameters
     ----------
-    stack : Stack
+    stack : GameStack
     metrics : tuple of Metric
     exact : Exact
         The answers that policies are measured against.
@@ -30,7 +30,7 @@ class Tape:
 
     def __init__(
         self,
-        stack: Stack,
+        stack: GameStack,
         metrics: tuple[Metric, ...],
         exact: Exact,
         keep: bool,

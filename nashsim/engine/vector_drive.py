@@ -13,7 +13,7 @@ from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
 from .layouts import ABSENT, choose_layout
 from .program import program
-from .table import SEGMENT, slot_names, tabulate
+from .table import SEGMENT, tabulate
 
 
 class VectorDrive:
@@ -38,17 +38,16 @@ class VectorDrive:
 
     def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
         self.game, self.rule, self.jobs, self._shape = game, rule, jobs, starts.shape
-        names = slot_names(rule)
-        self._slot, slots = names.index(POLICY), len(names)
+        self._slot, slots = list(rule.init).index(POLICY), len(rule.init)
         problems = starts.shape[0] * starts.shape[1]
         self._layout = choose_layout(game.preference.dense(), problems)
-        self._logits = self._layout.room(slots + 1, ABSENT)
-        self._powers = self._layout.room(slots + 1, 0.0)
-        self._total = self._layout.room(None, 0.0)
-        self._inverses = self._layout.room_for_numbers(slots + 1)  # policies begin normalised
+        self._logits = self._layout.allocate(slots + 1, ABSENT)
+        self._powers = self._layout.allocate(slots + 1, 0.0)
+        self._total = self._layout.allocate(None, 0.0)
+        self._inverses = self._layout.allocate_numbers(slots + 1)  # policies begin normalised
         reference = np.broadcast_to(game.log_reference, starts.shape)
-        for slot, name in enumerate(names):
-            first = (reference if name == REFERENCE else starts).reshape(problems, -1)
+        for slot, begins in enumerate(rule.init.values()):
+            first = (reference if begins == REFERENCE else starts).reshape(problems, -1)
             self._layout.write(self._logits, slot, np.maximum(first * np.log2(np.e), ABSENT))
             self._layout.write(self._powers, slot, np.exp(first))
         self._t = 0

@@ -12,7 +12,7 @@ from .record import Run
 
 
 @dataclass(frozen=True)
-class Check:
+class WitnessCheck:
     """How far a run's last iterate is from the CVXPY equilibrium.
 
     Attributes
@@ -27,7 +27,7 @@ class Check:
     accuracy: float
 
 
-def check_runs(runs: Sequence[Run]) -> list[Check]:
+def check_runs(runs: Sequence[Run]) -> list[WitnessCheck]:
     """Hold the last iterate of every run against the CVXPY equilibrium of its game, solved once a game.
 
     Parameters
@@ -36,7 +36,7 @@ def check_runs(runs: Sequence[Run]) -> list[Check]:
 
     Returns
     -------
-    list of Check
+    list of WitnessCheck
 
     Raises
     ------
@@ -50,7 +50,7 @@ def check_runs(runs: Sequence[Run]) -> list[Check]:
             check_agreement(solve_newton(run.game), witness)
             witnesses[id(run.game)] = witness
     return [
-        Check(
+        WitnessCheck(
             float(np.abs(np.exp(run.log_policy) - np.exp(witness.log_policy)).sum(axis=1).max()),
             float(np.max(witness.accuracy)),
         )

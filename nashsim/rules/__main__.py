@@ -14,8 +14,16 @@ from .rule import Rule
 
 _MARKS = "<!-- rules: written by python -m nashsim.rules README.md -->\n", "<!-- end of rules -->"
 _HEAD = "| rule | calls a step | what is proved | step condition |\n|---|---|---|---|\n"
-_SIGNS = {r"\beta\b": "η", r"\beta_": "η_", r"\btau\b": "τ", r"\bpi\b": "π", r"\bpi_": "π_", r"\bmu\b": "μ"}
-_SIGNS |= {"<=": "≤", ">=": "≥", r"sqrt ?": "√", r"\*": r"\\*", r"\|": r"\\|"}
+_SIGNS = {
+    r"\beta\b": "η",
+    r"\beta_": "η_",
+    r"\btau\b": "τ",
+    r"\bpi\b": "π",
+    r"\bpi_": "π_",
+    r"\bmu\b": "μ",
+    r"\brho\b": "ρ",
+}
+_SIGNS |= {r"\brho\b": "ρ", "<=": "≤", ">=": "≥", r"sqrt ?": "√", r"\*": r"\\*", r"\|": r"\\|"}
 
 
 def table() -> str:

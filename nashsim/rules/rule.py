@@ -8,12 +8,21 @@ Every algorithm here is a short list of mirror steps
 over named policies k; an approximate version climbs the same objective by
 gradient steps on the logits instead. A rule states those numbers once, in the
 notation of its paper; nothing else in the project repeats a coefficient.
+
+Who carries out the steps differs in what a step without an opponent costs. The
+engine and the learners mix log-probabilities, exactly and at the price of an
+exponential. A language model has no table to mix: llm_bridge copies the weights
+where one policy has the whole base, and else fits the mixture as it fits every
+other step, on sampled pairs, so that a copy is free and a mixture as dear as a
+query; Nash-EMA alone averages parameters, a departure that is told. Rules that
+are cheap there ask and mix in one step, and copy.
 """
 
 from __future__ import annotations
 
 import abc
 import math
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -45,6 +54,8 @@ class MirrorStep:
     opponent : mapping of str to Number
         Weights of the mixture that is queried; they sum to one. Empty where
         the step asks nothing and only mixes: a copy, an average, a refresh.
+        Those of an arithmetic mixture may be negative: P(. ≻ 2 p - q) is
+        2 P(. ≻ p) - P(. ≻ q), one query; it is sampled policy by policy.
     eta : Number
         The forward step, in units of 1/payoff.
     into : str
@@ -239,6 +250,18 @@ class Rule(abc.ABC):
         """Return the largest constant forward step that the condition admits."""
 
     @property
+    def init(self) -> dict[str, str]:
+        """Every named policy of the rule, and where it starts: at ``POLICY``, the first policy pi_0, or ``REFERENCE``.
+
+        The trained policy comes first, then the reference, then what the steps write, in their order. A rule with a
+        policy that starts at mu overrides this.
+        """
+        written = [step.into for step in self.steps(1.0, 0)]
+        return {POLICY: POLICY, REFERENCE: REFERENCE} | {
+            name: POLICY for name in written if name not in (POLICY, REFERENCE)
+        }
+
+    @property
     def stationary(self) -> bool:
         """Whether every number of the rule is the same at every iteration; one that is not comes as an array."""
         steps = self.steps(1.0, np.arange(2))
@@ -271,7 +294,7 @@ class Rule(abc.ABC):
                 f"{self.name}: eta = {self.eta(tau):.6g} is outside the condition {self.condition}"
                 f" (= {self.largest_eta(tau):.6g} at tau = {tau:g}); the run goes on without a guarantee",
                 StepSizeWarning,
-                stacklevel=3,
+                stacklevel=_callers_level(),
             )
 
     def bound(self, metric: str, tau: float, steps: np.ndarray, start: Start) -> np.ndarray | None:
@@ -295,6 +318,17 @@ class Rule(abc.ABC):
             th.bound(self, tau, steps, start) for th in self.theorems if th.metric == metric and th.bound
         ]
         return np.min(bounds, axis=0) if bounds else None
+
+
+def _callers_level() -> int:
+    """Return the ``stacklevel`` that points a warning of the function calling this at whoever called the package."""
+    frame, level = sys._getframe(1), 1
+    while (
+        frame.f_back is not None
+        and frame.f_globals.get("__name__", "").split(".")[0] == __name__.split(".")[0]
+    ):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _is_positive(value) -> bool:

@@ -4,7 +4,7 @@ from .claims import CLAIMS, Claim, Control, Domain, Evidence, Instance, get_clai
 from .fits import Fit, fit_rate
 from .growth import Estimate, LawFit, law_of_rounds, mean_band, power_of_rounds, slope_in_inverse_tau
 from .rates import KL_FLOOR, fit_linear_rate, proved_rate, queries_to
-from .verification import Finding, verify
+from .verification import Verification, verify
 
 __all__ = [
     "CLAIMS",
@@ -14,7 +14,7 @@ __all__ = [
     "Domain",
     "Estimate",
     "Evidence",
-    "Finding",
+    "Verification",
     "Fit",
     "Instance",
     "LawFit",

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from .svg import histogram, line_figure
-from .verification import Finding
+from .verification import Verification
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --quiet: #5c6675; --paper: #fdfdfb; --rule: #d9dde3;
@@ -61,12 +61,12 @@ addEventListener("hashchange", open); open();
 """
 
 
-def html_report(findings: Sequence[Finding], title: str = "What the theory says, measured") -> str:
+def html_report(findings: Sequence[Verification], title: str = "What the theory says, measured") -> str:
     """Return the report: a sortable table, and each claim opening to its statement, worst game and figures.
 
     Parameters
     ----------
-    findings : sequence of Finding
+    findings : sequence of Verification
     title : str
 
     Returns
@@ -114,7 +114,7 @@ _COLUMNS = (
 _NUMBERS = ("games", "worst ratio", "fitted rate")
 
 
-def _table(findings: Sequence[Finding]) -> str:
+def _table(findings: Sequence[Verification]) -> str:
     heads = "".join(
         f'<th scope="col"{_number(name)}><button type="button">{name}</button></th>' for name in _COLUMNS
     )
@@ -124,7 +124,7 @@ def _table(findings: Sequence[Finding]) -> str:
     )
 
 
-def _row(f: Finding) -> str:
+def _row(f: Verification) -> str:
     claim = f.claim
     cells = (
         (f'<a href="#{claim.id}">{escape(claim.id)}</a>', claim.id),
@@ -151,11 +151,11 @@ def _number(name: str) -> str:
     return ' class="number"' if name in _NUMBERS else ""
 
 
-def _rate(f: Finding) -> str:
+def _rate(f: Verification) -> str:
     return "" if f.rate is None else f"{f.rate:.3g} [{f.rate_low:.3g}, {f.rate_high:.3g}]"
 
 
-def _section(f: Finding) -> str:
+def _section(f: Verification) -> str:
     claim, worst = f.claim, f.worst
     facts = {
         "statement": claim.statement,
@@ -179,7 +179,7 @@ def _section(f: Finding) -> str:
     )
 
 
-def _curves(f: Finding) -> str:
+def _curves(f: Verification) -> str:
     """Return the figure of the worst instance, where more than one number was measured on it."""
     measured, bound = np.broadcast_arrays(f.evidence.measured, f.evidence.bound)
     if measured.shape[1] < 2:
@@ -188,7 +188,7 @@ def _curves(f: Finding) -> str:
     return line_figure(f.evidence.x, curves, f.evidence.x_label, f.claim.quantity)
 
 
-def _game(f: Finding, most: int = 12) -> str:
+def _game(f: Verification, most: int = 12) -> str:
     """Return the worst game as a table: P, and the reference below it."""
     worst = f.worst
     if worst.actions > most:

@@ -19,7 +19,7 @@ DEFAULT_GAMES, FULL_GAMES = 200, 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
+class Verification:
     """What became of one claim.
 
     Attributes
@@ -105,7 +105,7 @@ def verify(
     jobs: int = 1,
     game: PreferenceGame | Instance | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Finding]:
+) -> list[Verification]:
     """Put claims to the test on the catalogue and on random games.
 
     Parameters
@@ -126,7 +126,7 @@ def verify(
 
     Returns
     -------
-    list of Finding
+    list of Verification
         In the order of ``claims``.
 
     Raises
@@ -158,7 +158,7 @@ def verify(
     return _in_processes(work, jobs, progress)
 
 
-def examine(claim: Claim, instances: Sequence[Instance], seed: int = 0) -> Finding:
+def examine(claim: Claim, instances: Sequence[Instance], seed: int = 0) -> Verification:
     """Return the finding of one claim on given instances, its control on instances of its own.
 
     Parameters
@@ -176,7 +176,7 @@ def examine(claim: Claim, instances: Sequence[Instance], seed: int = 0) -> Findi
         fits.update(zip(members, evidence.fits, strict=False))
     worst = int(np.argmax(ratios))
     fit = fits.get(worst)
-    return Finding(
+    return Verification(
         claim,
         len(instances),
         ratios,
@@ -215,7 +215,7 @@ def _instances(claim: Claim, games: int, seed: int, game) -> Sequence[Instance]:
     return claim.domain.around(game, seed) if claim.domain.admits(game.actions) else []
 
 
-def _in_processes(work, jobs: int, progress) -> list[Finding]:
+def _in_processes(work, jobs: int, progress) -> list[Verification]:
     """Long claims first would need to know them; one claim a task keeps both processes busy to the end."""
     context = get_context("fork")
     _WORK[:] = work  # a forked process has it; claims hold functions that cannot be pickled
@@ -225,7 +225,7 @@ def _in_processes(work, jobs: int, progress) -> list[Finding]:
         for task in as_completed(tasks):
             answers[tasks[task]] = task.result()
             _tell(progress, len(answers), len(work))
-    return [Finding(work[i][0], *answers[i]) for i in range(len(work))]
+    return [Verification(work[i][0], *answers[i]) for i in range(len(work))]
 
 
 _WORK: list = []
@@ -233,7 +233,7 @@ _WORK: list = []
 
 def _examine_index(i: int) -> tuple:
     found = examine(*_WORK[i])
-    return tuple(getattr(found, name) for name in Finding.__dataclass_fields__ if name != "claim")
+    return tuple(getattr(found, name) for name in Verification.__dataclass_fields__ if name != "claim")
 
 
 def _tell(progress, done: int, total: int) -> None:

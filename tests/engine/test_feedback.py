@@ -7,7 +7,18 @@ from nashsim import NashsimError
 from nashsim.engine import Feedback, run, run_many
 from nashsim.engine.feedback import Stream, estimated_margin, response_gradient, streams
 from nashsim.engine.reference_engine import ReadableEngine
-from nashsim.rules import IPOMD, OMD, RULES, GradientStep, NashMDPG, OnlineIPO, Rule, SelfPlayPG
+from nashsim.rules import (
+    IPOMD,
+    OMD,
+    POLICY,
+    RULES,
+    GradientStep,
+    MirrorStep,
+    NashMDPG,
+    OnlineIPO,
+    Rule,
+    SelfPlayPG,
+)
 from tests.zoo import random_game, rock_paper_scissors
 
 KINDS = ("opponents", "duels")
@@ -45,6 +56,22 @@ def test_estimates_are_unbiased_with_the_variance_of_their_kind(kind):
     # five standard errors of the mean; for the variance, whose fourth moment is below 1/16, likewise
     assert (np.abs(samples.mean(axis=0) - exact) < 5 * np.sqrt(variance / rounds)).all()
     np.testing.assert_allclose(samples.var(axis=0), variance, atol=5 * 0.25 / m / np.sqrt(rounds))
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_a_signed_mixture_is_estimated_policy_by_policy(kind):
+    """The mean answer to the mixture 2 p - q is its payoff, though there is nothing to draw from."""
+    game = random_game(1, actions=4, tau=0.3)
+    p, q = np.random.default_rng(0).dirichlet(np.full(4, 5.0), size=2)
+    step = MirrorStep({POLICY: 1.0}, {POLICY: 2.0, "other": -1.0}, 1.0, arithmetic=True)
+    engine = ReadableEngine(game, OMD(), np.log(p)[None], Feedback(kind, 200), [5])
+    engine.policies["other"] = np.log(q)[None]
+    found = np.array([engine.payoff(step)[0] for _ in range(200)])
+    exact = game.preference.dense()[0] @ (2 * p - q)
+    if kind == "pairs":  # which know payoffs up to a constant
+        found, exact = found - found.mean(axis=1, keepdims=True), exact - exact.mean()
+    error = 5 * found.std(axis=0) / np.sqrt(len(found))  # five standard errors of the mean
+    assert (np.abs(found.mean(axis=0) - exact) < error).all() and error.max() < 0.1
 
 
 def test_a_stream_is_uniform():

@@ -97,6 +97,17 @@ def omwu(P, pi, eta):
         yield pi
 
 
+def optimistic(P, mu, tau, pi, eta, b):
+    # pi exp(eta ((1 + b) r_t - b r_{t-1})) pulled to mu; the payoff before the first is that of the first policy
+    before = _payoff(P, pi)
+    while True:
+        r = _payoff(P, pi)
+        payoff = (1 + b) * r - b * before
+        pi = _normalised(pi ** (1 - eta * tau) * mu ** (eta * tau) * np.exp(eta * payoff))
+        before = r
+        yield pi
+
+
 def refreshed(inner_update, P, mu, pi, inner):
     # inner_update(P, reference, pi); the reference becomes the iterate every `inner` steps
     reference, t = mu, 0

@@ -2,11 +2,12 @@
 
 import inspect
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from nashsim import NashsimError, StepSizeWarning
+from nashsim import NashsimError, StepSizeWarning, run
 from nashsim.rules import (
     COMAL,
     DNO,
@@ -18,8 +19,11 @@ from nashsim.rules import (
     MPO,
     OMD,
     ONPO,
+    POLICY,
+    REFERENCE,
     RULES,
     SPO,
+    BestResponse,
     DNOPrct,
     NashEMA,
     NashMD,
@@ -27,9 +31,11 @@ from nashsim.rules import (
     NashMP,
     NashProxSGD,
     OnlineIPO,
+    OptimisticOMD,
     Start,
     get_rule,
 )
+from tests.zoo import random_game, rock_paper_scissors
 
 TAUS = (0.01, 0.1, 1.0, 5.0)
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -106,6 +112,60 @@ def test_a_step_outside_the_condition_warns_and_names_it(rule):
     with pytest.warns(StepSizeWarning, match="outside the condition") as caught:
         outside(rule, tau).warn_outside(tau)
     assert rule.condition in str(caught[0].message)
+
+
+def test_the_warning_points_at_the_call_from_outside():
+    game = rock_paper_scissors(tau=0.1)
+    for call in (lambda: run(game, OMD(step=5.0), queries=2), lambda: OMD(step=5.0).warn_outside(0.1)):
+        with pytest.warns(StepSizeWarning) as caught:
+            call()
+        assert caught[0].filename == __file__ and caught[0].lineno == call.__code__.co_firstlineno
+
+
+@every_rule
+def test_a_rule_says_where_each_of_its_policies_starts(rule):
+    begins = rule().init
+    assert list(begins)[:2] == [POLICY, REFERENCE] and begins[REFERENCE] == REFERENCE
+    assert set(begins.values()) <= {POLICY, REFERENCE}, inspect.getsourcefile(rule)
+    named = {name for step in rule().steps(0.3, 1) for name in (step.into, *step.base, *step.opponent)}
+    assert named <= set(begins), inspect.getsourcefile(rule)
+
+
+@pytest.mark.parametrize("path", ["compiled", "portable", "numpy"])
+def test_a_rule_may_start_a_policy_at_the_reference(path):
+    @dataclass(frozen=True)
+    class FromReference(NashEMA):
+        """Its average starts at mu, where the first step therefore asks."""
+
+        @property
+        def init(self):
+            return {name: REFERENCE if name == "moving average" else at for name, at in super().init.items()}
+
+    game = random_game(1, actions=4, tau=0.3)
+    found = run(game, FromReference(step=0.5), queries=1, start="random", path=path)
+    expected = run(game, BestResponse(step=0.5), queries=1, start="random", path=path)
+    np.testing.assert_allclose(found.log_policy, expected.log_policy, atol=1e-15)
+
+
+def test_the_range_of_optimism():
+    for tau in (0.01, 0.05, 0.1, 0.3, 1.0, 5.0):
+        assert OptimisticOMD(optimism=0.0).largest_eta(tau) == pytest.approx(
+            OMD().largest_eta(tau), rel=1e-12
+        )
+        for b in (0.3, 0.8, 1.0, 1.5):
+            rule = OptimisticOMD(optimism=b)
+            eta = rule.largest_eta(tau) * np.linspace(0.01, 1 - 1e-12, 300)  # the whole range has the rate
+            rho = 1 - eta * tau
+            assert (rho**2 >= b * eta * np.sqrt(rho) + eta * (rho - b) ** 2 / (4 * rho * tau) - 1e-14).all()
+            assert not OptimisticOMD(step=rule.largest_eta(tau) * 1.001, optimism=b).admits(tau)
+    # one call a step at nearly the step of two: M2's best is 1.9 for two calls at tau = 0.05
+    assert OptimisticOMD().largest_eta(0.05) == pytest.approx(0.9212, abs=5e-5)
+    start, T = Start(kl=2.0), np.array([0, 1, 9])
+    at_zero = OptimisticOMD(optimism=0.0).bound("kl_to_equilibrium", 0.5, T, start)
+    np.testing.assert_allclose(at_zero, OMD().bound("kl_to_equilibrium", 0.5, T, start))
+    q = 0.25 / 0.9**1.5  # rho = 0.9 at eta = 0.5, tau = 0.2
+    bound = OptimisticOMD(step=0.5).bound("kl_to_equilibrium", 0.2, T, start)
+    np.testing.assert_allclose(bound, 2 * 0.9**T / (1 - q))
 
 
 @every_rule

@@ -34,6 +34,7 @@ from nashsim.rules import (
     NashProx,
     NashProxSGD,
     OnlineIPO,
+    OptimisticOMD,
     RankingStep,
     SelfPlay,
     SelfPlayPG,
@@ -128,6 +129,14 @@ PAIRS = {
     "nash-mp-sgd, s": (
         NashMPSGD(inner=3, prox_step=0.4),
         lambda P, mu, tau, pi: paper.nash_mp_sgd(P, mu, tau, pi, 2 / (tau + tau / 0.4), 0.4, 3),
+    ),
+    "optimistic": (
+        OptimisticOMD(step=0.7),
+        lambda P, mu, tau, pi: paper.optimistic(P, mu, tau, pi, 0.7, 1.0),
+    ),
+    "optimistic, b": (
+        OptimisticOMD(step=0.9, optimism=0.6),
+        lambda P, mu, tau, pi: paper.optimistic(P, mu, tau, pi, 0.9, 0.6),
     ),
     "nash-prox-sgd": (
         NashProxSGD(step=0.7, prox_step=0.4, decay=0.6),

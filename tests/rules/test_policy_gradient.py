@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import approx_fprime, root
 
 from nashsim import NashsimError, PreferenceGame
-from nashsim.engine import Feedback, first_policy, run
+from nashsim.engine import Feedback, codes, first_policy, run
 from nashsim.engine.reference_engine import ReadableEngine
 from nashsim.engine.table import tabulate
 from nashsim.equilibrium import solve_newton
@@ -36,9 +36,9 @@ TAU = 0.3
 def test_the_table_tells_which_rules_climb():
     for rule in RULES:
         assert tabulate(rule(), TAU, 0, 3).mirror_steps_only == (rule not in (*GRADIENT, DNOPrct))
-    assert len(GRADIENT) == 6
     table = tabulate(NashMPSGD(), TAU, 0, 3)
-    assert table.word.tolist() == [1, 1, 0, 0] and tabulate(IPOMD(), TAU, 0, 3).word.tolist() == [2]
+    assert table.kind.tolist() == [codes.GRADIENT, codes.GRADIENT, codes.MIRROR, codes.MIRROR]
+    assert tabulate(IPOMD(), TAU, 0, 3).kind.tolist() == [codes.PAIR_GRADIENT]
 
 
 @pytest.mark.parametrize("s", [None, 0.4])

@@ -20,7 +20,7 @@ def policy_gradient(source, score, margin):
 
 
 @nb.njit(cache=True, nogil=True)
-def sampled_gradient(skew, source, opponent, score, word, samples, stream, out):
+def sampled_gradient(skew, source, opponent, score, pairwise, samples, stream, out):
     """Write an unbiased estimate of that gradient from ``samples`` responses, each in one duel."""
     n = out.shape[0]
     for i in range(n):
@@ -30,7 +30,7 @@ def sampled_gradient(skew, source, opponent, score, word, samples, stream, out):
         y = draw(source, stream)
         z = draw(opponent, stream)
         outcome = 0.5 if uniform(stream) < 0.5 + skew[y, z] else -0.5
-        if word == 2:
+        if pairwise:
             half = 0.5 * (outcome + score[y] - score[z])
             out[y] += half
             out[z] -= half

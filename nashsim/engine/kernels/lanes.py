@@ -10,6 +10,7 @@ import math
 
 import numba as nb
 
+from ..codes import GEOMETRIC, MIX
 from .llvm_vectors import (
     add,
     all_between,
@@ -31,7 +32,7 @@ from .unrolled import step_games, sum_actions
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _settle(shape, actions, panel, logits, powers, at, mass):
+def _inverse_mass(shape, actions, panel, logits, powers, at, mass):
     """Return the inverse masses of a slot; bring largest logits to 0 in the lanes whose mass leaves its range."""
     width = len(shape) * len(shape[0])
     if not all_between(mass, 1e-30, 1e30):
@@ -56,17 +57,17 @@ def advance_games(
     Parameters
     ----------
     shape : tuple
-        Of a vector with one game a lane.
+        Shape of a vector with one game a lane.
     actions : tuple
         As many zeros as actions.
     panel : tuple
-        Of the vector that ``panels`` takes for a policy.
+        Shape of the vector that ``panels`` takes for a policy.
     entries : ndarray, shape (blocks, actions (actions - 1)/2, lanes)
         A = P - 1/2 above its diagonal, row after row.
     logits, powers : ndarray, shape (blocks, slots + 1, actions, lanes)
         Logits to base 2, and two to their power. The last slot is for mixtures.
     inverses : ndarray, shape (blocks, slots + 1, lanes)
-        Of the sum of the powers.
+        Inverses of the sums of the powers.
     total : ndarray, shape (blocks, actions, lanes)
         Running sum of the played policies.
     program : Program
@@ -88,10 +89,10 @@ def advance_games(
     for block in range(first, last):
         at = block * slots * size
         one = block * slots * width
-        room = block * size
+        offset = block * size
         spare = at + (slots - 1) * size
         mixture = beyond(log_at, spare)
-        mean = beyond(mean_at, room)
+        mean = beyond(mean_at, offset)
         matrix = beyond(entry_at, block * entries.shape[1] * width)
         for t in range(t0, t1):
             row = (t - t0) * program.stride * stages
@@ -100,14 +101,14 @@ def advance_games(
                 names = stage * most
                 what = kind[stage]
                 asked = slot[names]
-                if what >= 2:
+                if what >= GEOMETRIC:
                     asked = slots - 1
-                    if what == 2:
+                    if what == GEOMETRIC:
                         mix_all(shape, log_at, at, size, count[stage], slot, weight, names, weights, mixture)
                         for j in range(0, size, width):
                             store(power_at, spare + j, exp2(load(shape, mixture, j)))
                         mass = sum_actions(shape, actions, panel, beyond(power_at, spare))
-                        inverse = _settle(shape, actions, panel, log_at, power_at, spare, mass)
+                        inverse = _inverse_mass(shape, actions, panel, log_at, power_at, spare, mass)
                     else:
                         for j in range(0, size, width):
                             x = broadcast(shape, 0.0)
@@ -127,9 +128,9 @@ def advance_games(
                     inverse = load(shape, inverse_at, one + program.played * width)
                     for j in range(0, size, width):
                         part = load(shape, power_at, at + program.played * size + j)
-                        store(mean_at, room + j, fma(part, inverse, load(shape, mean_at, room + j)))
+                        store(mean_at, offset + j, fma(part, inverse, load(shape, mean_at, offset + j)))
                     count_here = False
-                if what >= 1:
+                if what != MIX:
                     # A mixture of two is formed within the step, of others beforehand.
                     if base_count[stage] == 2:
                         first_at = beyond(log_at, at + base_slot[names] * size)
@@ -208,7 +209,7 @@ def advance_games(
                         store(log_at, target + j, x)
                         store(power_at, target + j, exp2(x))
                     mass = sum_actions(shape, actions, panel, beyond(power_at, target))
-                inverse = _settle(shape, actions, panel, log_at, power_at, target, mass)
+                inverse = _inverse_mass(shape, actions, panel, log_at, power_at, target, mass)
                 store(inverse_at, one + into[stage] * width, inverse)
             if (t + 1) % 1024 == 0:
                 for s in range(slots - 1):
@@ -220,5 +221,5 @@ def advance_games(
                         store(log_at, j, x)
                         store(power_at, j, exp2(x))
                     mass = sum_actions(shape, actions, panel, beyond(power_at, at + s * size))
-                    inverse = _settle(shape, actions, panel, log_at, power_at, at + s * size, mass)
+                    inverse = _inverse_mass(shape, actions, panel, log_at, power_at, at + s * size, mass)
                     store(inverse_at, one + s * width, inverse)

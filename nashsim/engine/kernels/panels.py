@@ -10,6 +10,7 @@ import math
 
 import numba as nb
 
+from ..codes import GEOMETRIC, MIX
 from .llvm_vectors import (
     add,
     beyond,
@@ -59,7 +60,7 @@ def advance_panels(shape, actions, columns, logits, powers, inverses, total, pro
     Parameters
     ----------
     shape : tuple
-        Of a vector that holds a policy.
+        Shape of a vector that holds a policy.
     actions : tuple
         As many zeros as actions.
     columns : ndarray, shape (contexts, actions, lanes)
@@ -67,7 +68,7 @@ def advance_panels(shape, actions, columns, logits, powers, inverses, total, pro
     logits, powers : ndarray, shape (problems, slots + 1, lanes)
         Logits to base 2, and two to their power; -1e300 and 0 in the padding. The last slot is for mixtures.
     inverses : ndarray, shape (problems, slots + 1)
-        Of the sum of the powers.
+        Inverses of the sums of the powers.
     total : ndarray, shape (problems, lanes)
         Running sum of the played policies.
     program : Program
@@ -103,10 +104,10 @@ def advance_panels(shape, actions, columns, logits, powers, inverses, total, pro
                 weights = (row + stage) * most
                 what = kind[stage]
                 asked = slot[stage * most]
-                if what >= 2:
+                if what >= GEOMETRIC:
                     asked = slots - 1
                     fresh = asked
-                    if what == 2:
+                    if what == GEOMETRIC:
                         x = mix(
                             shape, log_at, at, width, count[stage], slot, weight, stage * most, weights, 0
                         )
@@ -138,7 +139,7 @@ def advance_panels(shape, actions, columns, logits, powers, inverses, total, pro
                     weights,
                     0,
                 )
-                if what >= 1:
+                if what != MIX:
                     if asked != fresh:
                         inverse = inverse_at[one + asked]
                         power = load(shape, power_at, at + asked * width)

@@ -12,6 +12,7 @@ import math
 import numba as nb
 import numpy as np
 
+from ..codes import ARITHMETIC, EXACT, MIRROR, MIX, OPPONENTS, PAIR_GRADIENT, PAIRS, RANKING, RESPONSES
 from .gradients import policy_gradient, sampled_gradient
 from .random_stream import draw, uniform
 from .ranking import fit_ranking, kept_pairs, sampled_pairs
@@ -73,12 +74,12 @@ def _pure(weights):
 
 
 @nb.njit(cache=True, nogil=True)
-def _estimate(skew, probability, kind, samples, stream, out):
-    """Write an estimate of A pi: from ``samples`` opponents (kind 1), or as many duels an action (kind 2)."""
+def _estimate(skew, probability, feedback, samples, stream, out):
+    """Write an estimate of A pi: from ``samples`` opponents, or from as many duels an action."""
     n = out.shape[0]
     for i in range(n):
         out[i] = 0.0
-    if kind == 1:
+    if feedback == OPPONENTS:
         for _ in range(samples):
             z = draw(probability, stream)
             for i in range(n):
@@ -122,7 +123,7 @@ def _opponent(weights, query, log_pi, pi, mixture, mixed):
     slot = _pure(weights)
     if slot >= 0:
         return pi[slot]
-    if query == 2:
+    if query == ARITHMETIC:
         _mix(weights, pi, mixed)
     else:
         _mix(weights, log_pi, mixture)
@@ -131,55 +132,67 @@ def _opponent(weights, query, log_pi, pi, mixture, mixed):
 
 
 @nb.njit(cache=True, nogil=True)
-def _ask(a, opponent, margin, kind, samples, ridge, stream):
+def _ask(a, opponent, margin, feedback, samples, ridge, stream):
     """Write the payoff of a stage's opponent, or an estimate of it, into ``margin``."""
-    if kind == 0:
+    if feedback == EXACT:
         _margin(a, opponent, margin)
-    elif kind == 3:
+    elif feedback == PAIRS:
         _fit_pairs(a, opponent, samples, ridge, stream, margin)
     else:
-        _estimate(a, opponent, kind, samples, stream, margin)
+        _estimate(a, opponent, feedback, samples, stream, margin)
 
 
 @nb.njit(cache=True, nogil=True)
-def _climb(a, opponent, pi, word, margin, score, kind, samples, ridge, stream):
+def _ask_each(a, weights, pi, margin, feedback, samples, ridge, stream):
+    """Write the weighted sum of estimates of the payoffs of single policies into ``margin``."""
+    one = np.empty(margin.shape[0])
+    margin[:] = 0.0
+    for k in range(weights.shape[0]):
+        if weights[k] != 0.0:
+            _ask(a, pi[k], one, feedback, samples, ridge, stream)
+            for i in range(one.shape[0]):
+                margin[i] += weights[k] * one[i]
+
+
+@nb.njit(cache=True, nogil=True)
+def _climb(a, opponent, pi, kind, margin, score, feedback, samples, ridge, stream):
     """Write the gradient of a gradient step, or an estimate of it, into ``margin``."""
-    source = opponent if word == 2 else pi
-    if kind == 4:
-        sampled_gradient(a, source, opponent, score, word, samples, stream, margin)
+    source = opponent if kind == PAIR_GRADIENT else pi
+    if feedback == RESPONSES:
+        sampled_gradient(a, source, opponent, score, kind == PAIR_GRADIENT, samples, stream, margin)
     else:
-        _ask(a, opponent, margin, kind, samples, ridge, stream)
+        _ask(a, opponent, margin, feedback, samples, ridge, stream)
         policy_gradient(source, score, margin)
 
 
 @nb.njit(cache=True, nogil=True)
-def _rank(a, opponent, margin, ranking, kind, samples, ridge, stream):
+def _rank(a, opponent, margin, ranking, feedback, samples, ridge, stream):
     """Write the scores that a ranking step moves along into ``margin``."""
     weights = np.empty(a.shape)
-    if kind == 3:
+    if feedback == PAIRS:
         sampled_pairs(a, opponent, samples, int(ranking[2]), ranking[0], stream, weights)
     else:
-        _ask(a, opponent, margin, kind, samples, ridge, stream)
+        _ask(a, opponent, margin, feedback, samples, ridge, stream)
         kept_pairs(opponent, margin, ranking[0], weights)
     fit_ranking(weights, ranking[1], margin)
 
 
 @nb.njit(cache=True, nogil=True)
-def _answer(words, t, stage, a, opponent, log_pi, pi, margin, kind, samples, ridge, stream):
-    """Write what a stage of any word adds to its logits into ``margin``."""
-    word, at, score, ranking = words
-    if word[stage] == 3:
-        _rank(a, opponent, margin, ranking[stage], kind, samples, ridge, stream)
-    elif word[stage] > 0:
+def _answer(others, t, stage, a, opponent, log_pi, pi, margin, feedback, samples, ridge, stream):
+    """Write what a stage of any kind adds to its logits into ``margin``."""
+    kind, at, score, ranking = others
+    if kind[stage] == RANKING:
+        _rank(a, opponent, margin, ranking[stage], feedback, samples, ridge, stream)
+    elif kind[stage] != MIRROR:
         scored = np.empty(a.shape[0])
         _mix(score[t, stage], log_pi, scored)
-        _climb(a, opponent, pi[at[stage]], word[stage], margin, scored, kind, samples, ridge, stream)
+        _climb(a, opponent, pi[at[stage]], kind[stage], margin, scored, feedback, samples, ridge, stream)
     else:
-        _ask(a, opponent, margin, kind, samples, ridge, stream)
+        _ask(a, opponent, margin, feedback, samples, ridge, stream)
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(
+def advance_portable(
     skew,
     logits,
     probabilities,
@@ -191,8 +204,8 @@ def advance(
     into,
     query,
     played,
-    words,
-    kind,
+    others,
+    feedback,
     samples,
     ridge,
     first,
@@ -213,14 +226,15 @@ def advance(
     base, opponent : ndarray, shape (iterations, stages, slots)
     eta : ndarray, shape (iterations, stages)
     into, query : ndarray of int, shape (stages,)
-        As in ``Table``.
+        As in ``StepTable``.
     played : int
-    words : tuple of ndarray, or None
-        ``Table.words``: what stages are that are no mirror steps. ``None`` compiles to a kernel without them.
-    kind, samples : int
-        Feedback: 0 exact, 1 sampled opponents, 2 duels, 3 pairs, 4 responses; and how many.
+        Slot whose mean over iterations is the average iterate.
+    others : tuple of ndarray, or None
+        ``StepTable.others``: the stages that are no mirror steps. ``None`` compiles to a kernel without them.
+    feedback, samples : int
+        Code of the kind of feedback, and its number of samples.
     ridge : float
-        Of the regression on pairs.
+        Ridge of the regression on pairs.
     first, last : int
         Range of the flattened (seed, context) index.
     """
@@ -229,7 +243,7 @@ def advance(
     iterations, stages = eta.shape
     counted = 0
     for stage in range(stages):
-        if query[stage] > 0:
+        if query[stage] != MIX:
             counted = stage
     mixture = np.empty(n)
     mixed = np.empty(n)
@@ -247,14 +261,19 @@ def advance(
                 if stage == counted:
                     for i in range(n):
                         mean[i] += pi[played, i]
-                if query[stage] > 0:
-                    asked = _opponent(opponent[t, stage], query[stage], log_pi, pi, mixture, mixed)
-                    if words is None:
-                        _ask(a, asked, margin, kind, samples, ridge, stream)
+                if query[stage] != MIX:
+                    weights = opponent[t, stage]
+                    asked = _opponent(weights, query[stage], log_pi, pi, mixture, mixed)
+                    if others is not None:
+                        _answer(
+                            others, t, stage, a, asked, log_pi, pi, margin, feedback, samples, ridge, stream
+                        )
+                    elif feedback != EXACT and query[stage] == ARITHMETIC and weights.min() < 0.0:
+                        _ask_each(a, weights, pi, margin, feedback, samples, ridge, stream)
                     else:
-                        _answer(words, t, stage, a, asked, log_pi, pi, margin, kind, samples, ridge, stream)
+                        _ask(a, asked, margin, feedback, samples, ridge, stream)
                 _mix(base[t, stage], log_pi, mixture)
-                if query[stage] > 0:
+                if query[stage] != MIX:
                     step = eta[t, stage]
                     for i in range(n):
                         mixture[i] += step * margin[i]

@@ -10,6 +10,7 @@ import math
 
 import numba as nb
 
+from ..codes import GEOMETRIC, MIX
 from .llvm_vectors import (
     add,
     beyond,
@@ -117,7 +118,7 @@ def _product(shape, tiles, blocks, backward, values, product):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _settle(shape, logits, powers, at, size, mass):
+def _inverse_mass(shape, logits, powers, at, size, mass):
     """Return the inverse of the mass of a slot; bring its largest logit to 0 where the mass leaves its range."""
     width = len(shape) * len(shape[0])
     if not 1e-30 < mass < 1e30:
@@ -143,18 +144,18 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
     Parameters
     ----------
     shape : tuple
-        Of a vector of one register: 8 lanes, or 4.
+        Shape of a vector of one register: 8 lanes, or 4.
     tiles : ndarray, shape (contexts, entries)
         Square tiles of the upper triangle of A = P - 1/2, rows of tiles one after the other; the tiles on the
         diagonal are zero below it.
     logits, powers : ndarray, shape (problems, slots + 1, size)
         Logits to base 2, and two to their power; -1e300 and 0 in the padding. The last slot is for mixtures.
     inverses : ndarray, shape (problems, slots + 1)
-        Of the sum of the powers.
+        Inverses of the sums of the powers.
     total : ndarray, shape (problems, size)
         Running sum of the played policies.
     product : ndarray, shape (problems, size)
-        Room for A pi.
+        Workspace for A pi.
     program : Program
     t0, t1, first, last : int
         Problem i has context i modulo contexts.
@@ -176,7 +177,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
     for problem in range(first, last):
         at = problem * slots * size
         one = problem * slots
-        room = problem * size
+        offset = problem * size
         for t in range(t0, t1):
             row = (t - t0) * program.stride * stages
             for stage in range(stages):
@@ -184,14 +185,14 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                     inverse = broadcast(shape, inverse_at[one + program.played])
                     for j in range(0, size, width):
                         part = load(shape, power_at, at + program.played * size + j)
-                        store(mean_at, room + j, fma(part, inverse, load(shape, mean_at, room + j)))
+                        store(mean_at, offset + j, fma(part, inverse, load(shape, mean_at, offset + j)))
                 weights = (row + stage) * most
                 what = kind[stage]
                 asked = slot[stage * most]
-                if what >= 2:
+                if what >= GEOMETRIC:
                     asked = slots - 1
                     spare = at + asked * size
-                    if what == 2:
+                    if what == GEOMETRIC:
                         masses = broadcast(shape, 0.0)
                         for j in range(0, size, width):
                             x = mix(
@@ -201,7 +202,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                             masses = add(masses, power)
                             store(log_at, spare + j, x)
                             store(power_at, spare + j, power)
-                        inverse_at[one + asked] = _settle(
+                        inverse_at[one + asked] = _inverse_mass(
                             shape, log_at, power_at, spare, size, lane_sum(masses)
                         )
                     else:
@@ -216,14 +217,14 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                         inverse_at[one + asked] = 1.0
                 target = at + into[stage] * size
                 masses = broadcast(shape, 0.0)
-                if what >= 1:
+                if what != MIX:
                     _product(
                         shape,
                         beyond(tile_at, (problem % contexts) * entries),
                         size // width,
                         (t * stages + stage) % 2 == 1,
                         beyond(power_at, at + asked * size),
-                        beyond(margin_at, room),
+                        beyond(margin_at, offset),
                     )
                     scale = broadcast(shape, eta[row + stage] * inverse_at[one + asked])
                     for j in range(0, size, width):
@@ -239,7 +240,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                             weights,
                             j,
                         )
-                        x = fma(load(shape, margin_at, room + j), scale, x)
+                        x = fma(load(shape, margin_at, offset + j), scale, x)
                         power = exp2(x)
                         masses = add(masses, power)
                         store(log_at, target + j, x)
@@ -262,7 +263,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                         masses = add(masses, power)
                         store(log_at, target + j, x)
                         store(power_at, target + j, power)
-                inverse_at[one + into[stage]] = _settle(
+                inverse_at[one + into[stage]] = _inverse_mass(
                     shape, log_at, power_at, target, size, lane_sum(masses)
                 )
             if (t + 1) % 1024 == 0:
@@ -275,6 +276,6 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                         masses = add(masses, power)
                         store(log_at, j, x)
                         store(power_at, j, power)
-                    inverse_at[one + s] = _settle(
+                    inverse_at[one + s] = _inverse_mass(
                         shape, log_at, power_at, at + s * size, size, lane_sum(masses)
                     )

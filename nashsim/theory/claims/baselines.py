@@ -94,7 +94,7 @@ def _swapped(steps: tuple, tau: float) -> tuple:
 CLAIMS = (
     Claim(
         id="fixed-points",
-        statement="π* is an exact fixed point of M1, M2, Nash Prox, Nash-EMA and self-play gradients, at every step",
+        statement="π* is an exact fixed point of M1, M2, optimistic OMD, Nash Prox, Nash-EMA and self-play gradients",
         source="derived: τ log(π*/μ) = Pπ* + const",
         tag="derived",
         kind="identity",
