@@ -14,16 +14,8 @@ from .rule import Rule
 
 _MARKS = "<!-- rules: written by python -m nashsim.rules README.md -->\n", "<!-- end of rules -->"
 _HEAD = "| rule | calls a step | what is proved | step condition |\n|---|---|---|---|\n"
-_SIGNS = {
-    r"\beta\b": "η",
-    r"\beta_": "η_",
-    r"\btau\b": "τ",
-    r"\bpi\b": "π",
-    r"\bpi_": "π_",
-    r"\bmu\b": "μ",
-    r"\brho\b": "ρ",
-}
-_SIGNS |= {r"\brho\b": "ρ", "<=": "≤", ">=": "≥", r"sqrt ?": "√", r"\*": r"\\*", r"\|": r"\\|"}
+_GREEK = {"eta": "η", "tau": "τ", "pi": "π", "mu": "μ", "rho": "ρ"}
+_SIGNS = {"<=": "≤", ">=": "≥", "sqrt ": "√", "sqrt": "√", "*": r"\*", "|": r"\|"}
 
 
 def table() -> str:
@@ -65,8 +57,9 @@ def _cells(cls: type[Rule]) -> tuple[str, str, str]:
 
 
 def _signs(text: str) -> str:
-    for word, sign in _SIGNS.items():
-        text = re.sub(word, sign, text)
+    text = re.sub(rf"\b({'|'.join(_GREEK)})(?![a-z])", lambda word: _GREEK[word[1]], text)
+    for plain, sign in _SIGNS.items():
+        text = text.replace(plain, sign)
     return text
 
 
