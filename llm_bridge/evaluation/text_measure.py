@@ -12,6 +12,7 @@ from nashsim.rules import POLICY, REFERENCE
 from ..decoding.eager import Engine, pure, sample
 from ..judges import Comparison, Judge, check_probabilities
 from ..policy.causal_policy import CausalPolicy
+from ..policy.sequences import Sequences
 from . import kl_to_reference, length_statistics
 
 
@@ -61,21 +62,33 @@ class TextMeasure:
         roles = {"evaluation": pure(POLICY, self.seed), "evaluation, reference": pure(REFERENCE, self.seed)}
         drawn = self.engine(policy, self.rows, roles, self.length)
         mine, other = (drawn[name].sequences for name in roles)
-        responses = mine.responses()
-        asked = [Comparison(x, a, b) for x, a, b in zip(self.rows, responses, other.responses(), strict=True)]
+        pairs = zip(self.rows, mine.responses(), other.responses(), strict=True)
+        asked = [Comparison(*pair) for pair in pairs]
         won = check_probabilities(self.judge(asked), len(asked))
-        with torch.no_grad():
-            log_pi, log_mu = (
-                policy.sequence_log_probs(mine, name).double().cpu().numpy() for name in (POLICY, REFERENCE)
-            )
         found = {"win_rate": float(won.mean())}
         if len(won) > 1:
-            apart = kl_to_reference(log_pi, log_mu)
-            found |= {
-                "win_rate_error": float(won.std(ddof=1) / np.sqrt(len(won))),
-                "kl": float(apart.value),
-                "kl_error": float(apart.error),
-            }
-        ended = [y[-1] == policy.eos for y in responses]
-        lengths = length_statistics([len(y) for y in responses], ended)
-        return found | {"length": lengths["mean"], "cut_off": lengths["cut_off"]}
+            found["win_rate_error"] = float(won.std(ddof=1) / np.sqrt(len(won)))
+        return found | response_statistics(policy, mine)
+
+
+def response_statistics(policy: CausalPolicy, drawn: Sequences) -> dict[str, float]:
+    """Return ``kl`` to the reference (estimator k1) with ``kl_error``, mean ``length`` and the share ``cut_off``.
+
+    Parameters
+    ----------
+    policy : CausalPolicy
+        Policy in the live weights.
+    drawn : Sequences
+        Responses drawn from it; of a single one there is no KL.
+    """
+    responses = drawn.responses()
+    lengths = length_statistics([len(y) for y in responses], [y[-1] == policy.eos for y in responses])
+    found = {}
+    if len(responses) > 1:
+        with torch.no_grad():
+            log_pi, log_mu = (
+                policy.sequence_log_probs(drawn, name).double().cpu().numpy() for name in (POLICY, REFERENCE)
+            )
+        kl = kl_to_reference(log_pi, log_mu)
+        found = {"kl": float(kl.value), "kl_error": float(kl.error)}
+    return found | {"length": lengths["mean"], "cut_off": lengths["cut_off"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -128,7 +128,6 @@ def win_rates(
     resamples: int = 1000,
     seed: int = 0,
     batch: int = 256,
-    progress: Callable[[int, int], None] | None = None,
 ) -> WinRates:
     """Let a judge compare the players' answers: mean of P(a ≻ b) over prompts and samples.
 
@@ -151,8 +150,6 @@ def win_rates(
         Seed of the bootstrap.
     batch : int
         Comparisons put to the judge at once.
-    progress : callable or None
-        Function called with (comparisons done, comparisons).
 
     Raises
     ------
@@ -177,21 +174,17 @@ def win_rates(
     notes = [None] * len(prompts) if metadata is None else list(metadata)
     outcomes = np.full((len(players), len(players), *shape), 0.5)
     pairs = list(combinations(range(len(players)), 2))
-    total, done = len(pairs) * shape[0] * shape[1], 0
     for i, j in pairs:
         asked = [
             Comparison(prompts[x], a, b, notes[x])
             for x in range(shape[0])
             for a, b in zip(answers[players[i]][x], answers[players[j]][x], strict=True)
         ]
-        said = []
+        judged = []
         for start in range(0, len(asked), batch):
             part = asked[start : start + batch]
-            said.append(check_probabilities(judge(part), len(part)))
-            done += len(part)
-            if progress:
-                progress(done, total)
-        outcomes[i, j] = np.concatenate(said).reshape(shape)
+            judged.append(check_probabilities(judge(part), len(part)))
+        outcomes[i, j] = np.concatenate(judged).reshape(shape)
         outcomes[j, i] = 1 - outcomes[i, j]
     unit = "prompts" if shape[0] >= PROMPTS else "answers"
     units = outcomes.mean(axis=3) if unit == "prompts" else outcomes.reshape(*outcomes.shape[:2], -1)

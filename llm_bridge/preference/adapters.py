@@ -100,21 +100,19 @@ class RewardJudge:
             text = tokenizer.apply_chat_template(turns, tokenize=False)
             return tokenizer(text, add_special_tokens=False)["input_ids"]
 
-        def rewards(prompts, responses) -> list[float]:
+        @torch.inference_mode()
+        def rewards(prompts, responses) -> np.ndarray:
             rows = [ids(x, y) for x, y in zip(prompts, responses, strict=True)]
-            values: list[float] = []
-            with torch.inference_mode():
-                # One length a batch: classifiers find a row's end by its pad token, which may be a real one.
-                for length in sorted({len(row) for row in rows}):
-                    at = [row for row in rows if len(row) == length]
-                    for start in range(0, len(at), batch):
-                        tokens, mask = (p.to(model.device) for p in padded(at[start : start + batch]))
-                        values += model(input_ids=tokens, attention_mask=mask.long()).logits[:, 0].tolist()
-            order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-            found = [0.0] * len(rows)
-            for i, value in zip(order, values, strict=True):
-                found[i] = value
-            return found
+            values = np.empty(len(rows))
+            # One length a batch: classifiers find a row's end by its pad token, which may be a real one.
+            for length in sorted({len(row) for row in rows}):
+                places = [i for i, row in enumerate(rows) if len(row) == length]
+                for start in range(0, len(places), batch):
+                    some = places[start : start + batch]
+                    tokens, mask = (p.to(model.device) for p in padded([rows[i] for i in some]))
+                    logits = model(input_ids=tokens, attention_mask=mask.long()).logits
+                    values[some] = logits[:, 0].double().cpu().numpy()
+            return values
 
         return cls(rewards, scale)
 

@@ -14,7 +14,8 @@ from nashsim.files import atomic_path, to_json, write_frame, write_text
 from nashsim.rules import POLICY, REFERENCE
 
 from ..decoding.eager import pure, sample
-from ..evaluation import WinRates, kl_to_reference, length_adjusted, length_statistics, win_rates
+from ..evaluation import WinRates, length_adjusted, win_rates
+from ..evaluation.text_measure import response_statistics
 from ..models.loading import load_model
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import ITERATE
@@ -167,7 +168,9 @@ def run_tournament(
         drawn = engine(parts.policy, rows, role, length)["answer"].sequences
         flat = drawn.responses()
         answers[name] = [flat[i : i + samples] for i in range(0, len(flat), samples)]
-        players.append({"player": name, **_statistics(parts, drawn, flat), **_measured(parts)})
+        found = response_statistics(parts.policy, drawn)
+        found = {"kl (k1)" if key == "kl" else key: value for key, value in found.items()}
+        players.append({"player": name, **found, **_measured(parts)})
     rates = win_rates(answers, chosen, parts.judge, seed=seed)
     groups = np.repeat(np.arange(len(chosen)), samples)
     for i, player in enumerate(players[1:], 1):
@@ -227,21 +230,6 @@ def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
 def _length(config, parts: RunParts) -> int:
     length = getattr(parts.source, "length", None)
     return parts.source.task.length if length is None else length
-
-
-def _statistics(parts: RunParts, drawn, answers) -> dict[str, float]:
-    """KL to the reference and length, from the answers."""
-    with torch.no_grad():
-        log_pi, log_mu = (
-            parts.policy.sequence_log_probs(drawn, name).double().cpu().numpy()
-            for name in (POLICY, REFERENCE)
-        )
-    lengths = length_statistics([len(y) for y in answers], [y[-1] == parts.policy.eos for y in answers])
-    found = {"length": lengths["mean"], "cut_off": lengths["cut_off"]}
-    if len(answers) > 1:
-        apart = kl_to_reference(log_pi, log_mu)
-        found |= {"kl (k1)": float(apart.value), "kl_error": float(apart.error)}
-    return found
 
 
 def _measured(parts: RunParts) -> dict[str, float]:
