@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from nashsim.errors import NashsimError
+from nashsim.progress import progress_bar
 
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
@@ -93,9 +94,8 @@ def sft(
     return losses
 
 
-def _shown(steps: range, progress: bool):
-    if not progress:
-        return steps
-    from tqdm.auto import tqdm  # comes with transformers
-
-    return tqdm(steps, desc="fine-tuning", unit="step")
+def _shown(steps: range, progress: bool) -> Iterator[int]:
+    with progress_bar("fine-tuning", progress) as tell:
+        for k in steps:
+            yield k
+            tell(k + 1, len(steps))
