@@ -13,7 +13,6 @@ from ..models.loading import ALL_LINEAR
 from ..training.settings import Settings
 from .config_reading import built, overridden, read_yaml
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
 POSITIVE = (
     "model.temperature", "algorithm.tau", "judge.batch", "judge.scale", "training.iterations", "training.rows",
@@ -201,16 +200,11 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
     NashsimError
         For anything missing, unknown, of the wrong type or out of range.
     """
-    mapping = overridden(read_yaml(source, RECIPES), overrides)
+    mapping = overridden(read_yaml(source), overrides)
     mapping.pop("versions", None)
     config = built(Config, mapping)
     check_config(config)
     return config
-
-
-def recipes() -> list[str]:
-    """Return the names of the recipes, those that others extend left out."""
-    return sorted(path.stem for path in RECIPES.glob("*.yaml") if not path.stem.startswith("_"))
 
 
 def check_config(config: Config) -> None:

@@ -14,6 +14,8 @@ import yaml
 
 from nashsim.errors import NashsimError, unknown_name
 
+from .recipes import RECIPES, recipe, recipes
+
 
 class _Loader(yaml.SafeLoader):
     """Plain values only, as safe_load; a key given twice is refused, and 5e-7 is the number it looks like."""
@@ -35,15 +37,13 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_yaml(source: str | Path, recipes: Path, seen: tuple[Path, ...] = ()) -> dict:
+def read_yaml(source: str | Path, seen: tuple[Path, ...] = ()) -> dict:
     """Return the mapping of a YAML file, laid over the one that it extends.
 
     Parameters
     ----------
     source : str or Path
         File, or name of a recipe.
-    recipes : Path
-        Folder of the recipes.
     seen : tuple of Path
         Files that are being read already.
 
@@ -52,16 +52,16 @@ def read_yaml(source: str | Path, recipes: Path, seen: tuple[Path, ...] = ()) ->
     NashsimError
         For a file that is missing, is no YAML mapping, or extends itself.
     """
-    path = _found(Path(source), recipes, seen[-1].parent if seen else Path())
+    path, text = _found(Path(source), seen[-1].parent if seen else Path())
     if path in seen:
         raise NashsimError(f"{path}: it extends itself, by way of {', '.join(p.name for p in seen)}")
-    mapping = parsed(path.read_text(encoding="utf-8"), str(path))
+    mapping = parsed(text, str(path))
     if mapping is None:
         mapping = {}
     if not isinstance(mapping, dict):
         raise NashsimError(f"{path}: sections with keys are needed, found {type(mapping).__name__}")
     base = mapping.pop("extends", None)
-    return mapping if base is None else merged(read_yaml(base, recipes, (*seen, path)), mapping)
+    return mapping if base is None else merged(read_yaml(base, (*seen, path)), mapping)
 
 
 def parsed(text: str, where: str):
@@ -186,10 +186,12 @@ def _typed(kind, value, where: str):
     raise NashsimError(f"{where}: {needed} is needed, found {value!r}")
 
 
-def _found(path: Path, recipes: Path, beside: Path) -> Path:
-    for candidate in (beside / path, recipes / f"{path}.yaml"):
-        if candidate.is_file():
-            return candidate.resolve()
+def _found(path: Path, beside: Path) -> tuple[Path, str]:
+    """The file of a configuration and its text; a recipe need not be one."""
+    if (beside / path).is_file():
+        return (beside / path).resolve(), (beside / path).read_text(encoding="utf-8")
+    if (text := recipe(str(path))) is not None:
+        return RECIPES / f"{path}.yaml", text
     if path.suffix:
         raise NashsimError(f"{path}: no such file")
-    raise unknown_name("recipe", str(path), [p.stem for p in recipes.glob("*.yaml")])
+    raise unknown_name("recipe", str(path), recipes())

@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from llm_bridge.algorithms import ALGORITHMS
+from llm_bridge.algorithms.registry import NAMED
 from llm_bridge.cli import call
 from llm_bridge.models.tiny import save_tiny
-from llm_bridge.runs.config import load_config, recipes
+from llm_bridge.runs.config import load_config
+from llm_bridge.runs.recipes import recipes
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
 
@@ -121,8 +122,8 @@ def _start(recipe, how, *options):
 @pytest.mark.slow
 def test_kills_over_all_algorithms_lose_and_change_nothing(tmp_path):
     """kill -9 at moments uniform in wall time, one for each paper's algorithm; resumed to the same bits."""
-    named = [name.removeprefix("enumerable-") for name in recipes() if name.startswith("enumerable-")]
-    assert set(named) <= set(ALGORITHMS) and len(named) == 21
+    named = sorted(NAMED)
+    assert {f"enumerable-{name}" for name in named} <= set(recipes())
     found = 0
     for share, name in zip((np.arange(len(named)) + 0.5) / len(named), named, strict=True):
         recipe, small = f"enumerable-{name}", [*SMALL[:-1], "12"]

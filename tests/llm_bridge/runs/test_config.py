@@ -3,8 +3,12 @@
 import pytest
 import yaml
 
-from llm_bridge.runs.config import RECIPES, Config, load_config, recipes
+from llm_bridge.algorithms import algorithms, get_algorithm, register
+from llm_bridge.algorithms.registry import NAMED
+from llm_bridge.runs.config import Config, load_config
+from llm_bridge.runs.recipes import RECIPES, recipe, recipes
 from nashsim.errors import NashsimError
+from nashsim.rules import OMD
 
 
 def written(path, text):
@@ -28,12 +32,26 @@ def test_every_recipe_loads_and_saves_to_itself(name, tmp_path):
 
 
 def test_every_algorithm_has_its_recipes():
-    from llm_bridge.algorithms.registry import NAMED
-
-    for name in NAMED:
+    for name in algorithms():
         for task in ("enumerable", "styled"):
             config = load_config(f"{task}-{name}")
             assert (config.data.task, config.algorithm.name) == (task, name)
+            assert f"{task}-{name}" in recipes()
+            # One optimiser step an iteration needs more of them than a fit does.
+            assert (config.training.iterations == 400) == get_algorithm(name).one_step
+    assert recipe("enumerable-nothing") is recipe("half-b-omd") is None
+
+
+def test_an_algorithm_of_ones_own_has_its_recipes(tmp_path):
+    register("mine", OMD, fit="regression")
+    try:
+        written(tmp_path / "child.yaml", "extends: styled-mine\ntraining: {lr: 1e-4}\n")
+        assert (
+            load_config(tmp_path / "child.yaml").algorithm.name == "mine" and "enumerable-mine" in recipes()
+        )
+    finally:
+        del NAMED["mine"]
+    refused("recipe", "enumerable-mine")
 
 
 def test_published_settings():
