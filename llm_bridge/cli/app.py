@@ -67,7 +67,7 @@ def demo(
     typer.echo(f"{'exact gap':12s}{before:12.4f}{after:12.4f}{0:13.4f}")
 
 
-app.command(context_settings=ANY_KEY)(commands.train)
+app.command("train", context_settings=ANY_KEY)(commands.train_command)
 app.command()(commands.evaluate)
 app.command()(commands.compare)
 app.command()(commands.recipes)

@@ -16,7 +16,7 @@ from nashsim.errors import NashsimError
 from nashsim.progress import progress_bar
 
 
-def train(
+def train_command(
     context: typer.Context,
     config: Annotated[str, typer.Argument(help="A YAML file, or a recipe of `llm-bridge recipes`.")],
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint, to the same bits.")] = False,
