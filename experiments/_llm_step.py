@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
-from llm_bridge.decoding.eager import mixture, pure, sample
+from llm_bridge.decoding.eager import sample
+from llm_bridge.decoding.roles import mixture, pure
 from llm_bridge.judges import ClassGameJudge, Comparison
 from llm_bridge.policy import CausalPolicy
 from nashsim.rules import REFERENCE, NashMDPG

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from llm_bridge.decoding.eager import mixture, sample
+from llm_bridge.decoding.eager import sample
+from llm_bridge.decoding.roles import mixture
 from llm_bridge.decoding.sequence_mixture import sequence_mixture
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.tasks import EnumerableTask

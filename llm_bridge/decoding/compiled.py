@@ -11,15 +11,14 @@ from contextlib import ExitStack
 from types import FunctionType
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 
 from nashsim.errors import NashsimError
-from nashsim.rules import POLICY
 
 from ..policy.causal_policy import CausalPolicy
-from ..policy.sequences import Sequences, left_aligned, padded, position_ids
-from .eager import Drawn, Role, greedy_rows, next_token, role_weights, uniforms
+from ..policy.sequences import position_ids
+from .eager import next_token
+from .roles import Drawn, Role, RoleBatch
 
 #: Kernels for products of few rows, called without Python between them.
 ON_CPU = {"max_autotune": True, "max_autotune_gemm_backends": "CPP,ATEN", "cpp_wrapper": True}
@@ -37,8 +36,9 @@ class CompiledEngine:
     Parameters
     ----------
     mode : str or None
-        Of ``torch.compile``: ``"reduce-overhead"`` replays CUDA graphs. ``None`` chooses it on a GPU only.
+        Mode of ``torch.compile``: ``"reduce-overhead"`` replays CUDA graphs. ``None`` chooses it on a GPU only.
     pad_to : int
+        Number that the width of the prompts is padded to a multiple of.
 
     Raises
     ------
@@ -62,26 +62,22 @@ class CompiledEngine:
         Parameters
         ----------
         policy : CausalPolicy
+            Policy with all that the roles name.
         prompts : sequence of sequences of int
+            Token ids of every prompt.
         roles : mapping of str to Role
+            Roles by name.
         length : int
+            Most tokens of a response, EOS included.
         """
-        count = len(prompts)
-        weights = role_weights(policy, roles, count)
-        width = -(-max(len(prompt) for prompt in prompts) // self.pad_to) * self.pad_to
-        # A row of full width sets the shape, and goes again.
-        ids, mask = padded([[policy.pad] * width, *(p for _ in roles for p in prompts)], policy.pad)
-        ids, mask = left_aligned(ids[1:], mask[1:])
-        ids, mask = ids.to(policy.device), mask.to(policy.device)
-        device = policy.device
-        uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])
-        # One row a token.
-        uniform = torch.as_tensor(uniform.T.copy(), device=device)
-        greedy = greedy_rows(roles, count, device)
-        voices = [_Voice(policy, name, weight, ids, mask, length) for name, weight in weights.items()]
-        choirs = self._choirs(policy, voices)
-        alive = torch.ones(len(ids), dtype=torch.bool, device=device)
-        log_probs = torch.zeros(len(ids), dtype=torch.float64, device=device)
+        batch = RoleBatch.of(policy, prompts, roles, length, self.pad_to)
+        device, rows = policy.device, len(batch.ids)
+        # One contiguous row a token.
+        uniform = batch.uniform.T.contiguous()
+        caches = [_PolicyCache(policy, name, weight, batch, length) for name, weight in batch.weights.items()]
+        groups = self._groups(policy, caches)
+        alive = torch.ones(rows, dtype=torch.bool, device=device)
+        log_probs = torch.zeros(rows, dtype=torch.float64, device=device)
         tokens, masks = [], []
         with ExitStack() as stack:
             for t in range(length):
@@ -89,16 +85,16 @@ class CompiledEngine:
                     # What a step assumes was checked at the last token, and but for numbers in tensors nothing changes:
                     # to check it at every token costs as much as a layer.
                     stack.enter_context(torch.compiler.set_stance("default", skip_guard_eval_unsafe=True))
-                table = torch.zeros(len(ids), policy.vocabulary, dtype=torch.float64, device=device)
-                draw = uniform[t], greedy, alive
+                table = torch.zeros(rows, policy.vocabulary, dtype=torch.float64, device=device)
+                draw = uniform[t], batch.greedy, alive
                 if t == 0:
-                    for voice in voices:
-                        table.index_add_(0, voice.rows, voice.first())
+                    for cache in caches:
+                        table.index_add_(0, cache.rows, cache.first())
                     found = next_token(table.log_softmax(-1), *draw, policy.pad, policy.eos)
-                for place, choir in enumerate(choirs if t else [], start=1):
-                    read = [voice.reads(tokens[-1], alive, t) for voice in choir]
-                    step = self.step(policy, tuple(voice.name for voice in choir))
-                    found = table = step(table, read, draw if place == len(choirs) else None)
+                for place, group in enumerate(groups if t else [], start=1):
+                    inputs = [cache.inputs(tokens[-1], alive, t) for cache in group]
+                    step = self.step(policy, tuple(cache.name for cache in group))
+                    found = table = step(table, inputs, draw if place == len(groups) else None)
                 # A graph that is replayed writes where it wrote before.
                 chosen, gained, going = (part.clone() for part in found)
                 log_probs += gained
@@ -107,96 +103,113 @@ class CompiledEngine:
                 alive = going
                 if not alive.any():
                     break
-        response, response_mask = torch.stack(tokens, 1), torch.stack(masks, 1)
-        found = {}
-        for i, name in enumerate(roles):
-            rows = slice(i * count, (i + 1) * count)
-            parts = Sequences(ids[rows], mask[rows], response[rows], response_mask[rows])
-            found[name] = Drawn(parts, log_probs[rows])
-        return found
+        return batch.drawn(torch.stack(tokens, 1), torch.stack(masks, 1), log_probs)
 
     def step(self, policy: CausalPolicy, names: tuple[str, ...]):
-        """Return the compiled step of named policies that speak at once: it adds what they say to a table of scores.
+        """Return the compiled step of named policies: it adds their weighted log-probabilities to a table of scores.
 
         With uniform numbers, greedy rows and rows that go on in place of ``None``, it draws the next token too.
 
         Parameters
         ----------
         policy : CausalPolicy
+            Policy with all the names.
         names : tuple of str
-            Each spoken for by another module: the one that trains, and the one of frozen policies.
+            Policies, each of another module: the one that trains, the one of frozen weights, a reference's.
         """
         steps = self._steps.setdefault(policy, {})
-        readers = tuple(self._reader(policy, name) for name in names)
-        key = tuple(map(id, readers))
+        modules = tuple(self._module(policy, name) for name in names)
+        key = tuple(map(id, modules))
         if key not in steps:
-            steps[key] = self._compiled(readers, policy.pad, policy.eos)
+            steps[key] = self._compiled(modules, policy.pad, policy.eos)
         return steps[key]
 
     @staticmethod
-    def _reader(policy: CausalPolicy, name: str):
-        reader = policy.reader if name == POLICY else policy.frozen_reader(name)
-        if reader is None:
+    def _module(policy: CausalPolicy, name: str):
+        module = policy.module_of(name)
+        if module is None:
             raise NashsimError(
                 f"engine: the compiled one needs frozen weights of {name!r}; a reference with adapters switched off"
                 " has none, use the eager one"
             )
-        return reader
+        return module
 
-    def _choirs(self, policy: CausalPolicy, voices: list[_Voice]) -> list[list[_Voice]]:
-        """The voices in groups that one step can compute: one module speaks for one policy at a time."""
-        choirs: list[list[_Voice]] = []
+    def _groups(self, policy: CausalPolicy, caches: list[_PolicyCache]) -> list[list[_PolicyCache]]:
+        """The policies in groups that one step can compute: a module has the weights of one policy at a time."""
+        groups: list[list[_PolicyCache]] = []
         taken: set[int] = set()
-        for voice in voices:
-            reader = id(self._reader(policy, voice.name))
-            if not choirs or reader in taken:
-                choirs.append([])
+        for cache in caches:
+            module = id(self._module(policy, cache.name))
+            if not groups or module in taken:
+                groups.append([])
                 taken = set()
-            choirs[-1].append(voice)
-            taken.add(reader)
-        return choirs
+            groups[-1].append(cache)
+            taken.add(module)
+        return groups
 
-    def _compiled(self, readers, pad: int, eos: int):
-        mode, cuda = self.mode, next(readers[0].parameters()).device.type == "cuda"
+    def _compiled(self, modules, pad: int, eos: int):
+        mode, cuda = self.mode, next(modules[0].parameters()).device.type == "cuda"
         if mode is None and cuda:
             mode = "reduce-overhead"
 
-        def step(table, read, draw):
-            for reader, (rows, weight, *inputs) in zip(readers, read, strict=True):
-                said = reader("next", *inputs, True)[0].double()
-                table = table.index_add(0, rows, weight * said)
+        def step(table, inputs, draw):
+            for module, (rows, weight, *of_module) in zip(modules, inputs, strict=True):
+                found = module("next", *of_module, True)[0].double()
+                table = table.index_add(0, rows, weight * found)
             return table if draw is None else next_token(table.log_softmax(-1), *draw, pad, eos)
 
-        # Compiled shapes are kept, and looked up, by code: every choir has its own.
+        # Compiled shapes are kept, and looked up, by code: every group has its own.
         own = FunctionType(step.__code__.replace(), globals(), "step", closure=step.__closure__)
         chosen = {"mode": mode} if mode is not None or cuda else {"options": ON_CPU}
         return torch.compile(own, dynamic=False, **chosen)
 
 
-class _Voice:
-    """One named policy's rows and its static cache."""
+class _PolicyCache:
+    """One named policy's rows, and their keys and values in tensors of fixed shapes."""
 
-    def __init__(self, policy, name, weight, ids, mask, length):
-        from transformers import StaticCache
-
+    def __init__(self, policy: CausalPolicy, name: str, weight, batch: RoleBatch, length: int):
         self.name, self.rows = name, torch.nonzero(weight).squeeze(1)
         self.weight = weight[self.rows, None]
-        self._policy, self._ids, self._width = policy, ids[self.rows], ids.shape[1]
-        room = self._width + length
-        self._mask = torch.zeros(len(self.rows), room, dtype=torch.bool, device=ids.device)
-        self._mask[:, : self._width] = mask[self.rows]
+        self._policy, self._ids, self._width = policy, batch.ids[self.rows], batch.ids.shape[1]
+        size = self._width + length
+        self._mask = torch.zeros(len(self.rows), size, dtype=torch.bool, device=weight.device)
+        self._mask[:, : self._width] = batch.mask[self.rows]
         self._positions = position_ids(self._mask[:, : self._width])
-        self._cache = StaticCache(config=policy.config, max_cache_len=room)
+        self._cache = static_cache(policy.config, size)
 
     def first(self) -> torch.Tensor:
-        """Weighted log-probabilities of the first token on this voice's rows, float64, from the whole prompt."""
+        """Weighted log-probabilities of the first token on this policy's rows, float64, from the whole prompt."""
         mask = self._mask[:, : self._width]
         found, _ = self._policy.run(self.name, "next", self._ids, mask, self._positions, self._cache, True)
         return self.weight * found.double()
 
-    def reads(self, last, alive, t: int) -> tuple:
-        """What the compiled step reads: rows, weights, tokens, mask, positions and cache."""
-        # A row that has ended goes on as padding: seen by nobody, not even itself.
+    def inputs(self, last, alive, t: int) -> tuple:
+        """Inputs of the compiled step: rows, weights, tokens, mask, positions and cache."""
+        # A row that has ended goes on as padding, to which nothing attends, not even itself.
         self._mask[:, self._width + t - 1] = alive[self.rows]
         positions = self._positions[:, -1:] + t
         return self.rows, self.weight, last[self.rows, None], self._mask, positions, self._cache
+
+
+def static_cache(config, size: int):
+    """Return a cache of fixed shapes in which every layer keeps every token; masks alone narrow layers to a window.
+
+    Parameters
+    ----------
+    config : transformers.PretrainedConfig
+        Configuration of the model.
+    size : int
+        Number of tokens that the cache holds.
+
+    Notes
+    -----
+    A layer that keeps its window only counts its tokens in Python, and does otherwise once the window is full: a
+    compiled step that is not checked again would not notice.
+    """
+    from transformers import StaticCache
+    from transformers.cache_utils import StaticLayer
+
+    cache = StaticCache(config=config, max_cache_len=size)
+    layers = zip(cache.layers, cache.is_sliding, strict=True)
+    cache.layers = [StaticLayer(size) if sliding else layer for layer, sliding in layers]
+    return cache

@@ -11,8 +11,9 @@ from nashsim.errors import NashsimError, first_line, unknown_name
 
 from ..importing import named_object
 from ..policy.causal_policy import CausalPolicy
-from ..policy.sequences import Sequences
-from .eager import Drawn, Engine, Role, sample
+from ..policy.sequences import Sequences, padded
+from .eager import sample
+from .roles import Drawn, Engine, Role
 
 #: Engines with a name; any other is ``module:function``.
 ENGINES = ("eager", "compiled")
@@ -24,10 +25,12 @@ def check_engine(name: str) -> None:
     Parameters
     ----------
     name : str
+        Value of ``sampling.engine``.
 
     Raises
     ------
     NashsimError
+        For any other name.
     """
     if name not in ENGINES and ":" not in name:
         raise unknown_name("sampling.engine", name, (*ENGINES, "module:function"))
@@ -40,8 +43,7 @@ def make_engine(name: str = "eager", rows: int | None = None) -> Engine:
     ----------
     name : str
         ``"eager"``; ``"compiled"`` (:class:`~llm_bridge.decoding.compiled.CompiledEngine`); or
-        ``"module:function"``, a function
-        with the contract of :func:`~llm_bridge.decoding.eager.sample`.
+        ``"module:function"``, a function with the contract of :func:`~llm_bridge.decoding.eager.sample`.
     rows : int or None
         Most responses of one decode; ``None`` is all of a step.
 
@@ -80,8 +82,9 @@ class Hook:
     Attributes
     ----------
     function : callable
+        Function with the contract of an engine.
     name : str
-        For messages.
+        Name of the function in messages.
     """
 
     function: Engine
@@ -96,9 +99,9 @@ class Hook:
         except NashsimError:
             raise
         except Exception as error:
-            said = " ".join(str(error).split())[:200]
+            why = " ".join(str(error).split())[:200]
             raise NashsimError(
-                f"sampling.engine: {self.name} failed: {type(error).__name__} {said}"
+                f"sampling.engine: {self.name} failed: {type(error).__name__} {why}"
             ) from error
         due = f"sampling.engine: {self.name} is to return"
         for role in roles:
@@ -120,8 +123,9 @@ class Batched:
     Attributes
     ----------
     engine : callable
+        Engine that decodes a batch.
     rows : int
-        Of all roles together.
+        Most responses of a batch, of all roles together.
     """
 
     engine: Engine
@@ -144,7 +148,7 @@ class Batched:
             few = {name: _of_rows(role, places, len(prompts)) for name, role in roles.items()}
             parts.append(self.engine(policy, [prompts[i] for i in places], few, length))
         order = torch.tensor([i for places in batches for i in places]).argsort()
-        return {name: self._joined([part[name] for part in parts], order, policy.pad) for name in roles}
+        return {name: _joined(prompts, [part[name] for part in parts], order, policy) for name in roles}
 
     @staticmethod
     def _batches(prompts: list[tuple[int, ...]], rows: int) -> list[list[int]]:
@@ -159,23 +163,15 @@ class Batched:
                 batches.append(list(group))
         return batches
 
-    @staticmethod
-    def _joined(parts: list[Drawn], order: torch.Tensor, pad: int) -> Drawn:
-        """One batch of the parts, in the order asked for; each was padded to its own longest."""
-        wide = [max(getattr(p.sequences, side).shape[1] for p in parts) for side in ("prompt", "response")]
-        tensors = []
-        for name, width, left in (("prompt", wide[0], True), ("response", wide[1], False)):
-            for field, fill in ((name, pad), (f"{name}_mask", False)):
-                found = [getattr(part.sequences, field) for part in parts]
-                missing = [width - table.shape[1] for table in found]
-                sides = [(n, 0) if left else (0, n) for n in missing]
-                padded = [
-                    torch.nn.functional.pad(table, side, value=fill)
-                    for table, side in zip(found, sides, strict=True)
-                ]
-                tensors.append(torch.cat(padded)[order.to(padded[0].device)])
-        log_probs = torch.cat([part.log_probs for part in parts])
-        return Drawn(Sequences(*tensors), log_probs[order.to(log_probs.device)])
+
+def _joined(prompts, parts: list[Drawn], order: torch.Tensor, policy: CausalPolicy) -> Drawn:
+    """One batch of the parts, in the order of the prompts."""
+    responses = [response for part in parts for response in part.sequences.responses()]
+    width = max(part.sequences.response.shape[1] for part in parts)
+    answered = padded([responses[i] for i in order], policy.pad, width=width)
+    sequences = Sequences(*padded(prompts, policy.pad, "left"), *answered).to(policy.device)
+    log_probs = torch.cat([part.log_probs for part in parts])
+    return Drawn(sequences, log_probs[order.to(log_probs.device)])
 
 
 def _of_rows(role: Role, places: list[int], count: int) -> Role:

@@ -1,6 +1,6 @@
 """Where to look next: ENPO's Step B tilt, and the elliptical oracle over response features.
 
-Step B alone does not explore: before the decisive response is seen, pi_{t+1} = pi_t and the tilt is the identity
+Step B alone does not explore: before the decisive response is drawn, pi_{t+1} = pi_t and the tilt is the identity
 [derived]. The oracle looks where little has been compared.
 """
 
@@ -15,8 +15,9 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, REFERENCE
 
 from ..policy.causal_policy import CausalPolicy
-from .eager import Drawn, Engine, Role, pure, sample
+from .eager import sample
 from .features import Features
+from .roles import Drawn, Engine, Role, pure
 
 
 def tilt(beta: float = 0.05, sign: int = 1, *, new: str = POLICY, old: str = "previous") -> dict[str, float]:
@@ -28,9 +29,9 @@ def tilt(beta: float = 0.05, sign: int = 1, *, new: str = POLICY, old: str = "pr
     Parameters
     ----------
     beta : float
-        0.05 in its language-model recipe [code].
+        Weight beta > 0 of the divergence; 0.05 in the language-model recipe [code].
     sign : int
-        1 or -1.
+        Direction of the tilt, 1 or -1.
     new, old : str
         Names of pi_{t+1} and pi_t.
 
@@ -61,6 +62,7 @@ class EllipticalExplorer:
     features : int
         Dimension of phi: style classes, or the width of pooled hidden states.
     ridge : float
+        Weight of the identity in V, > 0.
 
     References
     ----------
@@ -78,6 +80,7 @@ class EllipticalExplorer:
         Parameters
         ----------
         first, second : array_like, shape (pairs, features)
+            Features of the two responses of every pair.
         """
         for difference in np.atleast_2d(np.asarray(first, float) - np.asarray(second, float)):
             pulled = self.inverse @ difference
@@ -89,9 +92,9 @@ class EllipticalExplorer:
         Parameters
         ----------
         features : array_like, shape (..., features)
-            Of candidates.
+            Features of candidates.
         mean : array_like, shape (features,) or (..., features)
-            m, the policy's mean features.
+            Mean features m of the policy.
         """
         away = np.asarray(mean, float) - np.asarray(features, float)
         return np.einsum("...i,ij,...j->...", away, self.inverse, away)
@@ -102,7 +105,9 @@ class EllipticalExplorer:
         Parameters
         ----------
         features : array_like, shape (prompts, K, features)
+            Features of the candidates of every prompt.
         mean : array_like, shape (prompts, features)
+            Mean features of the policy on every prompt.
         """
         return self.bonus(features, np.asarray(mean, float)[:, None, :]).argmax(-1)
 
@@ -115,7 +120,6 @@ def draw_class(
     length: int,
     *,
     role: Role,
-    side: str = "left",
 ) -> Drawn:
     """Return responses of wanted style classes by constrained decoding of the first token, which fixes the style.
 
@@ -124,19 +128,22 @@ def draw_class(
     Parameters
     ----------
     policy : CausalPolicy
+        Policy with all that the role names.
     prompts : sequence of sequences of int
+        Token ids of every prompt.
     wanted : sequence of int, length prompts
-        The class that each response must have.
+        Class that each response must have.
     openings : sequence of sequences of int
         Tokens that open each class.
     length : int
+        Most tokens of a response.
     role : Role
-    side : str
+        Role that the responses are drawn from.
     """
     allowed = torch.zeros(len(prompts), policy.vocabulary, dtype=torch.bool)
     for row, style in zip(allowed, wanted, strict=True):
         row[list(openings[style])] = True
-    return sample(policy, prompts, {"explorer": role}, length, side=side, allowed=allowed)["explorer"]
+    return sample(policy, prompts, {"explorer": role}, length, allowed=allowed)["explorer"]
 
 
 def explore(
@@ -160,18 +167,23 @@ def explore(
     Parameters
     ----------
     explorer : EllipticalExplorer
+        Explorer that has observed the pairs compared so far.
     features : Features
+        Features of responses.
     policy : CausalPolicy
+        Policy to look from.
     prompts : sequence of tuple of int
+        Token ids of every prompt.
     length : int
         Most tokens of a response.
     of : str
-        The policy's own name of pi.
+        Name of pi among the policy's.
     candidates : int
-        K.
+        Number K of candidates of either policy.
     seed : int
+        Seed of the responses.
     engine : callable
-        Draws the K; constrained decoding has the loop of ``sample``.
+        Engine that draws the K; constrained decoding has the loop of ``sample``.
     """
     if features.openings is not None:
         every = np.eye(features.width(policy))
@@ -181,10 +193,10 @@ def explore(
         return drawn.sequences.responses()
     repeated = [prompt for prompt in prompts for _ in range(candidates)]
     roles = {name: pure(name, seed) for name in dict.fromkeys((of, REFERENCE))}
-    said = {name: d.sequences.responses() for name, d in engine(policy, repeated, roles, length).items()}
-    phi = {name: features(policy, repeated, responses) for name, responses in said.items()}
+    drawn = {name: d.sequences.responses() for name, d in engine(policy, repeated, roles, length).items()}
+    phi = {name: features(policy, repeated, responses) for name, responses in drawn.items()}
     by_prompt = (len(prompts), candidates, -1)
     mean = phi[of].reshape(by_prompt).mean(1)
     best = explorer.best_of(np.concatenate([p.reshape(by_prompt) for p in phi.values()], axis=1), mean)
-    voices = list(said.values())
-    return [voices[k // candidates][i * candidates + k % candidates] for i, k in enumerate(best)]
+    responses = list(drawn.values())
+    return [responses[k // candidates][i * candidates + k % candidates] for i, k in enumerate(best)]

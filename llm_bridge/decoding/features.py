@@ -36,8 +36,9 @@ class ClassFeatures:
     Parameters
     ----------
     classify : callable
-        ``classify(prompt, response) -> int``.
+        Function ``classify(prompt, response) -> int``.
     classes : int
+        Number of classes.
     openings : sequence of sequences of int, or None
         The first tokens of every class, where the first token decides it: classes are then looked for by constrained
         decoding, which finds them however rare.
@@ -72,9 +73,11 @@ class ClassFeatures:
         Parameters
         ----------
         policy : CausalPolicy
+            Policy with that name.
         prompts : sequence of tuple of int
+            Token ids of every prompt.
         of : str
-            A named policy.
+            Name of a policy.
         """
         with torch.no_grad():
             table = policy.first_log_probs(prompts, of).double().softmax(1).cpu().numpy()
@@ -113,6 +116,7 @@ def one_hot(classes: Sequence[int], count: int) -> np.ndarray:
     Parameters
     ----------
     classes : sequence of int
+        Class of every response.
     count : int
         Number of classes.
     """
@@ -125,9 +129,11 @@ def pooled_hidden(policy: CausalPolicy, batch: Sequences, of: str = REFERENCE) -
     Parameters
     ----------
     policy : CausalPolicy
+        Policy with that name.
     batch : Sequences
+        Prompts and responses.
     of : str
-        A frozen policy, so that features stand still.
+        Name of a frozen policy, so that features stand still.
     """
     batch = batch.to(policy.device)
     ids, mask = batch.packed()

@@ -15,7 +15,8 @@ from nashsim.errors import NashsimError
 
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
-from .eager import Engine, Role, sample, uniforms
+from .eager import sample
+from .roles import Engine, Role, uniforms
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,9 @@ class Mixed:
     Attributes
     ----------
     sequences : Sequences
+        Prompts and responses.
     effective : Tensor, shape (prompts,)
-        (sum w)^2 / sum w^2 of the candidates' weights: how many of the K count.
+        Effective number of candidates, (sum w)^2 / sum w^2 of their weights.
     exact : Tensor of bool, shape (prompts,)
         Whether the response was accepted by rejection and so is an exact draw.
     """
@@ -55,15 +57,19 @@ def sequence_mixture(
     Parameters
     ----------
     policy : CausalPolicy
+        Policy with all the names.
     prompts : sequence of sequences of int
+        Token ids of every prompt.
     weights : mapping of str to float
-        They sum to 1.
+        Weights w_k of named policies, which sum to 1.
     length : int
+        Most tokens of a response.
     candidates : int
-        K.
+        Number K of candidates a prompt.
     seed : int
+        Seed of candidates and coins.
     engine : callable
-        Draws the candidates, from pure roles.
+        Engine that draws the candidates, from pure roles.
 
     Raises
     ------
@@ -81,9 +87,9 @@ def sequence_mixture(
     coins = uniforms(seed, repeated, 3, "part, acceptance, choice")
     part = torch.searchsorted(share.cumsum(0), torch.as_tensor(coins[:, 0].copy()), right=True)
     part = part.clamp_max(len(names) - 1)
-    # One role whose rows each speak with one policy's voice.
-    voice = Role({name: (part == k).double().tolist() for k, name in enumerate(names)}, seed)
-    drawn = engine(policy, repeated, {"candidate": voice}, length)["candidate"].sequences
+    # One role whose rows are each drawn from one policy.
+    role = Role({name: (part == k).double().tolist() for k, name in enumerate(names)}, seed)
+    drawn = engine(policy, repeated, {"candidate": role}, length)["candidate"].sequences
     with torch.no_grad():
         logs = torch.stack([policy.sequence_log_probs(drawn, name).double().cpu() for name in names])
     wanted = sum(weights[name] * log for name, log in zip(names, logs, strict=True))

@@ -9,7 +9,8 @@ import torch
 
 from nashsim.rules import POLICY, REFERENCE
 
-from ..decoding.eager import Engine, pure, sample
+from ..decoding.eager import sample
+from ..decoding.roles import Engine, pure
 from ..judges import Comparison, Judge, check_probabilities
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences

@@ -1,9 +1,11 @@
 """What a policy computes of its model: log-probabilities of whole responses, of the next token, hidden states.
 
-Chunked over tokens, so that logits never hold more than a stated number of bytes.
+In chunks, so that logits never hold more than a stated number of bytes.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch.utils.checkpoint import checkpoint
@@ -13,25 +15,67 @@ from nashsim.errors import NashsimError
 from .sequences import position_ids
 
 
-class Reader(torch.nn.Module):
-    """What a policy computes of its model, in one module so that other weights can be called through it."""
+class LogProbs(torch.nn.Module):
+    """Log-probabilities of a causal language model, in one module so that it can run with other weights.
+
+    Parameters
+    ----------
+    causal : transformers.PreTrainedModel
+        Model with a head over the vocabulary.
+    temperature : float
+        Number that logits are divided by.
+    chunk_bytes : int
+        Most memory that logits may take at once; where gradients flow, each chunk is computed again backwards.
+
+    Attributes
+    ----------
+    known_head : bool
+        Whether ``_logits`` is what the model does to its last hidden states; if so chunks are tokens, else rows.
+    """
 
     def __init__(self, causal, temperature: float, chunk_bytes: int):
         super().__init__()
         self.causal, self.temperature, self.chunk_bytes = causal, temperature, chunk_bytes
-        # Soft caps and logit scales (Gemma, Cohere) sit between head and logits: trust the head only where it is all.
-        with torch.no_grad():
-            ids = torch.zeros(1, 2, dtype=torch.long, device=next(causal.parameters()).device)
-            self._plain_head = torch.equal(self._head(self._hidden(ids)), causal(input_ids=ids).logits)
-
-    def _hidden(self, ids, **kwargs):
-        return self.causal.base_model(input_ids=ids, **kwargs)[0]
-
-    def _head(self, hidden):
-        return self.causal.get_output_embeddings()(hidden)
+        self.known_head = self._verify_head()
 
     def forward(self, what: str, *args, **kwargs):
         return getattr(self, what)(*args, **kwargs)
+
+    def _logits(self, hidden):
+        """Logits of last hidden states: the head, then the scale and cap that configurations know."""
+        config, logits = self.causal.config, self.causal.get_output_embeddings()(hidden)
+        if scale := getattr(config, "logit_scale", None):  # Cohere
+            logits = logits * scale
+        if scale := getattr(config, "logits_scaling", None):  # Granite
+            logits = logits / scale
+        if cap := getattr(config, "final_logit_softcapping", None):  # Gemma
+            logits = torch.tanh(logits / cap) * cap
+        return logits
+
+    @torch.no_grad()
+    def _verify_head(self) -> bool:
+        """Whether the model's own logits are ``_logits`` to the last bit, of its tokens and of random hidden states.
+
+        Tokens alone prove nothing: padding may have no embedding, and small logits are below any cap.
+        """
+        head, device = self.causal.get_output_embeddings(), next(self.causal.parameters()).device
+        ids = torch.arange(min(4, self.causal.config.vocab_size), device=device)[None]
+        hidden = self.causal.base_model(input_ids=ids)[0]
+        random = torch.randn(hidden.shape, generator=torch.Generator().manual_seed(0)).to(hidden)
+        # Rescaled to largest logits from 1 to 1000; a head of zeros gives NaN, and so proves nothing either.
+        sizes = torch.logspace(0, 3, ids.shape[1]).to(hidden)[:, None]
+        random = random * (sizes / head(random).abs().amax(-1, keepdim=True))
+        for states, hook in ((hidden, None), (random, lambda *_: (random,))):
+            handle = hook and head.register_forward_pre_hook(hook)
+            try:
+                own = self.causal(input_ids=ids).logits
+            finally:
+                if handle:
+                    handle.remove()
+            ours = self._logits(states)
+            if own.dtype != ours.dtype or not torch.equal(own, ours):
+                return False
+        return True
 
     def normalise(self, logits):
         """log softmax at the policy's temperature, in float32 at least."""
@@ -42,48 +86,41 @@ class Reader(torch.nn.Module):
         """Log-probabilities of the last ``count`` tokens, shape (batch, count)."""
         wide = torch.promote_types(self.causal.dtype, torch.float32)
         token_bytes = self.causal.config.vocab_size * torch.finfo(wide).bits // 8
-        tokens = self.chunk_bytes // token_bytes
-        if tokens < (1 if self._plain_head else count + 1):
+        tokens, least = self.chunk_bytes // token_bytes, 1 if self.known_head else count + 1
+        if tokens < least:
             raise NashsimError(
-                f"chunk_bytes: logits need {token_bytes * (1 if self._plain_head else count + 1)} bytes at least,"
-                f" found {self.chunk_bytes}"
+                f"chunk_bytes: logits need {token_bytes * least} bytes at least, found {self.chunk_bytes}"
             )
-        keep = {"attention_mask": mask.long(), "position_ids": position_ids(mask), "use_cache": False}
-        if not self._plain_head:
-            rows = tokens // (count + 1)
-            parts = [
-                self._recomputed(self._full, ids[i : i + rows], count, {k: v[i : i + rows] if k != "use_cache" else v
-                                                                        for k, v in keep.items()})
-                for i in range(0, len(ids), rows)
-            ]  # fmt: skip
-            return torch.cat(parts)
-        hidden = self._hidden(ids, **keep)[:, -count - 1 : -1].flatten(0, 1)
-        chosen = ids[:, ids.shape[1] - count :].flatten()
-        if len(chosen) <= tokens:
-            return self._chosen(hidden, chosen).view(len(ids), count)
-        parts = [
-            self._recomputed(self._chosen, hidden[i : i + tokens], chosen[i : i + tokens])
-            for i in range(0, len(chosen), tokens)
-        ]
-        return torch.cat(parts).view(len(ids), count)
+        if self.known_head:
+            hidden = self.hidden(ids, mask)[:, -count - 1 : -1].flatten(0, 1)
+            compute, inputs = self._of_hidden, (hidden, ids[:, ids.shape[1] - count :].flatten())
+        else:
+            compute, inputs = partial(self._of_rows, count), (ids, mask, position_ids(mask))
+        chunks = list(zip(*(part.split(tokens // least) for part in inputs), strict=True))
+        if torch.is_grad_enabled() and len(chunks) > 1:
+            # Autograd would keep every chunk's logits to the end; checkpointing holds one at a time.
+            compute = partial(checkpoint, compute, use_reentrant=False)
+        return torch.cat([compute(*chunk) for chunk in chunks]).view(len(ids), count)
+
+    def _of_hidden(self, hidden, ids):
+        return self.normalise(self._logits(hidden)).gather(-1, ids[..., None])[..., 0]
+
+    def _of_rows(self, count, ids, mask, positions):
+        found = self.causal(
+            input_ids=ids,
+            attention_mask=mask.long(),
+            position_ids=positions,
+            use_cache=False,
+            logits_to_keep=count + 1,
+        )
+        table = self.normalise(found.logits[:, -count - 1 : -1])
+        return table.gather(-1, ids[:, ids.shape[1] - count :, None])[..., 0]
 
     def hidden(self, ids, mask):
         """Last hidden states, shape (batch, positions, width)."""
-        return self._hidden(ids, attention_mask=mask.long(), position_ids=position_ids(mask), use_cache=False)
-
-    def _chosen(self, hidden, ids):
-        return self.normalise(self._head(hidden)).gather(-1, ids[..., None])[..., 0]
-
-    def _full(self, ids, count, keep):
-        logits = self.causal(input_ids=ids, logits_to_keep=count + 1, **keep).logits[:, -count - 1 : -1]
-        return self.normalise(logits).gather(-1, ids[:, ids.shape[1] - count :, None])[..., 0]
-
-    @staticmethod
-    def _recomputed(function, *args):
-        # Autograd would keep every chunk's logits to the end; checkpointing holds one at a time.
-        if torch.is_grad_enabled():
-            return checkpoint(function, *args, use_reentrant=False)
-        return function(*args)
+        return self.causal.base_model(
+            input_ids=ids, attention_mask=mask.long(), position_ids=position_ids(mask), use_cache=False
+        )[0]
 
     def next(self, ids, mask, positions, cache=None, use_cache: bool = True):
         """Log-probabilities of the token after ``ids``, shape (batch, vocabulary), and the cache."""

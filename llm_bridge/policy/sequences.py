@@ -11,16 +11,20 @@ from nashsim.errors import NashsimError
 
 
 def padded(
-    rows: Sequence[Sequence[int]], pad: int = 0, side: str = "right"
+    rows: Sequence[Sequence[int]], pad: int = 0, side: str = "right", width: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return rows of token ids as one tensor, and the mask of its real tokens, both (rows, longest).
 
     Parameters
     ----------
     rows : sequence of sequences of int
+        Token ids of every row.
     pad : int
+        Token id of padding.
     side : str
-        Where padding goes: ``"left"`` or ``"right"``.
+        Side of the padding, ``"left"`` or ``"right"``.
+    width : int
+        Least width of the tensors.
 
     Raises
     ------
@@ -35,7 +39,7 @@ def padded(
     """
     if side not in ("left", "right"):
         raise NashsimError(f"side: padding goes 'left' or 'right', found {side!r}")
-    longest = max((len(row) for row in rows), default=0)
+    longest = max([width, *map(len, rows)])
     ids = torch.full((len(rows), longest), pad, dtype=torch.long)
     mask = torch.zeros(len(rows), longest, dtype=torch.bool)
     for i, row in enumerate(rows):
@@ -51,6 +55,7 @@ def left_aligned(ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, t
     Parameters
     ----------
     ids, mask : Tensor, shape (batch, positions)
+        Token ids, and the mask of the real ones.
     """
     order = mask.long().argsort(dim=1, stable=True)
     return ids.gather(1, order), mask.gather(1, order)
@@ -62,6 +67,7 @@ def position_ids(mask: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     mask : Tensor of bool, shape (batch, positions)
+        Mask of the real tokens.
     """
     return (mask.long().cumsum(1) - 1).clamp_min(0)
 
@@ -73,10 +79,11 @@ class Sequences:
     Attributes
     ----------
     prompt : Tensor of int, shape (batch, prompt tokens)
+        Token ids, padded on any side.
     prompt_mask : Tensor of bool, shape (batch, prompt tokens)
-        True on real tokens; padding may stand on any side.
+        True on real tokens.
     response : Tensor of int, shape (batch, T)
-        Padded on the right.
+        Token ids, padded on the right.
     response_mask : Tensor of bool, shape (batch, T)
         True on response tokens, EOS included where the response ended by itself.
 
@@ -113,9 +120,11 @@ class Sequences:
         Parameters
         ----------
         prompts, responses : sequence of sequences of int
+            Token ids of every row.
         pad : int
+            Token id of padding.
         side : str
-            Of the prompts' padding.
+            Side of the prompts' padding.
         """
         return cls(*padded(prompts, pad, side), *padded(responses, pad))
 
@@ -128,14 +137,17 @@ class Sequences:
         Parameters
         ----------
         device : torch.device or str
+            Device of all tensors.
         """
-        parts = (self.prompt, self.prompt_mask, self.response, self.response_mask)
-        return Sequences(*(part.to(device) for part in parts))
+        return Sequences(*(part.to(device) for part in self._parts))
 
     def __getitem__(self, rows) -> Sequences:
         """Return the batch of some rows: a slice, a mask or indices."""
-        parts = (self.prompt, self.prompt_mask, self.response, self.response_mask)
-        return Sequences(*(part[rows] for part in parts))
+        return Sequences(*(part[rows] for part in self._parts))
+
+    @property
+    def _parts(self) -> tuple[torch.Tensor, ...]:
+        return self.prompt, self.prompt_mask, self.response, self.response_mask
 
     def responses(self) -> list[tuple[int, ...]]:
         """Return the responses as tuples of token ids, EOS included."""

@@ -13,7 +13,8 @@ from nashsim.errors import NashsimError
 from nashsim.files import atomic_path, to_json, write_frame, write_text
 from nashsim.rules import POLICY, REFERENCE
 
-from ..decoding.eager import pure, sample
+from ..decoding.eager import sample
+from ..decoding.roles import pure
 from ..evaluation import WinRates, length_adjusted, win_rates
 from ..evaluation.text_measure import response_statistics
 from ..models.loading import load_model

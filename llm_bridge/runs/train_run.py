@@ -12,7 +12,8 @@ from transformers.utils.logging import disable_progress_bar
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY
 
-from ..decoding.eager import pure, sample
+from ..decoding.eager import sample
+from ..decoding.roles import pure
 from ..parallel.processes import Processes
 from ..storage.checkpoint import save_state
 from ..storage.model_card import model_card, save_final, step_text

@@ -18,8 +18,9 @@ import torch
 from nashsim.errors import NashsimError, unknown_name
 from nashsim.files import atomic_folder
 
-from ..decoding.eager import pure, sample
+from ..decoding.eager import sample
 from ..decoding.features import ClassFeatures
+from ..decoding.roles import pure
 from ..judges import ClassGameJudge, check_preference
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences

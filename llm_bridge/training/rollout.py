@@ -19,9 +19,10 @@ from nashsim.rules import POLICY, GradientStep
 from ..algorithms.algorithm import PREVIOUS, Algorithm, Oracle
 from ..algorithms.labels import BEST_WORST, IID
 from ..data.teacher import Teacher
-from ..decoding.eager import Engine, Role, sample, uniforms
+from ..decoding.eager import sample
 from ..decoding.exploration import EllipticalExplorer, explore, tilt
 from ..decoding.features import Features, HiddenFeatures
+from ..decoding.roles import Engine, Role, uniforms
 from ..decoding.sequence_mixture import sequence_mixture
 from ..judges import Comparison, Judge, check_probabilities
 from ..parallel.processes import Processes

@@ -1,4 +1,4 @@
-"""Gate 3 and the samples of gate 5: the decode loop draws what it says, whatever the cache, padding or batch."""
+"""The decode loop draws what it says, whatever the cache, padding or batch."""
 
 from copy import deepcopy
 
@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from llm_bridge.decoding import sequence_mixture as candidates
-from llm_bridge.decoding.eager import Role, generate_engine, inverse_cdf, mixture, pure, sample
+from llm_bridge.decoding.eager import inverse_cdf, sample
+from llm_bridge.decoding.roles import Role, mixture, pure
 from llm_bridge.decoding.sequence_mixture import sequence_mixture
+from llm_bridge.policy.sequences import padded
 from nashsim import NashsimError
 
 from ..enumerated import PROMPT, counts, responses, sequence_level, surprise, token_mixture
@@ -53,11 +55,8 @@ def test_cache_changes_nothing(made):
         assert (one[name].log_probs - other[name].log_probs).abs().max() < 1e-5
 
 
-def test_padding_side_and_other_rows_change_nothing(made):
+def test_other_rows_change_nothing(made):
     left = drawn(made, mixture(0.3), PROMPTS)
-    assert (
-        drawn(made, mixture(0.3), PROMPTS, side="right").sequences.responses() == left.sequences.responses()
-    )
     for i in (0, 1, 2):  # each prompt alone, without padding
         alone = drawn(made, mixture(0.3), [PROMPTS[i]])
         assert alone.sequences.responses() == left.sequences.responses()[i : i + 1]
@@ -66,7 +65,7 @@ def test_padding_side_and_other_rows_change_nothing(made):
 
 def test_log_probs_of_samples_are_those_of_the_policy(made):
     found = drawn(made, pure("reference"), PROMPTS * 4)
-    assert (found.log_probs - made.reference_log_probs(found.sequences)).abs().max() < 1e-5
+    assert (found.log_probs - made.sequence_log_probs(found.sequences, "reference")).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("weights", [{"policy": 1.0}, {"policy": 0.5, "reference": 0.5},
@@ -157,7 +156,7 @@ def test_temperature_belongs_to_samples_too():
     exact = hot.sequence_log_probs(batch).detach()
     found = counts(drawn(hot, pure(), [PROMPT] * DRAWS, 3).sequences, responses(4, 3))
     assert surprise(found, exact) < 1
-    hot._reader.temperature = 1.0
+    hot.module.temperature = 1.0
     assert surprise(found, hot.sequence_log_probs(batch).detach()) > 2
 
 
@@ -245,16 +244,14 @@ def test_first_tokens_may_be_constrained(made):
     assert found[0][0] == 2 and found[1][0] in (1, 3)
 
 
-def test_early_stop_and_generate_hook(made):
-    greedy = {"y": Role({"policy": 1.0}, greedy=True)}
-    mine = sample(made, PROMPTS, greedy, 6)["y"]
-    theirs = generate_engine(made, PROMPTS, greedy, 6)["y"]
-    assert mine.sequences.responses() == theirs.sequences.responses()
-    assert (mine.log_probs - theirs.log_probs).abs().max() < 1e-5
-    found = counts(generate_engine(made, [PROMPT] * DRAWS, {"y": pure()}, 3)["y"].sequences, responses(4, 3))
-    assert surprise(found, made.sequence_log_probs(every_response(made, 3)).detach()) < 1
-    with pytest.raises(NashsimError, match="policy alone"):
-        generate_engine(made, PROMPTS, {"z": mixture(0.5)}, 3)
+def test_greedy_rows_are_those_of_generate(made):
+    mine = drawn(made, Role({"policy": 1.0}, greedy=True), length=6).sequences
+    ids, mask = padded(PROMPTS, made.pad, "left")
+    options = {"do_sample": False, "eos_token_id": made.eos, "pad_token_id": made.pad}
+    theirs = made.model.generate(input_ids=ids, attention_mask=mask.long(), max_new_tokens=6, **options)
+    response = theirs[:, ids.shape[1] :]
+    assert torch.equal(response, mine.response[:, : response.shape[1]])
+    assert not mine.response_mask[:, response.shape[1] :].any()
 
 
 def test_bad_roles_are_named(made):

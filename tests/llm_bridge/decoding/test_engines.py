@@ -8,8 +8,9 @@ import torch
 
 from llm_bridge.cli import call
 from llm_bridge.decoding.compiled import CompiledEngine
-from llm_bridge.decoding.eager import Role, mixture, pure, sample
+from llm_bridge.decoding.eager import sample
 from llm_bridge.decoding.engines import Batched, Hook, make_engine
+from llm_bridge.decoding.roles import Role, mixture, pure
 from llm_bridge.runs.config import load_config
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError

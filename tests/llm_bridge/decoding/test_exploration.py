@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from llm_bridge.decoding.eager import pure, sample
+from llm_bridge.decoding.eager import sample
 from llm_bridge.decoding.exploration import EllipticalExplorer, draw_class, explore, tilt
 from llm_bridge.decoding.features import ClassFeatures, HiddenFeatures, one_hot, pooled_hidden
+from llm_bridge.decoding.roles import pure
 from llm_bridge.judges import ClassGameJudge
 from llm_bridge.policy.sequences import Sequences
 from llm_bridge.trainer import Trainer

@@ -35,8 +35,7 @@ for name, rows in runs.items():
     tensors = [*parts.policy.parameters(), *(t for past in parts.policy._past.values() for t in past.values())]
     tensors += [t for o in trainer.optimisers.values() for s in o.state.values() for t in s.values() if t.dim()]
     held[name] = [sum(map(local, tensors)), sum(t.numel() for t in tensors)]
-    speaker = parts.policy._shadow
-    held[name].append(sum(p.numel() for p in speaker.parameters()))
+    held[name].append(sum(p.numel() for p in parts.policy._frozen_module.parameters()))
 rank = torch.distributed.get_rank()
 with open(f"{out}/held-{rank}.json", "w") as file:
     json.dump(held, file)

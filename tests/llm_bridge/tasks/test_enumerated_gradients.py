@@ -101,7 +101,7 @@ def test_regression_over_all_pairs(ground):
     made.snapshot("policy at t")
     frozen = {
         "policy": made.sequence_log_probs(batch, "policy at t"),
-        "reference": made.reference_log_probs(batch),
+        "reference": made.sequence_log_probs(batch, "reference"),
     }
     pi, payoff = frozen["policy"].exp(), preference @ frozen["policy"].exp()
     pairs = torch.cartesian_prod(*[torch.arange(len(batch))] * 2)

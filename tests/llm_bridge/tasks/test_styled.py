@@ -8,7 +8,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llm_bridge.decoding.eager import pure, sample
+from llm_bridge.decoding.eager import sample
+from llm_bridge.decoding.roles import pure
 from llm_bridge.judges import Comparison
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.policy.sequences import Sequences
