@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils import parameters_to_vector
 
 from llm_bridge.algorithms import get_algorithm
-from llm_bridge.decoding.eager import uniforms
+from llm_bridge.decoding.roles import uniforms
 from llm_bridge.policy.causal_policy import CausalPolicy
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Sampled, Settings, Trainer
