@@ -1,8 +1,14 @@
 """What newcomers read names files, modules and commands that are there."""
 
+import doctest
+import importlib
 import importlib.util
 import re
+import shlex
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -43,3 +49,82 @@ def test_the_hooks_are_local_and_those_of_lint():
     assert all(check in lint for check in checks) and lint.count("\n") == len(checks)
     for check, hook in zip(checks, repository["hooks"], strict=True):
         assert f".venv/bin/{check}" in hook["entry"]
+
+
+CONTRIBUTING = text_of("CONTRIBUTING.md")
+SNIPPETS = re.findall(r"```python\n# (\S+)\n(.*?)```", CONTRIBUTING, flags=re.DOTALL)
+COMMANDS = re.findall(r"^\$ (.*?)(?:\s+#.*)?$", CONTRIBUTING, flags=re.MULTILINE)
+
+
+def test_contributing_names_files_that_are_there():
+    text = re.sub(r"```.*?```", "", CONTRIBUTING, flags=re.DOTALL)
+    named = [word for word in re.findall(r"`([\w./*-]+)`", text) if re.search(r"/\w|\.md$", word)]
+    assert len(named) > 30
+    for word in named:
+        if "NAME" not in word:
+            assert list(ROOT.glob(word.rstrip("/"))), f"CONTRIBUTING.md names {word}, which is not there"
+        else:
+            assert list(ROOT.glob(str(Path(word).parent))), f"CONTRIBUTING.md sends {word} to no folder"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_contributing_names_commands_that_are_there(command):
+    words = shlex.split(command)
+    program = words[0].removeprefix(".venv/bin/")
+    if program == "make":
+        assert words[1] in TARGETS
+    elif words[1:3] == ["-m", "pytest"]:
+        assert all((ROOT / word).exists() for word in words[3:] if not word.startswith("-"))
+    elif program == "python":
+        assert importlib.util.find_spec(words[2])
+    elif program in ("nashsim", "llm-bridge"):
+        commands = importlib.import_module(f"{program.replace('-', '_')}.cli.app").app.registered_commands
+        assert words[1] in {found.name or found.callback.__name__.replace("_", "-") for found in commands}
+    else:
+        assert program == "pre-commit" and "pre-commit" in text_of("pyproject.toml")
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """The snippets of CONTRIBUTING.md, imported as if they stood in the files that they name; by their file."""
+    from llm_bridge.algorithms import FITS
+    from llm_bridge.algorithms.registry import NAMED
+
+    known, found = [dict(registry) for registry in (FITS, NAMED)], {}
+    for path, text in SNIPPETS:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+        package = importlib.import_module(".".join(Path(path).parent.parts))
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str((tmp_path / path).parent)])
+        importlib.invalidate_caches()
+        found[path] = importlib.import_module(f"{package.__name__}.{Path(path).stem}")
+    yield found
+    for path, module in found.items():
+        del sys.modules[module.__name__]
+        delattr(sys.modules[module.__package__], Path(path).stem)
+    for registry, before in zip((FITS, NAMED), known, strict=True):
+        registry.clear()
+        registry.update(before)
+
+
+def test_what_contributing_adds_works(planted, monkeypatch):
+    """The rule has the properties of one, the claim stands, the fit and the algorithm train towards the Nash."""
+    from llm_bridge.algorithms import get_algorithm
+    from llm_bridge.tasks import EnumerableTask
+    from llm_bridge.tasks.exact import train
+    from nashsim.rules import registry
+    from nashsim.testing import check_rule
+    from nashsim.theory.verification import examine
+
+    for module in planted.values():
+        assert doctest.testmod(module).failed == 0
+    rule = planted["nashsim/rules/lazy.py"].LazyOMD()
+    assert type(rule) in registry._found()
+    check_rule(rule)
+    [claim] = planted["nashsim/theory/claims/lazy.py"].CLAIMS
+    assert examine(claim, claim.instances(16)).ok
+    task = EnumerableTask(vocabulary=4, length=1, tau=0.3)
+    fit = planted["llm_bridge/algorithms/fits/absolute.py"].Absolute
+    for algorithm in (get_algorithm("nash-md", fit=fit), get_algorithm("omd-of-eight"), get_algorithm(rule)):
+        gaps = [row["duality_gap"] for row in train(task, algorithm, queries=8).records]
+        assert gaps[-1] < gaps[0] / 2, algorithm.name
