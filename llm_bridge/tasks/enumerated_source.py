@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from nashsim.errors import NashsimError
-from nashsim.rules import POLICY, REFERENCE, GradientStep
+from nashsim.rules import POLICY, REFERENCE, GradientStep, opponents
 
 from ..algorithms.algorithm import Algorithm
 from ..policy.causal_policy import CausalPolicy
@@ -97,6 +97,10 @@ class Enumerated:
         # A zero weight must not turn a log-probability of -inf into NaN.
         weights = {name: float(w) for name, w in weights.items() if float(w) != 0.0}
         if arithmetic:
+            if min(weights.values()) < 0:
+                raise NashsimError(
+                    f"weights: {weights} has a negative weight and is no distribution; name one policy"
+                )
             parts = [np.log(w) + self.table(policy, real(name)) for name, w in weights.items()]
             return torch.stack(parts).logsumexp(0)
         if level == "token" and len(weights) > 1:
@@ -150,10 +154,10 @@ class Enumerated:
             self._remembering, self._memo = False, {}
 
     def _batch(self, policy: CausalPolicy, algorithm: Algorithm, step, real) -> Batch:
-        opponent = self.distribution(
-            policy, step.opponent, real, level=algorithm.level, arithmetic=step.arithmetic
-        )
-        payoff = self.payoff(opponent)
+        options = {"level": algorithm.level, "arithmetic": step.arithmetic}
+        parts = [(w, self.distribution(policy, mixed, real, **options)) for w, mixed in opponents(step)]
+        payoff = sum(weight * self.payoff(part) for weight, part in parts)
+        opponent = parts[0][1]
         rows, second = self._sources(policy, algorithm, step, real, opponent)
         if algorithm.fit.ranks_within:
             payoff = self.payoff(rows)  # the win rate within a batch, of K without end

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from nashsim.errors import NashsimError
-from nashsim.rules import POLICY, GradientStep
+from nashsim.rules import POLICY, GradientStep, opponents
 
 from ..algorithms.algorithm import PREVIOUS, Algorithm, Oracle
 from ..algorithms.labels import BEST_WORST, IID
@@ -113,6 +113,10 @@ class Sampled:
                 engine=self.engine,
             )
             return mixed.sequences
+        if arithmetic and min(weights.values()) < 0:
+            raise NashsimError(
+                f"weights: {weights} has a negative weight, so that nothing can be drawn from it; name one policy"
+            )
         if arithmetic and len(weights) > 1:
             share = np.cumsum(list(weights.values()))
             coins = uniforms(seed, prompts, 1, f"{role}: whose voice")[:, 0]
@@ -334,15 +338,18 @@ class Round:
             return total / count, wins
         if float(self.step.eta) == 0.0:
             return half, np.zeros(len(pairs))
-        n_z = algorithm.comparators
-        against = self._against or self._grouped(
-            [g[0] for g in groups], self.step.opponent, "opponent", n_z, self.step.arithmetic
-        )
+        n_z, payoff = algorithm.comparators, np.zeros(len(rows))
         prompts = [groups[g][0] for g in owner for _ in range(n_z)]
-        answers = self._ask(
-            prompts, [y for y in rows for _ in range(n_z)], [z for g in owner for z in against[g]]
-        )
-        return answers.reshape(-1, n_z).mean(1), np.zeros(len(pairs))
+        for k, (weight, mixture) in enumerate(opponents(self.step)):
+            role = f"opponent {k}" if k else "opponent"
+            against = self._against or self._grouped(
+                [g[0] for g in groups], mixture, role, n_z, self.step.arithmetic
+            )
+            answers = self._ask(
+                prompts, [y for y in rows for _ in range(n_z)], [z for g in owner for z in against[g]]
+            )
+            payoff += weight * answers.reshape(-1, n_z).mean(1)
+        return payoff, np.zeros(len(pairs))
 
     def _ask(self, prompts, first, second) -> np.ndarray:
         self.comparisons += len(prompts)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..game import PreferenceGame
 from ..logspace import geometric_mixture, log_normalise
-from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule
+from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule, opponents
 from .feedback import Feedback, Stream, estimated_margin, sampled_gradient
 from .ranking import fit_ranking, kept_pairs, sampled_pairs
 
@@ -75,13 +77,9 @@ class ReadableEngine:
         """Return P(. ≻ opponent) - 1/2 of a step, or its estimate, shape (contexts, actions)."""
         if self._feedback.kind == "exact":
             return self.game.preference.margin(self.opponent(step))
-        asked = [(1.0, self.opponent(step))]
-        if (
-            step.arithmetic and min(step.opponent.values()) < 0
-        ):  # no distribution to draw from: policy by policy
-            mixed = [name for name in self.policies if step.opponent.get(name)]
-            asked = [(step.opponent[name], np.exp(self.policies[name])) for name in mixed]
-        return sum(weight * self._estimate(opponent) for weight, opponent in asked)
+        order = list(self.policies)  # the kernel's, for the same draws
+        asked = sorted(opponents(step), key=lambda part: order.index(next(iter(part[1]))))
+        return sum(w * self._estimate(self.opponent(replace(step, opponent=mixed))) for w, mixed in asked)
 
     def _estimate(self, opponent: np.ndarray) -> np.ndarray:
         problems = zip(self.game.preference.dense(), opponent, self._streams, strict=True)

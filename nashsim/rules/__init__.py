@@ -29,6 +29,7 @@ from .rule import (
     Start,
     Theorem,
     mix,
+    opponents,
 )
 from .two_call import EGPO, NashMP
 
@@ -36,7 +37,7 @@ __all__ = [
     "COMAL", "DNO", "EGPO", "HALF", "INPO", "IPOMD", "MMD", "MNPO", "MPO", "OMD", "OMWU", "ONPO", "POLICY",
     "REFERENCE", "RULES", "SPO", "SPPO", "BestResponse", "DNOPrct", "GradientStep", "MirrorStep", "NashEMA", "NashMD",
     "NashMDPG", "NashMP", "NashMPSGD", "NashProx", "NashProxSGD", "OnlineIPO", "RankingStep", "Rule", "SelfPlay",
-    "SelfPlayPG", "Start", "Theorem", "get_rule", "mix",
+    "SelfPlayPG", "Start", "Theorem", "get_rule", "mix", "opponents",
 ]  # fmt: skip
 
 globals().update({cls.__name__: cls for cls in RULES})

@@ -147,6 +147,21 @@ def mix(base: Mapping[str, Number], into: str) -> MirrorStep:
     return MirrorStep(base, {}, 0.0, into=into)
 
 
+def opponents(step: Step) -> list[tuple[Number, Mapping[str, Number]]]:
+    """Return mixtures that can be drawn from and their weights: the weighted sum of their payoffs is that of the step.
+
+    It is one mixture of weight 1 unless a weight of an arithmetic one is negative, where every policy stands alone.
+
+    Examples
+    --------
+    >>> opponents(MirrorStep({"policy": 1.0}, {"policy": 2.0, "previous": -1.0}, 0.5, arithmetic=True))
+    [(2.0, {'policy': 1.0}), (-1.0, {'previous': 1.0})]
+    """
+    if not step.arithmetic or np.min(list(step.opponent.values())) >= 0:
+        return [(1.0, step.opponent)]
+    return [(weight, {name: 1.0}) for name, weight in step.opponent.items() if np.any(weight)]
+
+
 @dataclass(frozen=True)
 class Start:
     """What a bound may know of the first policy pi_0.

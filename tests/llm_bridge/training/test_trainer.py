@@ -13,8 +13,9 @@ from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.tasks.exact import train
 from llm_bridge.trainer import Settings, Trainer
 from llm_bridge.training.batch import loss_of
-from llm_bridge.training.rollout import Sampled
-from nashsim import NashsimError, run
+from llm_bridge.training.rollout import Round, Sampled
+from nashsim import NashsimError, StepSizeWarning, run
+from nashsim.rules import MirrorStep, OptimisticOMD, get_rule
 
 from ..enumerated import token_mixture
 from ..models import policy as random_policy
@@ -348,6 +349,46 @@ def test_one_decode_loop_draws_what_two_would(small, monkeypatch):
         found.append(trainer._sample(trainer.step, asked=True))
     assert found[0].responses.responses() == found[1].responses.responses()
     assert torch.equal(found[0].payoff, found[1].payoff)
+
+
+def test_the_payoff_of_a_signed_opponent_adds_up_over_its_policies(small):
+    """P(. ≻ 2 pi - mu) by sampled comparators of each, by the enumeration, and by the class masses."""
+    policy = policy_of(small)
+    shake(policy, 2.0, 1)
+    algorithm = get_algorithm("optimistic", comparators=4000)
+    step = MirrorStep({"policy": 1.0}, {"policy": 2.0, "reference": -1.0}, 0.5, arithmetic=True)
+    source = Enumerated(small)
+    alone, mu = (source.payoff(source.table(policy, name)) for name in ("policy", "reference"))
+    batch = source.batch(policy, algorithm, step, lambda name: name)
+    np.testing.assert_allclose(batch.payoff, (2 * alone - mu).flatten(), atol=1e-12)
+
+    rows = small.enumeration.responses()[:6]
+    rollout = Round(sampled(small), policy, algorithm, step, lambda name: name, 0)
+    found, _ = rollout._judged([[small.prompts[0], rows, []]], rows, [0] * 6, [])
+    # an answer in [0, 1] has a variance of at most 1/4: five standard errors of 2 a - b
+    error = 5 * np.sqrt((4 + 1) / 4 / 4000)
+    assert (
+        np.abs(found - (2 * alone - mu)[0, :6].numpy()).max()
+        < error
+        < np.abs(found - alone[0, :6].numpy()).max()
+    )
+    with pytest.raises(NashsimError, match="negative weight, so that nothing can be drawn"):
+        sampled(small).draw(policy, small.prompts, step.opponent, "z", 0, arithmetic=True)
+
+
+def test_optimism_trains_as_its_tabular_run(small):
+    """Four fitted iterations; without the payoff's last change the masses end elsewhere."""
+    done = train(small, "optimistic", queries=4, settings=Settings(fit_steps=200))
+    with torch.no_grad():
+        reference = small.log_probs(small.build_model()).double().log_softmax(-1).numpy()
+    game = small.measure_against(reference).game.game
+    rule = get_rule("optimistic")
+    bare = OptimisticOMD(step=rule.eta(small.tau), optimism=0.0)
+    with pytest.warns(StepSizeWarning):
+        twin, other = (run(game, r, queries=4) for r in (rule, bare))
+    found = np.array([done.records[-1][f"mass {name}"] for name in small.names])
+    near, far = (np.abs(found - np.exp(r.log_policy).mean(axis=0)).max() for r in (twin, other))
+    assert near < far / 4
 
 
 def test_arithmetic_opponents_speak_with_one_voice_a_response(small):
