@@ -13,6 +13,8 @@ from ..game import PreferenceGame
 
 #: Stands for log 0 inside a kernel: finite, so that no weight turns it into NaN.
 ABSENT = -1e300
+#: Above this a log-probability is that of an action within the support.
+PRESENT = -1e299
 #: Columns of ``Book.tally``: cumulative regrets, by their names in frames.
 TALLY = ("regret", "unregularised_regret", "condorcet_regret", "copeland_regret", "borda_regret")
 
@@ -53,7 +55,7 @@ class Book(NamedTuple):
     gaps : ndarray, shape (seeds, contexts, 2)
         Of the policy played now: tau KL(pi || BR(pi)), and max_y P(y ≻ pi) - 1/2.
     margin : ndarray, shape (seeds, actions)
-        Room for A pi.
+        Scratch for A pi.
     tally : ndarray, shape (seeds, 5)
         Cumulative regrets, see ``TALLY``.
     streams : ndarray of uint64, shape (seeds, 1)

@@ -10,7 +10,7 @@ from ..engine.kernels.random_stream import uniform
 
 
 @nb.njit(cache=True, nogil=True)
-def beta(a, b, stream):
+def sample_beta(a, b, stream):
     """Return a sample of Beta(a, b), a, b >= 1, exact in distribution.
 
     Cheng's rejection BB, Communications of the ACM 21 (1978) [recalled], which needs a, b > 1; U^(1/a) and
@@ -48,21 +48,22 @@ def beta(a, b, stream):
 
 
 @nb.njit(cache=True, nogil=True)
-def beta_above_half(a, b, stream):
+def sample_beta_above_half(a, b, stream):
     """Return a sample of Beta(a, b) given that it exceeds 1/2, by rejection.
 
     A side that was drawn by its probability asks for 1/probability samples, one a draw on average. After a million
-    none is expected any more: the probability was below the rounding of ``learn_duel``, and the law is a point at 1/2.
+    none is expected any more: the probability was below the rounding of ``update_posterior``, and the law is a point
+    at 1/2.
     """
     for _ in range(1_000_000):
-        theta = beta(a, b, stream)
+        theta = sample_beta(a, b, stream)
         if theta > 0.5:
             return theta
     return 0.5
 
 
 @nb.njit(cache=True, nogil=True)
-def learn_duel(wins, ahead, log_peak, edge, y, z):
+def update_posterior(wins, ahead, log_peak, edge, y, z):
     """Count one duel that y won against z and renew what the posteriors say of both.
 
     With theta ~ Beta(a, b), a - 1 and b - 1 the wins of y and z: P(theta > 1/2) grows by 2^-(a+b)/(a B(a, b)) as
@@ -87,12 +88,12 @@ def learn_duel(wins, ahead, log_peak, edge, y, z):
     ahead[z, y] = 1.0 - ahead[y, z]
     log_peak[y, z] += math.log((a + b) / (2.0 * a))
     log_peak[z, y] = log_peak[y, z]
-    count_duel(wins, edge, y, z)
+    update_counts(wins, edge, y, z)
 
 
 @nb.njit(cache=True, nogil=True)
-def count_duel(wins, edge, y, z):
-    """Count one duel that y won against z and renew both edges; see ``learn_duel``."""
+def update_counts(wins, edge, y, z):
+    """Count one duel that y won against z and renew both edges; see ``update_posterior``."""
     wins[y, z] += 1.0
     edge[y, z] = 0.5 * (wins[y, z] - wins[z, y]) / math.sqrt(wins[y, z] + wins[z, y])
     edge[z, y] = -edge[y, z]

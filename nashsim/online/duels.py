@@ -66,7 +66,7 @@ class DuelLog(NamedTuple):
 
 
 class Environment:
-    """What every source of duels offers: contexts to see, duels to ask for, a budget, a log."""
+    """What every source of duels offers: contexts to draw, duels to ask for, a budget, a log."""
 
     def __init__(self, budget: int | None):
         if budget is not None and (budget != int(budget) or budget < 1):
@@ -156,17 +156,17 @@ class Duels(Environment):
         """Return the log-probabilities of a policy of the game, shape (contexts, actions), aligned by label."""
         return self.game.as_log_policy(policy, name)
 
-    def see(self, size: int = 1) -> np.ndarray:
+    def draw_contexts(self, size: int = 1) -> np.ndarray:
         """Draw contexts to choose arms for, shape (size,).
 
         Parameters
         ----------
         size : int
         """
-        from .duels_kernel import see
+        from .duels_kernel import draw_contexts
 
         contexts = np.empty(size, np.int64)
-        see(self._weights, self._stream, contexts)
+        draw_contexts(self._weights, self._stream, contexts)
         return contexts
 
     def duel(self, first, second, contexts=0) -> np.ndarray:
@@ -181,12 +181,12 @@ class Duels(Environment):
         NashsimError
             For an arm or a context that is not there, or beyond the budget.
         """
-        from .duels_kernel import fight
+        from .duels_kernel import draw_outcomes
 
         contexts, first, second = align_duels(contexts, first, second, self._duel.shape)
         self._afford(len(first))
         won = np.empty(len(first), bool)
-        fight(self._duel, self._stream, contexts, first, second, won)
+        draw_outcomes(self._duel, self._stream, contexts, first, second, won)
         return self._keep(DuelLog(contexts, first, second, won)).won
 
     def round(self, policy, opponent=None, size: int = 1) -> DuelLog:
@@ -210,13 +210,13 @@ class Duels(Environment):
         NashsimError
             For what is no policy of the game, or beyond the budget.
         """
-        from .duels_kernel import meet
+        from .duels_kernel import draw_duels
 
         mine = np.exp(self.read_policy(policy))
         theirs = mine if opponent is None else np.exp(self.read_policy(opponent, "opponent"))
         self._afford(size)
         batch = DuelLog(*(np.empty(size, np.int64) for _ in range(3)), np.empty(size, bool))
-        meet(self._weights, mine, theirs, self._duel, self._stream, *batch)
+        draw_duels(self._weights, mine, theirs, self._duel, self._stream, *batch)
         return self._keep(batch)
 
 
@@ -244,7 +244,7 @@ class Replay(Environment):
         self._budget = len(log.won)
         self._log = log
 
-    def see(self, size: int = 1) -> np.ndarray:
+    def draw_contexts(self, size: int = 1) -> np.ndarray:
         """Return the contexts of the next duels, shape (size,).
 
         Parameters

@@ -8,21 +8,21 @@ from ..engine.kernels.random_stream import draw, uniform
 
 
 @nb.njit(cache=True, nogil=True)
-def see(weights, stream, contexts):
+def draw_contexts(weights, stream, contexts):
     """Draw contexts from their weights; nothing is drawn where there is one."""
     for k in range(contexts.shape[0]):
         contexts[k] = draw(weights, stream) if weights.shape[0] > 1 else 0
 
 
 @nb.njit(cache=True, nogil=True)
-def fight(duel, stream, contexts, first, second, won):
+def draw_outcomes(duel, stream, contexts, first, second, won):
     """Draw the outcome of every duel."""
     for k in range(contexts.shape[0]):
         won[k] = uniform(stream) < duel[contexts[k], first[k], second[k]]
 
 
 @nb.njit(cache=True, nogil=True)
-def meet(weights, policy, opponent, duel, stream, contexts, first, second, won):
+def draw_duels(weights, policy, opponent, duel, stream, contexts, first, second, won):
     """Draw context, first arm, second arm and outcome of one duel after the other, as the learners' rounds do."""
     for k in range(contexts.shape[0]):
         c = draw(weights, stream) if weights.shape[0] > 1 else 0

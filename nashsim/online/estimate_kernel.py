@@ -8,7 +8,7 @@ import numba as nb
 
 
 @nb.njit(cache=True, nogil=True)
-def count(wins, skew, width, y, z, won):
+def update_estimate(wins, skew, width, y, z, won):
     """Count one duel and renew P(y, z) - 1/2 = (wins + 1/2)/(duels + 1) - 1/2 and its width, both ways.
 
     Parameters

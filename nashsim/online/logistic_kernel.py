@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba as nb
 
 from ..engine.kernels.structured import exponential
-from .regression_kernel import widen
+from .regression_kernel import rank_one_update
 
 # Newton's steps of a refit, and halvings of one of them.
 STEPS, HALVINGS = 60, 40
@@ -18,7 +18,7 @@ def sigmoid(x):
 
 
 @nb.njit(cache=True, nogil=True)
-def refit(wins, reward, ridge, pull, tolerance, inverse, room):
+def fit_rewards(wins, reward, ridge, pull, tolerance, inverse, scratch):
     """Maximise sum_yz wins_yz log sigmoid(r_y - r_z) + pull . r - ridge |r|^2/2; return whether that was reached.
 
     Damped Newton on the gradient g: its derivative is -H, H = sum_y<z duels_yz s(1 - s)(e_y - e_z)(e_y - e_z)^T +
@@ -36,13 +36,13 @@ def refit(wins, reward, ridge, pull, tolerance, inverse, room):
         Of the last step, max |H^-1 g|, in rewards.
     inverse : ndarray, shape (actions, actions)
         H^-1 at the answer, replaced.
-    room : ndarray, shape (at least actions + 4, actions)
+    scratch : ndarray, shape (at least actions + 4, actions)
     """
     n = reward.shape[0]
-    gradient, step, trial, spare, matrix = room[0], room[1], room[2], room[3], room[4 : 4 + n]
-    square = slope(wins, reward, ridge, pull, gradient)
+    gradient, step, trial, spare, matrix = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4 : 4 + n]
+    square = write_gradient(wins, reward, ridge, pull, gradient)
     for _ in range(STEPS):
-        curvature(wins, reward, ridge, matrix)
+        write_hessian(wins, reward, ridge, matrix)
         invert(matrix, inverse)
         longest = 0.0
         for i in range(n):
@@ -57,7 +57,7 @@ def refit(wins, reward, ridge, pull, tolerance, inverse, room):
         for _ in range(HALVINGS):
             for i in range(n):
                 trial[i] = reward[i] + share * step[i]
-            lower = slope(wins, trial, ridge, pull, spare)
+            lower = write_gradient(wins, trial, ridge, pull, spare)
             if lower < (1.0 - 1e-4 * share) * square:
                 break
             share *= 0.5
@@ -70,8 +70,8 @@ def refit(wins, reward, ridge, pull, tolerance, inverse, room):
 
 
 @nb.njit(cache=True, nogil=True)
-def slope(wins, reward, ridge, pull, gradient):
-    """Write the gradient of ``refit``'s objective; return its square."""
+def write_gradient(wins, reward, ridge, pull, gradient):
+    """Write the gradient of ``fit_rewards``'s objective; return its square."""
     n = reward.shape[0]
     for i in range(n):
         gradient[i] = pull[i] - ridge * reward[i]
@@ -89,8 +89,8 @@ def slope(wins, reward, ridge, pull, gradient):
 
 
 @nb.njit(cache=True, nogil=True)
-def curvature(wins, reward, ridge, matrix):
-    """Write H of ``refit``."""
+def write_hessian(wins, reward, ridge, matrix):
+    """Write H of ``fit_rewards``."""
     n = reward.shape[0]
     for i in range(n):
         for j in range(n):
@@ -128,7 +128,7 @@ def invert(matrix, inverse):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def learn_duel(inverse, reward, y, z, won, direction):
+def newton_update(inverse, reward, y, z, won, direction):
     """Take in one duel by a Newton step of its log-likelihood on what was fitted before.
 
     H gains s(1 - s)(e_y - e_z)(e_y - e_z)^T at the present s = sigmoid(r_y - r_z), and r moves by
@@ -145,11 +145,11 @@ def learn_duel(inverse, reward, y, z, won, direction):
     won : float
         1.0 where y won, else 0.0.
     direction : ndarray, shape (actions,)
-        Room.
+        Scratch.
     """
     chance = sigmoid(reward[y] - reward[z])
     # Where a win is certain to the last bit, a curvature of 0 would lose the direction.
-    widen(inverse, y, z, max(chance * (1.0 - chance), 1e-12), direction)
+    rank_one_update(inverse, y, z, max(chance * (1.0 - chance), 1e-12), direction)
     missed = won - chance
     for i in range(reward.shape[0]):
         reward[i] += missed * direction[i]

@@ -150,7 +150,7 @@ def _checked(log, reference, beta, ridge) -> tuple[DuelLog, np.ndarray]:
 
 def _rewards(log: DuelLog, shape: tuple[int, int], ridge: float) -> np.ndarray:
     """Return the Bradley-Terry rewards of duels, shape (contexts, actions)."""
-    from .logistic_kernel import refit
+    from .logistic_kernel import fit_rewards
 
     n = shape[1]
     wins = np.zeros((*shape, n))
@@ -158,7 +158,7 @@ def _rewards(log: DuelLog, shape: tuple[int, int], ridge: float) -> np.ndarray:
     winner, loser = np.where(log.won, log.first, log.second), np.where(log.won, log.second, log.first)
     np.add.at(wins, (log.contexts[apart], winner[apart], loser[apart]), 1.0)
     rewards, none = np.zeros(shape), np.zeros(n)
-    inverse, room = np.zeros((n, n)), np.zeros((n + 4, n))
+    inverse, scratch = np.zeros((n, n)), np.zeros((n + 4, n))
     for counted, reward in zip(wins, rewards, strict=True):
-        refit(counted, reward, float(ridge), none, 1e-10, inverse, room)
+        fit_rewards(counted, reward, float(ridge), none, 1e-10, inverse, scratch)
     return rewards

@@ -14,7 +14,7 @@ from ..engine.checkpoint import INTERVAL, Checkpoint, fingerprint, identity
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..logspace import kl, log_normalise
-from .arena import TALLY, Arena, make_arena, open_book
+from .arena import PRESENT, TALLY, Arena, make_arena, open_book
 from .learners import Learner, get_learner
 
 #: Regularised regret of the average iterate's policy: exploitability of the mean of the policies played.
@@ -185,7 +185,7 @@ def play_learner(
     values = {name: kept["tally"][:, :, k].T.copy() for k, name in enumerate(TALLY)}
     values[AVERAGE_GAP] = kept[AVERAGE_GAP].T.copy()
     defined = {name: array for name, array in values.items() if not np.isnan(array).all()}
-    log_policy = np.where(book.log_policy < -1e299, -np.inf, book.log_policy)
+    log_policy = np.where(book.log_policy < PRESENT, -np.inf, book.log_policy)
     return Play(game, learner, seeds, grid * learner.labels, defined, log_policy)
 
 

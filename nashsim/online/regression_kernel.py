@@ -6,7 +6,7 @@ import numba as nb
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def widen(inverse, y, z, weight, direction):
+def rank_one_update(inverse, y, z, weight, direction):
     """Add ``weight`` (e_y - e_z)(e_y - e_z)^T to the matrix whose inverse is kept, by Sherman and Morrison.
 
     Leaves V^-1 (e_y - e_z) of the new matrix in ``direction``.
@@ -32,7 +32,7 @@ def widen(inverse, y, z, weight, direction):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def learn_pair(inverse, theta, y, z, target, weight, direction):
+def least_squares_update(inverse, theta, y, z, target, weight, direction):
     """Move theta to the least-squares fit that has seen theta_y - theta_z = target once more.
 
     Parameters
@@ -44,11 +44,11 @@ def learn_pair(inverse, theta, y, z, target, weight, direction):
     y, z : int
     target, weight : float
     direction : ndarray, shape (actions,)
-        Room; V^-1 (e_y - e_z) afterwards.
+        Scratch; V^-1 (e_y - e_z) afterwards.
     """
     if y == z:
         return
     error = target - (theta[y] - theta[z])
-    widen(inverse, y, z, weight, direction)
+    rank_one_update(inverse, y, z, weight, direction)
     for i in range(theta.shape[0]):
         theta[i] += weight * error * direction[i]

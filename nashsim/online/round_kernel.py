@@ -8,10 +8,14 @@ import numba as nb
 
 from ..engine.kernels.random_stream import draw, uniform
 from ..engine.kernels.structured import exponential
+from .arena import PRESENT
+
+# Columns of ``Book.gaps`` and the first of ``Book.tally``; after ARMS those of the arms' losses, as in ``Arena.loss``.
+REGULARISED, UNREGULARISED, ARMS = 0, 1, 2
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def context_of(arena, stream):
+def draw_context(arena, stream):
     """Return the context of a round, drawn from the game's weights; nothing is drawn where there is one."""
     if arena.weights.shape[0] == 1:
         return 0
@@ -19,28 +23,28 @@ def context_of(arena, stream):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def win(arena, context, y, z, stream):
+def draw_outcome(arena, context, y, z, stream):
     """Return 1.0 where y wins an observed duel with z, else 0.0."""
     return 1.0 if uniform(stream) < arena.duel[context, y, z] else 0.0
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def charge(arena, book, seed, rounds):
+def charge_policy(arena, book, seed, rounds):
     """Charge ``rounds`` rounds of the policy played now, over all contexts."""
     contexts, actions = arena.log_mu.shape
     for c in range(contexts):
         weight = arena.weights[c] * rounds
-        book.tally[seed, 0] += weight * book.gaps[seed, c, 0]
-        book.tally[seed, 1] += weight * book.gaps[seed, c, 1]
+        book.tally[seed, REGULARISED] += weight * book.gaps[seed, c, REGULARISED]
+        book.tally[seed, UNREGULARISED] += weight * book.gaps[seed, c, UNREGULARISED]
         for i in range(actions):
             book.total[seed, c, i] += rounds * book.policy[seed, c, i]
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def charge_duel(arena, book, seed, context, y, z):
+def charge_arms(arena, book, seed, context, y, z):
     """Charge the arms of one duel."""
-    for k in range(3):
-        book.tally[seed, 2 + k] += 0.5 * (arena.loss[k, context, y] + arena.loss[k, context, z])
+    for k in range(arena.loss.shape[0]):
+        book.tally[seed, ARMS + k] += 0.5 * (arena.loss[k, context, y] + arena.loss[k, context, z])
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -83,7 +87,7 @@ def multiply(skew, policy, margin):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def measure(arena, book, seed, context):
+def measure_gaps(arena, book, seed, context):
     """Write both gaps of the policy played now in a context.
 
     tau KL(pi || BR) = sum pi (tau log pi/mu - A pi) + tau log sum mu exp(A pi / tau), a closed form [derived].
@@ -95,7 +99,7 @@ def measure(arena, book, seed, context):
     best = -1.0
     mean = 0.0
     for i in range(n):
-        if log_mu[i] > -1e299 and margin[i] > best:
+        if log_mu[i] > PRESENT and margin[i] > best:
             best = margin[i]
         mean += policy[i] * (tau * (log_policy[i] - log_mu[i]) - margin[i])  # finite for absent actions too
     scale = 1.0 / tau
@@ -110,12 +114,12 @@ def measure(arena, book, seed, context):
     for i in range(n):
         mass += margin[i]
     gap = mean + tau * (top + math.log(mass))
-    book.gaps[seed, context, 0] = gap if gap > 0.0 else 0.0
-    book.gaps[seed, context, 1] = best
+    book.gaps[seed, context, REGULARISED] = gap if gap > 0.0 else 0.0
+    book.gaps[seed, context, UNREGULARISED] = best
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def play(arena, book, seed, context, theta):
+def play_tilted(arena, book, seed, context, theta):
     """Play pi ∝ mu exp(theta/tau) from now on in a context."""
     tilt(
         arena.log_mu[context],
@@ -124,4 +128,4 @@ def play(arena, book, seed, context, theta):
         book.log_policy[seed, context],
         book.policy[seed, context],
     )
-    measure(arena, book, seed, context)
+    measure_gaps(arena, book, seed, context)

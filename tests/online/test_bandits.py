@@ -11,7 +11,7 @@ from nashsim.engine.feedback import streams
 from nashsim.engine.kernels.random_stream import uniform, uniforms
 from nashsim.equilibrium import exploitability
 from nashsim.online import play_learner
-from nashsim.online.beta_kernel import beta, beta_above_half, learn_duel
+from nashsim.online.beta_kernel import sample_beta, sample_beta_above_half, update_posterior
 from nashsim.online.learners.bandits import DoubleThompson, RelativeUCB, Uniform
 from nashsim.online.learners.sparring import SparringEXP3
 from tests.online.bandits_written_out import written_out
@@ -88,7 +88,7 @@ def test_every_convention_shows(name, flip):
 def test_beta_samples_have_their_law(a, b):
     """Kolmogorov-Smirnov with 20,000 samples: p > 1e-4, so that one in 1,400 seeds would fail somewhere."""
     stream = streams([11], [0])[0]
-    samples = np.array([beta(float(a), float(b), stream) for _ in range(20_000)])
+    samples = np.array([sample_beta(float(a), float(b), stream) for _ in range(20_000)])
     assert stats.kstest(samples, stats.beta(a, b).cdf).pvalue > 1e-4
     assert stats.kstest(samples, stats.beta(b, a).cdf).pvalue < 1e-4 or a == b
 
@@ -97,7 +97,7 @@ def test_beta_samples_have_their_law(a, b):
 def test_beta_samples_above_half_have_their_law(a, b):
     """Kolmogorov-Smirnov with 20,000 samples against the truncated law: p > 1e-4."""
     stream, law = streams([12], [0])[0], stats.beta(a, b)
-    samples = np.array([beta_above_half(float(a), float(b), stream) for _ in range(20_000)])
+    samples = np.array([sample_beta_above_half(float(a), float(b), stream) for _ in range(20_000)])
     assert stats.kstest(samples, lambda x: (law.cdf(x) - law.cdf(0.5)) / law.sf(0.5)).pvalue > 1e-4
 
 
@@ -114,7 +114,7 @@ def test_sides_are_those_of_the_incomplete_beta_function(truth):
     wins, ahead = np.zeros((2, 2)), np.full((2, 2), 0.5)
     log_peak, edge = np.full((2, 2), -np.log(4)), np.full((2, 2), np.inf)
     for t in range(1, 20_001):
-        learn_duel(wins, ahead, log_peak, edge, *((0, 1) if rng.random() < truth else (1, 0)))
+        update_posterior(wins, ahead, log_peak, edge, *((0, 1) if rng.random() < truth else (1, 0)))
         if t in (1, 2, 10, 300, 20_000):
             expected = stats.beta(wins[0, 1] + 1, wins[1, 0] + 1).sf(0.5)
             assert abs(ahead[0, 1] - expected) < 20_000 * 2.2e-16

@@ -89,11 +89,11 @@ def test_arms_of_ones_own():
     """Chosen duels in seen contexts: sure outcomes are sure, on either side."""
     game = rock_paper_scissors(strength=1.0)
     duels = Duels(game)
-    np.testing.assert_array_equal(duels.see(3), 0)
+    np.testing.assert_array_equal(duels.draw_contexts(3), 0)
     np.testing.assert_array_equal(duels.duel([0, 1, 2], [1, 2, 0]), [False] * 3)
     np.testing.assert_array_equal(duels.duel([1, 2, 0], [0, 1, 2]), [True] * 3)
     again = Replay(duels.log)
-    np.testing.assert_array_equal(again.see(2), [0, 0])
+    np.testing.assert_array_equal(again.draw_contexts(2), [0, 0])
     again.duel([0, 1, 2], [1, 2, 0])
     with pytest.raises(NashsimError, match="duel 3 was recorded"):
         again.duel([0], [1])
@@ -104,7 +104,7 @@ def test_arms_of_ones_own():
 
 def test_contexts_are_drawn_by_weight():
     game = random_game(8, actions=3, contexts=3)
-    seen = Duels(game, seed=4).see(30_000)
+    seen = Duels(game, seed=4).draw_contexts(30_000)
     shares = np.bincount(seen, minlength=3) / 30_000
     assert (np.abs(shares - game.weights) <= 5 * np.sqrt(game.weights / 30_000)).all()
 

@@ -11,7 +11,7 @@ from nashsim.errors import NashsimError
 from nashsim.online import play_learner
 from nashsim.online.learners import get_learner
 from nashsim.online.learners.gradient import OnlineNashMDPG, _weights
-from nashsim.online.learners.gradient_kernel import learn
+from nashsim.online.learners.gradient_kernel import gradient_update
 from nashsim.online.play import iteration_grid
 from nashsim.rules import get_rule
 from tests.zoo import random_game, rock_paper_scissors
@@ -96,7 +96,7 @@ def test_expected_step_is_the_rules_gradient(name):
             for won, chance in ((1.0, preference[y, z]), (0.0, 1 - preference[y, z])):
                 logits = np.zeros(5)
                 arrays = (logits, pi, np.log(pi), np.log(mu), np.log(goal), _weights(learner.score))
-                learn(*arrays, learner.pairwise, 1.0, y, z, won)
+                gradient_update(*arrays, learner.pairwise, 1.0, y, z, won)
                 total += pi[y] * asked[z] * chance * logits
     logs = {"policy": np.log(pi), "half": np.log(pi), "reference": np.log(mu), "target": np.log(goal)}
     against = normalised(sum(weight * logs[k] for k, weight in rule.opponent.items()))

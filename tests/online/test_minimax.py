@@ -11,7 +11,7 @@ from nashsim.equilibrium import exploitability, solve_newton
 from nashsim.games.hard import hard_b
 from nashsim.online import play_learner
 from nashsim.online.learners.minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
-from nashsim.online.learners.minimax_kernel import settle
+from nashsim.online.learners.minimax_kernel import solve_nash
 from nashsim.online.play import iteration_grid
 from tests.zoo import random_game, rock_paper_scissors
 
@@ -86,7 +86,7 @@ def test_newton_of_the_round_is_the_exact_equilibrium(seed, tau):
     n = game.actions
     theta, log_policy, policy = np.zeros(n), np.zeros(n), np.zeros(n)
     skew = np.ascontiguousarray(game.preference.dense()[0])
-    met = settle(skew, game.log_reference[0], tau, theta, 1e-13, log_policy, policy, np.zeros((n + 5, n)))
+    met = solve_nash(skew, game.log_reference[0], tau, theta, 1e-13, log_policy, policy, np.zeros((n + 5, n)))
     assert met
     np.testing.assert_allclose(log_policy, np.asarray(solve_newton(game).log_policy)[0], atol=1e-9)
 

@@ -12,7 +12,7 @@ from nashsim.engine.feedback import Stream, streams
 from nashsim.equilibrium import exploitability, solve_newton
 from nashsim.online import play_learner
 from nashsim.online.learners.rewards import XPO, BTNash, OnlineDPO
-from nashsim.online.logistic_kernel import refit
+from nashsim.online.logistic_kernel import fit_rewards
 from nashsim.online.play import iteration_grid
 from nashsim.theory import power_of_rounds
 from tests.zoo import random_game, rock_paper_scissors
@@ -144,7 +144,7 @@ def test_the_fit_is_the_logistic_optimum(seed, scale):
     wins = np.floor(scale * rng.random((n, n)) ** 8) * (rng.random((n, n)) < 0.6)
     np.fill_diagonal(wins, 0)
     reward, inverse = np.zeros(n), np.zeros((n, n))
-    refit(wins, reward, 0.1, np.zeros(n), 1e-9, inverse, np.zeros((n + 4, n)))
+    fit_rewards(wins, reward, 0.1, np.zeros(n), 1e-9, inverse, np.zeros((n + 4, n)))
     np.testing.assert_allclose(reward, best_rewards(np.zeros(n), wins, 0.1), atol=1e-7)
     duels = (wins + wins.T) * expit(reward[:, None] - reward) * expit(reward - reward[:, None])
     hessian = np.diag(duels.sum(axis=1)) - duels + 0.1 * np.eye(n)

@@ -59,10 +59,10 @@ class BradleyTerryEstimate(PreferenceEstimate):
     def _refit(self) -> None:
         if self._fitted:
             return
-        from ..logistic_kernel import refit
+        from ..logistic_kernel import fit_rewards
 
         n = self.actions
-        refit(
+        fit_rewards(
             self._counts.wins,
             self._reward,
             self.ridge,

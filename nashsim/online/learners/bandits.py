@@ -56,7 +56,7 @@ class BanditLearner(Learner):
             "edge": np.broadcast_to(np.where(met, np.inf, -np.inf), pairs).copy(),
             "seen": np.zeros((seeds, contexts), np.int64),
             "champion": np.full((seeds, contexts), -1, np.int64),
-            "room": np.zeros((seeds, 2, n)),
+            "scratch": np.zeros((seeds, 2, n)),
             "draws": np.zeros((seeds, n * n)),
         }
 
@@ -64,10 +64,10 @@ class BanditLearner(Learner):
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
-        from .bandits_kernel import advance
+        from .bandits_kernel import bandit_rounds
 
         who = CHOICES.index(self.choice)
-        advance(arena, book, tuple(state.values()), float(self.alpha), who, t0, t1, first, last)
+        bandit_rounds(arena, book, tuple(state.values()), float(self.alpha), who, t0, t1, first, last)
 
 
 class Uniform(BanditLearner):

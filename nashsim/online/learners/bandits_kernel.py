@@ -6,16 +6,17 @@ import math
 
 import numba as nb
 
-from ..beta_kernel import count_duel, learn_duel
-from ..round_kernel import charge, charge_duel, context_of, measure, win
-from .pairs_kernel import highest_bound, pick_other, plausible_winner, sampled_rival, sampled_winner
+from ..arena import ABSENT, PRESENT
+from ..beta_kernel import update_counts, update_posterior
+from ..round_kernel import charge_arms, charge_policy, draw_context, draw_outcome, measure_gaps
+from .pairs_kernel import random_other, thompson_first, thompson_second, ucb_first, ucb_second
 
-# Learners, as ``advance`` is told them: the places of the names in ``bandits.CHOICES``.
-UNIFORM, THOMPSON = 0, 1
+# Learners, as ``bandit_rounds`` is told them: the places of the names in ``bandits.CHOICES``.
+UNIFORM, THOMPSON, BOUNDS = 0, 1, 2
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(arena, book, arrays, alpha, who, t0, t1, first, last):
+def bandit_rounds(arena, book, arrays, alpha, who, t0, t1, first, last):
     """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
 
     Parameters
@@ -23,51 +24,53 @@ def advance(arena, book, arrays, alpha, who, t0, t1, first, last):
     arena : Arena
     book : Book
     arrays : tuple of ndarray
-        wins, ahead, log_peak, edge, seen, champion, room and draws of ``BanditLearner.state``.
+        wins, ahead, log_peak, edge, seen, champion, scratch and draws of ``BanditLearner.state``.
     alpha : float
         Width of the bounds: sqrt(alpha log t / duels).
     who : int
         Place in CHOICES.
     t0, t1, first, last : int
     """
-    wins, ahead, log_peak, edge, seen, champion, room, draws = arrays
+    wins, ahead, log_peak, edge, seen, champion, scratch, draws = arrays
     for seed in range(first, last):
         stream = book.streams[seed]
         if t0 == 0:
             for c in range(arena.log_mu.shape[0]):
                 if who == UNIFORM:
-                    spread(arena, book, seed, c)
-                measure(arena, book, seed, c)
+                    play_uniform(arena, book, seed, c)
+                measure_gaps(arena, book, seed, c)
         for _ in range(t0, t1):
-            c = context_of(arena, stream)
+            c = draw_context(arena, stream)
             seen[seed, c] += 1
             inside = arena.log_mu[c]
             if who == UNIFORM:
-                y = pick_other(inside, -1, stream)
-                z = pick_other(inside, y, stream)
+                y = random_other(inside, -1, stream)
+                z = random_other(inside, y, stream)
             else:
                 reach = math.sqrt(alpha * math.log(seen[seed, c]))
                 if who == THOMPSON:
-                    sides, bounds, spare = ahead[seed, c], edge[seed, c], room[seed]
-                    y = sampled_winner(sides, bounds, inside, reach, spare, draws[seed], stream)
-                    z = sampled_rival(wins[seed, c], sides, bounds, inside, reach, y, spare[0], stream)
+                    sides, bounds, spare = ahead[seed, c], edge[seed, c], scratch[seed]
+                    y = thompson_first(sides, bounds, inside, reach, spare, draws[seed], stream)
+                    z = thompson_second(wins[seed, c], sides, bounds, inside, reach, y, spare[0], stream)
                 else:
-                    y = plausible_winner(
-                        edge[seed, c], inside, reach, champion[seed, c : c + 1], room[seed, 0], stream
+                    y = ucb_first(
+                        edge[seed, c], inside, reach, champion[seed, c : c + 1], scratch[seed, 0], stream
                     )
-                    z = highest_bound(wins[seed, c], inside, reach, y, room[seed, 0], stream)
+                    z = ucb_second(wins[seed, c], inside, reach, y, scratch[seed, 0], stream)
                 play_pair(arena, book, seed, c, y, z)
-            charge(arena, book, seed, 1)
-            charge_duel(arena, book, seed, c, y, z)
+            charge_policy(arena, book, seed, 1)
+            charge_arms(arena, book, seed, c, y, z)
             if y == z:
                 continue
             winner, loser = y, z
-            if win(arena, c, y, z, stream) == 0.0:
+            if draw_outcome(arena, c, y, z, stream) == 0.0:
                 winner, loser = z, y
             if who == THOMPSON:
-                learn_duel(wins[seed, c], ahead[seed, c], log_peak[seed, c], edge[seed, c], winner, loser)
+                update_posterior(
+                    wins[seed, c], ahead[seed, c], log_peak[seed, c], edge[seed, c], winner, loser
+                )
             else:
-                count_duel(wins[seed, c], edge[seed, c], winner, loser)
+                update_counts(wins[seed, c], edge[seed, c], winner, loser)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -78,14 +81,14 @@ def play_pair(arena, book, seed, context, y, z):
     if policy[y] == share and policy[z] == share:
         return  # the last duel's pair again: nothing to measure
     for i in range(policy.shape[0]):
-        policy[i], log_policy[i] = 0.0, -1e300
+        policy[i], log_policy[i] = 0.0, ABSENT
     policy[y] = policy[z] = share
     log_policy[y] = log_policy[z] = math.log(share)
-    measure(arena, book, seed, context)
+    measure_gaps(arena, book, seed, context)
 
 
 @nb.njit(cache=True, nogil=True)
-def spread(arena, book, seed, context):
+def play_uniform(arena, book, seed, context):
     """Play all arms of the support alike from now on in a context."""
     log_mu, policy, log_policy = (
         arena.log_mu[context],
@@ -94,9 +97,9 @@ def spread(arena, book, seed, context):
     )
     arms = 0
     for i in range(log_mu.shape[0]):
-        if log_mu[i] > -1e299:
+        if log_mu[i] > PRESENT:
             arms += 1
     for i in range(log_mu.shape[0]):
-        policy[i], log_policy[i] = 0.0, -1e300
-        if log_mu[i] > -1e299:
+        policy[i], log_policy[i] = 0.0, ABSENT
+        if log_mu[i] > PRESENT:
             policy[i], log_policy[i] = 1.0 / arms, -math.log(arms)

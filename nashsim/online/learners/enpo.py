@@ -106,7 +106,7 @@ class ENPO(Learner):
             # Step B's pihat, which is the policy but where that moved in the iteration before.
             "tilted": np.zeros((seeds, contexts, actions)),
             "moved": np.full((seeds, contexts), -1, np.int64),
-            "room": np.zeros((seeds, 3, actions)),
+            "scratch": np.zeros((seeds, 3, actions)),
         }
 
     def gains(self, tau: float, t0: int, t1: int) -> np.ndarray:
@@ -125,15 +125,15 @@ class ENPO(Learner):
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
-        from .enpo_kernel import advance
+        from .enpo_kernel import enpo_rounds
 
         arrays = tuple(
-            state[k] for k in ("theta", "inverse", "collected", "buffer", "tilted", "moved", "room")
+            state[k] for k in ("theta", "inverse", "collected", "buffer", "tilted", "moved", "scratch")
         )
         explore = (EXPLORERS.index(self.explore), float(self.sign / self.beta), float(self.temperature))
         anchor = float(self.alpha / (2 * arena.tau))
         gains = self.gains(arena.tau, t0, t1)
-        advance(arena, book, arrays, gains, anchor, bool(self.replay), explore, t0, first, last)
+        enpo_rounds(arena, book, arrays, gains, anchor, bool(self.replay), explore, t0, first, last)
 
 
 @dataclass(frozen=True)

@@ -54,21 +54,21 @@ class GradientLearner(Learner):
         return {
             "theta": np.zeros((seeds, contexts, actions)),
             "target": np.broadcast_to(arena.log_mu, (seeds, contexts, actions)).copy(),
-            "room": np.zeros((seeds, 2, actions)),
+            "scratch": np.zeros((seeds, 2, actions)),
         }
 
     def advance(
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
-        from .gradient_kernel import advance
+        from .gradient_kernel import gradient_rounds
 
         step = self.gradient(arena.tau)
-        arrays = (state["theta"], state["target"], state["room"])
+        arrays = (state["theta"], state["target"], state["scratch"])
         weights = (_weights(step.opponent), _weights(step.score))
         first_rate = min(1.0, -1 / weights[1][0]) if self.step is None else self.step
         rates = first_rate / np.sqrt(np.arange(t0, t1) + 1.0)
-        advance(arena, book, *arrays, *weights, step.pairwise, self.keep(), rates, t0, first, last)
+        gradient_rounds(arena, book, *arrays, *weights, step.pairwise, self.keep(), rates, t0, first, last)
 
 
 def _weights(named: dict[str, float]) -> np.ndarray:

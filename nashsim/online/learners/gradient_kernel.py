@@ -5,16 +5,27 @@ from __future__ import annotations
 import numba as nb
 
 from ...engine.kernels.random_stream import draw
-from ..round_kernel import charge, charge_duel, context_of, measure, normalise, tilt, win
+from ..round_kernel import (
+    charge_arms,
+    charge_policy,
+    draw_context,
+    draw_outcome,
+    measure_gaps,
+    normalise,
+    tilt,
+)
+
+# Places of the weights: the policy that climbs, the reference, the target.
+POLICY, REFERENCE, TARGET = 0, 1, 2
 
 
 @nb.njit(cache=True, nogil=True)
-def learn(logits, policy, log_policy, log_mu, goal, score, pairwise, rate, y, z, outcome):
+def gradient_update(logits, policy, log_policy, log_mu, goal, score, pairwise, rate, y, z, outcome):
     """Move the logits along the gradient sampled by one duel; ``outcome`` is 1.0 where y won."""
     value = outcome - 0.5
-    value += score[0] * log_policy[y] + score[1] * log_mu[y] + score[2] * goal[y]
+    value += score[POLICY] * log_policy[y] + score[REFERENCE] * log_mu[y] + score[TARGET] * goal[y]
     if pairwise:
-        value -= score[0] * log_policy[z] + score[1] * log_mu[z] + score[2] * goal[z]
+        value -= score[POLICY] * log_policy[z] + score[REFERENCE] * log_mu[z] + score[TARGET] * goal[z]
         logits[y] += 0.5 * rate * value
         logits[z] -= 0.5 * rate * value
     else:
@@ -24,7 +35,9 @@ def learn(logits, policy, log_policy, log_mu, goal, score, pairwise, rate, y, z,
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(arena, book, theta, target, room, opponent, score, pairwise, decay, rates, t0, first, last):
+def gradient_rounds(
+    arena, book, theta, target, scratch, opponent, score, pairwise, decay, rates, t0, first, last
+):
     """Do iterations ``t0 <= t < t0 + len(rates)`` of the seeds ``first <= s < last``.
 
     Parameters
@@ -35,7 +48,7 @@ def advance(arena, book, theta, target, room, opponent, score, pairwise, decay, 
         Logits relative to the reference.
     target : ndarray, shape (seeds, contexts, actions)
         log pi_k.
-    room : ndarray, shape (seeds, 2, actions)
+    scratch : ndarray, shape (seeds, 2, actions)
     opponent, score : ndarray, shape (3,)
         Weights of log pi, log mu and log pi_k in log of the opponent, and in what is climbed.
     pairwise : bool
@@ -48,29 +61,35 @@ def advance(arena, book, theta, target, room, opponent, score, pairwise, decay, 
     contexts, actions = arena.log_mu.shape
     for seed in range(first, last):
         stream = book.streams[seed]
-        mixed, sampler = room[seed, 0], room[seed, 1]
+        mixed, sampler = scratch[seed, 0], scratch[seed, 1]
         if t0 == 0:
             for c in range(contexts):
-                measure(arena, book, seed, c)
+                measure_gaps(arena, book, seed, c)
         for step in range(rates.shape[0]):
-            charge(arena, book, seed, 1)
-            c = context_of(arena, stream)
+            charge_policy(arena, book, seed, 1)
+            c = draw_context(arena, stream)
             policy, log_policy, log_mu = book.policy[seed, c], book.log_policy[seed, c], arena.log_mu[c]
             goal, logits = target[seed, c], theta[seed, c]
             y = draw(policy, stream)
-            if opponent[0] == 1.0:
+            if opponent[POLICY] == 1.0:
                 z = draw(policy, stream)
             else:
                 for i in range(actions):
-                    mixed[i] = opponent[0] * log_policy[i] + opponent[1] * log_mu[i] + opponent[2] * goal[i]
+                    mixed[i] = (
+                        opponent[POLICY] * log_policy[i]
+                        + opponent[REFERENCE] * log_mu[i]
+                        + opponent[TARGET] * goal[i]
+                    )
                 normalise(mixed, sampler)
                 z = draw(sampler, stream)
-            charge_duel(arena, book, seed, c, y, z)
-            outcome = win(arena, c, y, z, stream)
-            learn(logits, policy, log_policy, log_mu, goal, score, pairwise, rates[step], y, z, outcome)
+            charge_arms(arena, book, seed, c, y, z)
+            outcome = draw_outcome(arena, c, y, z, stream)
+            gradient_update(
+                logits, policy, log_policy, log_mu, goal, score, pairwise, rates[step], y, z, outcome
+            )
             tilt(log_mu, logits, 1.0, log_policy, policy)
             if decay < 1.0:
                 for i in range(actions):
                     goal[i] = decay * goal[i] + (1.0 - decay) * log_policy[i]
                 normalise(goal, sampler)
-            measure(arena, book, seed, c)
+            measure_gaps(arena, book, seed, c)

@@ -51,7 +51,7 @@ class IterativeLearner(Learner):
             "inverse": np.broadcast_to(
                 np.eye(actions) / self.ridge, (seeds, contexts, actions, actions)
             ).copy(),
-            "room": np.zeros((seeds, 2, actions)),
+            "scratch": np.zeros((seeds, 2, actions)),
         }
 
     def shares(self, tau: float, t0: int, t1: int) -> np.ndarray:
@@ -74,11 +74,11 @@ class IterativeLearner(Learner):
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
-        from .iterative_kernel import advance
+        from .iterative_kernel import iterative_rounds
 
-        arrays = (state["theta"], state["inverse"], state["room"])
+        arrays = (state["theta"], state["inverse"], state["scratch"])
         shares, own = self.shares(arena.tau, t0, t1), self.own_weight(arena.tau, t0, t1)
-        advance(arena, book, *arrays, shares, own, t0, first, last)
+        iterative_rounds(arena, book, *arrays, shares, own, t0, first, last)
 
 
 class OnlineINPO(IterativeLearner):

@@ -5,12 +5,20 @@ from __future__ import annotations
 import numba as nb
 
 from ...engine.kernels.random_stream import draw
-from ..regression_kernel import learn_pair
-from ..round_kernel import charge, charge_duel, context_of, measure, normalise, play, win
+from ..regression_kernel import least_squares_update
+from ..round_kernel import (
+    charge_arms,
+    charge_policy,
+    draw_context,
+    draw_outcome,
+    measure_gaps,
+    normalise,
+    play_tilted,
+)
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(arena, book, theta, inverse, room, shares, own, t0, first, last):
+def iterative_rounds(arena, book, theta, inverse, scratch, shares, own, t0, first, last):
     """Do iterations ``t0 <= t < t0 + len(shares)`` of the seeds ``first <= s < last``.
 
     Parameters
@@ -19,7 +27,7 @@ def advance(arena, book, theta, inverse, room, shares, own, t0, first, last):
     book : Book
     theta : ndarray, shape (seeds, contexts, actions)
     inverse : ndarray, shape (seeds, contexts, actions, actions)
-    room : ndarray, shape (seeds, 2, actions)
+    scratch : ndarray, shape (seeds, 2, actions)
     shares, own : ndarray, shape (iterations,)
         eta_t tau, 0 for the ridge fit of all pairs; and the policy's weight in the mixture that is sampled.
     t0, first, last : int
@@ -27,13 +35,13 @@ def advance(arena, book, theta, inverse, room, shares, own, t0, first, last):
     contexts, actions = arena.log_mu.shape
     for seed in range(first, last):
         stream = book.streams[seed]
-        mixed, sampler = room[seed, 0], room[seed, 1]
+        mixed, sampler = scratch[seed, 0], scratch[seed, 1]
         if t0 == 0:
             for c in range(contexts):
-                measure(arena, book, seed, c)
+                measure_gaps(arena, book, seed, c)
         for step in range(shares.shape[0]):
-            charge(arena, book, seed, 1)
-            c = context_of(arena, stream)
+            charge_policy(arena, book, seed, 1)
+            c = draw_context(arena, stream)
             if own[step] == 1.0:
                 y, z = draw(book.policy[seed, c], stream), draw(book.policy[seed, c], stream)
             else:
@@ -43,11 +51,11 @@ def advance(arena, book, theta, inverse, room, shares, own, t0, first, last):
                     )
                 normalise(mixed, sampler)
                 y, z = draw(sampler, stream), draw(sampler, stream)
-            charge_duel(arena, book, seed, c, y, z)
-            target = win(arena, c, y, z, stream) - 0.5
+            charge_arms(arena, book, seed, c, y, z)
+            target = draw_outcome(arena, c, y, z, stream) - 0.5
             share = shares[step]
             if share == 0.0:
-                learn_pair(inverse[seed, c], theta[seed, c], y, z, target, 1.0, mixed)
+                least_squares_update(inverse[seed, c], theta[seed, c], y, z, target, 1.0, mixed)
             else:
                 # An unbiased estimate of A pi from one duel between two draws of pi.
                 asked = book.policy[seed, c] if own[step] == 1.0 else sampler
@@ -55,4 +63,4 @@ def advance(arena, book, theta, inverse, room, shares, own, t0, first, last):
                     theta[seed, c, i] *= 1.0 - share
                 theta[seed, c, y] += 0.5 * share * target / asked[y]
                 theta[seed, c, z] -= 0.5 * share * target / asked[z]
-            play(arena, book, seed, c, theta[seed, c])
+            play_tilted(arena, book, seed, c, theta[seed, c])

@@ -71,19 +71,19 @@ class MinimaxLearner(Learner):
             "skew": (wins + 0.5) / (duels + 1) - 0.5,
             "width": width,
             "theta": np.zeros((seeds, contexts, n)),
-            "room": np.zeros((seeds, n + 5, n)),
+            "scratch": np.zeros((seeds, n + 5, n)),
         }
 
     def advance(
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
-        from .minimax_kernel import advance
+        from .minimax_kernel import minimax_rounds
 
-        arrays = tuple(state[k] for k in ("wins", "skew", "width", "theta", "room"))
+        arrays = tuple(state[k] for k in ("wins", "skew", "width", "theta", "scratch"))
         reference = np.exp(arena.log_mu)
         who = OPPONENTS.index(self.opponent)
-        advance(arena, book, arrays, reference, who, float(self.tolerance), t0, t1, first, last)
+        minimax_rounds(arena, book, arrays, reference, who, float(self.tolerance), t0, t1, first, last)
 
 
 class MinimaxReference(MinimaxLearner):

@@ -7,8 +7,9 @@ import math
 import numba as nb
 
 from ...engine.kernels.random_stream import draw
-from ..estimate_kernel import count
-from ..round_kernel import charge, charge_duel, context_of, measure, tilt, win
+from ..arena import PRESENT
+from ..estimate_kernel import update_estimate
+from ..round_kernel import charge_arms, charge_policy, draw_context, draw_outcome, measure_gaps, tilt
 
 # How y' is chosen: the places of the names in ``minimax.OPPONENTS``.
 REFERENCE, SELF = 0, 1
@@ -17,7 +18,7 @@ STEPS, HALVINGS = 60, 40
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(arena, book, arrays, reference, who, tolerance, t0, t1, first, last):
+def minimax_rounds(arena, book, arrays, reference, who, tolerance, t0, t1, first, last):
     """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
 
     Parameters
@@ -25,7 +26,7 @@ def advance(arena, book, arrays, reference, who, tolerance, t0, t1, first, last)
     arena : Arena
     book : Book
     arrays : tuple of ndarray
-        wins, skew, width, theta and room of ``MinimaxLearner.state``.
+        wins, skew, width, theta and scratch of ``MinimaxLearner.state``.
     reference : ndarray, shape (contexts, actions)
     who : int
         Place in OPPONENTS.
@@ -33,15 +34,15 @@ def advance(arena, book, arrays, reference, who, tolerance, t0, t1, first, last)
         Of the residual, relative to tau and before the division by sqrt t.
     t0, t1, first, last : int
     """
-    wins, skew, width, theta, room = arrays
+    wins, skew, width, theta, scratch = arrays
     for seed in range(first, last):
         stream = book.streams[seed]
         if t0 == 0:
             for c in range(arena.log_mu.shape[0]):
-                renew(arena, book, seed, c, skew[seed, c], theta[seed, c], tolerance, room[seed])
+                play_nash(arena, book, seed, c, skew[seed, c], theta[seed, c], tolerance, scratch[seed])
         for t in range(t0, t1):
-            charge(arena, book, seed, 1)
-            c = context_of(arena, stream)
+            charge_policy(arena, book, seed, 1)
+            c = draw_context(arena, stream)
             policy = book.policy[seed, c]
             y = draw(policy, stream)
             if who == REFERENCE:
@@ -49,25 +50,29 @@ def advance(arena, book, arrays, reference, who, tolerance, t0, t1, first, last)
             elif who == SELF:
                 z = draw(policy, stream)
             else:
-                z = least_known(width[seed, c], policy, arena.log_mu[c], room[seed, 0])
-            charge_duel(arena, book, seed, c, y, z)
+                z = most_uncertain(width[seed, c], policy, arena.log_mu[c], scratch[seed, 0])
+            charge_arms(arena, book, seed, c, y, z)
             if y == z:
                 continue
-            count(wins[seed, c], skew[seed, c], width[seed, c], y, z, win(arena, c, y, z, stream))
+            update_estimate(
+                wins[seed, c], skew[seed, c], width[seed, c], y, z, draw_outcome(arena, c, y, z, stream)
+            )
             fine = tolerance / math.sqrt(t + 2.0)
-            renew(arena, book, seed, c, skew[seed, c], theta[seed, c], fine, room[seed])
+            play_nash(arena, book, seed, c, skew[seed, c], theta[seed, c], fine, scratch[seed])
 
 
 @nb.njit(cache=True, nogil=True)
-def renew(arena, book, seed, context, skew, theta, tolerance, room):
+def play_nash(arena, book, seed, context, skew, theta, tolerance, scratch):
     """Play the regularised Nash policy of an estimated game from now on in a context."""
     log_policy, policy = book.log_policy[seed, context], book.policy[seed, context]
-    settle(skew, arena.log_mu[context], arena.tau, theta, tolerance * arena.tau, log_policy, policy, room)
-    measure(arena, book, seed, context)
+    solve_nash(
+        skew, arena.log_mu[context], arena.tau, theta, tolerance * arena.tau, log_policy, policy, scratch
+    )
+    measure_gaps(arena, book, seed, context)
 
 
 @nb.njit(cache=True, nogil=True)
-def least_known(width, policy, log_mu, total):
+def most_uncertain(width, policy, log_mu, total):
     """Return argmax_z sum_y policy(y) width(y, z) within the support, the first of equals."""
     n = policy.shape[0]
     for i in range(n):
@@ -78,13 +83,13 @@ def least_known(width, policy, log_mu, total):
             total[i] += p * width[j, i]
     best = -1
     for i in range(n):
-        if log_mu[i] > -1e299 and (best < 0 or total[i] > total[best]):
+        if log_mu[i] > PRESENT and (best < 0 or total[i] > total[best]):
             best = i
     return best
 
 
 @nb.njit(cache=True, nogil=True)
-def settle(skew, log_mu, tau, theta, tolerance, log_policy, policy, room):
+def solve_nash(skew, log_mu, tau, theta, tolerance, log_policy, policy, scratch):
     """Solve theta = A pi, pi ∝ mu exp(theta/tau), up to max |theta - A pi| <= tolerance; return whether it was met.
 
     Damped Newton on r = theta - A pi. Its derivative I - A S/tau, with S = diag(pi) - pi pi^T, is never singular, as
@@ -101,12 +106,12 @@ def settle(skew, log_mu, tau, theta, tolerance, log_policy, policy, room):
     tolerance : float
     log_policy, policy : ndarray, shape (actions,)
         Replaced.
-    room : ndarray, shape (at least actions + 5, actions)
+    scratch : ndarray, shape (at least actions + 5, actions)
     """
     n = theta.shape[0]
-    residual, margin, step, trial, spare = room[0], room[1], room[2], room[3], room[4]
-    jacobian = room[5 : 5 + n]
-    norm, worst = evaluate(skew, log_mu, tau, theta, log_policy, policy, margin, residual)
+    residual, margin, step, trial, spare = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+    jacobian = scratch[5 : 5 + n]
+    norm, worst = nash_residual(skew, log_mu, tau, theta, log_policy, policy, margin, residual)
     for _ in range(STEPS):
         if worst <= tolerance:
             return True
@@ -115,12 +120,12 @@ def settle(skew, log_mu, tau, theta, tolerance, log_policy, policy, room):
             for j in range(n):
                 jacobian[i, j] = -(skew[i, j] - margin[i]) * policy[j] / tau
             jacobian[i, i] += 1.0
-        eliminate(jacobian, step)
+        solve_linear(jacobian, step)
         share = 1.0
         for _ in range(HALVINGS):
             for i in range(n):
                 trial[i] = theta[i] + share * step[i]
-            lower, worst = evaluate(skew, log_mu, tau, trial, log_policy, policy, margin, spare)
+            lower, worst = nash_residual(skew, log_mu, tau, trial, log_policy, policy, margin, spare)
             if lower <= (1.0 - 1e-4 * share) * norm:
                 break
             share *= 0.5
@@ -131,7 +136,7 @@ def settle(skew, log_mu, tau, theta, tolerance, log_policy, policy, room):
 
 
 @nb.njit(cache=True, nogil=True)
-def evaluate(skew, log_mu, tau, theta, log_policy, policy, margin, residual):
+def nash_residual(skew, log_mu, tau, theta, log_policy, policy, margin, residual):
     """Write the policy of theta, A pi and theta - A pi; return the residual's Euclidean and largest norm."""
     n = theta.shape[0]
     tilt(log_mu, theta, 1.0 / tau, log_policy, policy)
@@ -150,7 +155,7 @@ def evaluate(skew, log_mu, tau, theta, log_policy, policy, margin, residual):
 
 
 @nb.njit(cache=True, nogil=True)
-def eliminate(matrix, right):
+def solve_linear(matrix, right):
     """Solve a linear system in place by elimination with row exchanges; the solution replaces ``right``."""
     n = right.shape[0]
     for k in range(n):

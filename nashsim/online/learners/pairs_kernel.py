@@ -7,11 +7,12 @@ import math
 import numba as nb
 
 from ...engine.kernels.random_stream import uniform, uniforms
-from ..beta_kernel import beta_above_half
+from ..arena import PRESENT
+from ..beta_kernel import sample_beta_above_half
 
 
 @nb.njit(cache=True, nogil=True)
-def sampled_winner(ahead, edge, inside, reach, room, draws, stream):
+def thompson_first(ahead, edge, inside, reach, scratch, draws, stream):
     """Return the first arm of Double Thompson Sampling.
 
     Candidates have the most j with upper bound P(i, j) > 1/2; of these argmax_i #{j: theta_ij > 1/2}. Whether
@@ -21,21 +22,21 @@ def sampled_winner(ahead, edge, inside, reach, room, draws, stream):
     Parameters
     ----------
     ahead, edge : ndarray, shape (actions, actions)
-        See ``learn_duel``.
+        See ``update_posterior``.
     inside : ndarray, shape (actions,)
-        log mu: absent arms are below -1e299.
+        log mu: absent arms are below PRESENT.
     reach : float
         sqrt(alpha log t).
-    room : ndarray, shape (2, actions)
+    scratch : ndarray, shape (2, actions)
     draws : ndarray, shape (actions^2,)
     stream : ndarray of uint64, shape (1,)
     """
     n = inside.shape[0]
-    candidate, score = room[0], room[1]
+    candidate, score = scratch[0], scratch[1]
     most = -1.0
     for i in range(n):
         candidate[i] = -1.0
-        if inside[i] > -1e299:
+        if inside[i] > PRESENT:
             above, row = 0, edge[i]
             for j in range(n):  # without a branch: this loop runs in vectors
                 above += row[j] > -reach
@@ -43,7 +44,7 @@ def sampled_winner(ahead, edge, inside, reach, room, draws, stream):
             most = max(most, candidate[i])
     arms, candidates, lone = 0, 0, 0
     for i in range(n):
-        arms += inside[i] > -1e299
+        arms += inside[i] > PRESENT
         candidate[i] = 1.0 if candidate[i] == most else 0.0
         score[i] = 0.0 if candidate[i] == 1.0 else -1.0
         if candidate[i] == 1.0:
@@ -54,18 +55,18 @@ def sampled_winner(ahead, edge, inside, reach, room, draws, stream):
     uniforms(stream, draws, (arms * (arms - 1) - others * (others - 1)) // 2)
     k = 0
     for i in range(n):
-        if inside[i] > -1e299:
+        if inside[i] > PRESENT:
             for j in range(i + 1, n):
-                if inside[j] > -1e299 and candidate[i] + candidate[j] > 0.0:
+                if inside[j] > PRESENT and candidate[i] + candidate[j] > 0.0:
                     above = 1.0 if draws[k] < ahead[i, j] else 0.0
                     score[i] += candidate[i] * above
                     score[j] += candidate[j] * (1.0 - above)
                     k += 1
-    return pick_highest(score, -1, stream)
+    return argmax_random_tie(score, -1, stream)
 
 
 @nb.njit(cache=True, nogil=True)
-def sampled_rival(wins, ahead, edge, inside, reach, y, room, stream):
+def thompson_second(wins, ahead, edge, inside, reach, y, scratch, stream):
     """Return the second arm of Double Thompson Sampling: argmax theta_iy over lower bounds P(i, y) <= 1/2.
 
     theta_iy ~ Beta(wins + 1, losses + 1) afresh, and theta_yy = 1/2: so y itself where all sides drawn are below 1/2,
@@ -74,26 +75,26 @@ def sampled_rival(wins, ahead, edge, inside, reach, y, room, stream):
     """
     above, best = 0, y
     for i in range(inside.shape[0]):
-        room[i] = 0.0
+        scratch[i] = 0.0
         if (
             i != y and edge[y, i] >= -reach
         ):  # lower bound of (i, y) = 1 - upper of (y, i); -inf for absent arms
-            room[i] = 1.0 if uniform(stream) < ahead[i, y] else 0.0
-            if room[i] == 1.0:
+            scratch[i] = 1.0 if uniform(stream) < ahead[i, y] else 0.0
+            if scratch[i] == 1.0:
                 above, best = above + 1, i
     if above < 2:
         return best
     highest = 0.5
     for i in range(inside.shape[0]):
-        if room[i] == 1.0:
-            theta = beta_above_half(wins[i, y] + 1.0, wins[y, i] + 1.0, stream)
+        if scratch[i] == 1.0:
+            theta = sample_beta_above_half(wins[i, y] + 1.0, wins[y, i] + 1.0, stream)
             if theta > highest:
                 best, highest = i, theta
     return best
 
 
 @nb.njit(cache=True, nogil=True)
-def plausible_winner(edge, inside, reach, champion, candidate, stream):
+def ucb_first(edge, inside, reach, champion, candidate, stream):
     """Return the first arm of relative UCB, and renew its champion.
 
     Candidates have upper bounds P(i, j) >= 1/2 against all j; the champion is the last lone candidate, forgotten
@@ -104,17 +105,17 @@ def plausible_winner(edge, inside, reach, champion, candidate, stream):
     candidates, lone = 0, -1
     for i in range(n):
         candidate[i] = 0.0
-        if inside[i] > -1e299:
+        if inside[i] > PRESENT:
             candidate[i] = 1.0
             for j in range(n):
-                if inside[j] > -1e299 and j != i and edge[i, j] < -reach:
+                if inside[j] > PRESENT and j != i and edge[i, j] < -reach:
                     candidate[i] = 0.0
                     break
         if candidate[i] == 1.0:
             candidates, lone = candidates + 1, i
     if candidates == 0:
         champion[0] = -1
-        return pick_other(inside, -1, stream)
+        return random_other(inside, -1, stream)
     if champion[0] >= 0 and candidate[champion[0]] == 0.0:
         champion[0] = -1
     if candidates == 1:
@@ -122,15 +123,15 @@ def plausible_winner(edge, inside, reach, champion, candidate, stream):
         return lone
     if champion[0] >= 0 and uniform(stream) < 0.5:
         return champion[0]
-    return pick_highest(candidate, champion[0], stream)
+    return argmax_random_tie(candidate, champion[0], stream)
 
 
 @nb.njit(cache=True, nogil=True)
-def highest_bound(wins, inside, reach, y, bound, stream):
+def ucb_second(wins, inside, reach, y, bound, stream):
     """Return the second arm of relative UCB: argmax_i of the upper bound P(i, y), not y in a tie."""
     for i in range(inside.shape[0]):
         duels = wins[i, y] + wins[y, i]
-        if inside[i] <= -1e299:
+        if inside[i] <= PRESENT:
             bound[i] = -1.0
         elif i == y:
             bound[i] = 0.5
@@ -138,11 +139,11 @@ def highest_bound(wins, inside, reach, y, bound, stream):
             bound[i] = 2.0
         else:
             bound[i] = wins[i, y] / duels + reach / math.sqrt(duels)
-    return pick_highest(bound, y, stream)
+    return argmax_random_tie(bound, y, stream)
 
 
 @nb.njit(cache=True, nogil=True)
-def pick_highest(score, unwanted, stream):
+def argmax_random_tie(score, unwanted, stream):
     """Return argmax score, any of equals by one uniform; ``unwanted`` only where it alone is highest."""
     most = score.max()
     ties, found = 0, unwanted
@@ -161,17 +162,17 @@ def pick_highest(score, unwanted, stream):
 
 
 @nb.njit(cache=True, nogil=True)
-def pick_other(inside, unwanted, stream):
+def random_other(inside, unwanted, stream):
     """Return an arm of the support by one uniform; ``unwanted`` only where it is the only one."""
     arms = 0
     for i in range(inside.shape[0]):
-        if inside[i] > -1e299 and i != unwanted:
+        if inside[i] > PRESENT and i != unwanted:
             arms += 1
     if arms == 0:
         return unwanted
     skip = int(arms * uniform(stream))
     for i in range(inside.shape[0]):
-        if inside[i] > -1e299 and i != unwanted:
+        if inside[i] > PRESENT and i != unwanted:
             if skip == 0:
                 return i
             skip -= 1

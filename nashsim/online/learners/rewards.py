@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from ...errors import NashsimError
-from ..arena import Arena, Book
+from ..arena import PRESENT, Arena, Book
 from .learner import Learner, State
 
 #: Where a response is drawn from.
@@ -79,20 +79,20 @@ class RewardLearner(Learner):
             "duels": np.zeros((seeds, contexts)),
             "due": np.ones((seeds, contexts)),
             "theta": np.zeros((seeds, contexts, n)),
-            "room": np.zeros((seeds, 2 * n + 8, n)),
+            "scratch": np.zeros((seeds, 2 * n + 8, n)),
         }
 
     def advance(
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
-        from .rewards_kernel import advance
+        from .rewards_kernel import reward_rounds
 
-        names = ("wins", "reward", "inverse", "met", "duels", "due", "theta", "room")
-        inside = arena.log_mu > -1e299
+        names = ("wins", "reward", "inverse", "met", "duels", "due", "theta", "scratch")
+        inside = arena.log_mu > PRESENT
         samplers = np.stack([inside / inside.sum(axis=1, keepdims=True), np.exp(arena.log_mu)])
         arrays = tuple(state[k] for k in names)
-        advance(arena, book, arrays, samplers, self.plan(arena.tau), t0, t1, first, last)
+        reward_rounds(arena, book, arrays, samplers, self.plan(arena.tau), t0, t1, first, last)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numba as nb
 
 from ...engine.kernels.random_stream import draw
 from ...engine.kernels.structured import exponential
-from ..logistic_kernel import learn_duel, refit
-from ..round_kernel import charge, charge_duel, context_of, measure, tilt, win
-from .minimax_kernel import settle
+from ..logistic_kernel import fit_rewards, newton_update
+from ..round_kernel import charge_arms, charge_policy, draw_context, draw_outcome, measure_gaps, tilt
+from .minimax_kernel import solve_nash
 
 # Where a response is drawn from: the places of the names in ``rewards.SAMPLERS``.
 UNIFORM, POLICY = 0, 1
@@ -21,7 +21,7 @@ FINE = 1e-9
 
 
 @nb.njit(cache=True, nogil=True)
-def advance(arena, book, arrays, samplers, plan, t0, t1, first, last):
+def reward_rounds(arena, book, arrays, samplers, plan, t0, t1, first, last):
     """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
 
     Parameters
@@ -29,42 +29,42 @@ def advance(arena, book, arrays, samplers, plan, t0, t1, first, last):
     arena : Arena
     book : Book
     arrays : tuple of ndarray
-        wins, reward, inverse, met, duels, due, theta and room of ``RewardLearner.state``.
+        wins, reward, inverse, met, duels, due, theta and scratch of ``RewardLearner.state``.
     samplers : ndarray, shape (2, contexts, actions)
         The uniform policy on the support, and the reference.
     plan : Plan
     t0, t1, first, last : int
     """
-    wins, reward, inverse, met, duels, due, theta, room = arrays
+    wins, reward, inverse, met, duels, due, theta, scratch = arrays
     for seed in range(first, last):
         stream = book.streams[seed]
         if t0 == 0:
             for c in range(arena.log_mu.shape[0]):
-                measure(arena, book, seed, c)
+                measure_gaps(arena, book, seed, c)
         for t in range(t0, t1):
-            charge(arena, book, seed, 1)
-            c = context_of(arena, stream)
-            y = respond(plan.first, book.policy[seed, c], samplers[0, c], samplers[1, c], stream)
-            z = respond(plan.second, book.policy[seed, c], samplers[0, c], samplers[1, c], stream)
-            charge_duel(arena, book, seed, c, y, z)
+            charge_policy(arena, book, seed, 1)
+            c = draw_context(arena, stream)
+            y = sample_response(plan.first, book.policy[seed, c], samplers[0, c], samplers[1, c], stream)
+            z = sample_response(plan.second, book.policy[seed, c], samplers[0, c], samplers[1, c], stream)
+            charge_arms(arena, book, seed, c, y, z)
             if y == z and plan.alpha == 0.0:
                 continue
             met[seed, c, z] += 1.0
             duels[seed, c] += 1.0
-            learn(
+            update_rewards(
                 arena.log_mu[c],
                 (wins[seed, c], reward[seed, c], inverse[seed, c], met[seed, c]),
                 book.policy[seed, c],
-                (y, z, win(arena, c, y, z, stream) if y != z else 0.5),
+                (y, z, draw_outcome(arena, c, y, z, stream) if y != z else 0.5),
                 plan,
                 duels[seed, c],
                 duels[seed, c] >= due[seed, c],
-                room[seed],
+                scratch[seed],
             )
             if duels[seed, c] >= due[seed, c]:
                 due[seed, c] = duels[seed, c] + max(1.0, plan.share * duels[seed, c])
             if plan.nash:
-                equilibrium(arena, book, seed, c, reward[seed, c], theta[seed, c], plan, t, room[seed])
+                play_nash(arena, book, seed, c, reward[seed, c], theta[seed, c], plan, t, scratch[seed])
             else:
                 tilt(
                     arena.log_mu[c],
@@ -73,11 +73,11 @@ def advance(arena, book, arrays, samplers, plan, t0, t1, first, last):
                     book.log_policy[seed, c],
                     book.policy[seed, c],
                 )
-            measure(arena, book, seed, c)
+            measure_gaps(arena, book, seed, c)
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def respond(source, policy, even, reference, stream):
+def sample_response(source, policy, even, reference, stream):
     """Draw a response from the policy, the uniform one or the reference."""
     if source == POLICY:
         return draw(policy, stream)
@@ -85,7 +85,7 @@ def respond(source, policy, even, reference, stream):
 
 
 @nb.njit(cache=True, nogil=True)
-def learn(log_mu, fitted, policy, duel, plan, duels, whole, room):
+def update_rewards(log_mu, fitted, policy, duel, plan, duels, whole, scratch):
     """Take one duel into the rewards: by a Newton step of its own, or by a whole refit where one is due.
 
     With a bonus, alpha/sqrt(duels) times sum_z met_z log pi(z) is taken from the log-likelihood. It is concave in the
@@ -95,14 +95,14 @@ def learn(log_mu, fitted, policy, duel, plan, duels, whole, room):
     wins, reward, inverse, met = fitted
     y, z, won = duel
     n = reward.shape[0]
-    pull, direction = room[0], room[1]
+    pull, direction = scratch[0], scratch[1]
     bonus = plan.alpha / (plan.beta * math.sqrt(duels))
     if y != z:
         wins[y, z] += won
         wins[z, y] += 1.0 - won
     if not whole:
         if y != z:
-            learn_duel(inverse, reward, y, z, won, direction)
+            newton_update(inverse, reward, y, z, won, direction)
         if bonus > 0.0:
             for i in range(n):
                 direction[i] = bonus * policy[i]
@@ -115,15 +115,15 @@ def learn(log_mu, fitted, policy, duel, plan, duels, whole, room):
         return
     if bonus == 0.0:
         pull[:] = 0.0
-        refit(wins, reward, plan.ridge, pull, FINE, inverse, room[1:])
+        fit_rewards(wins, reward, plan.ridge, pull, FINE, inverse, scratch[1:])
         return
-    log_tilted, tilted, before = room[n + 5], room[n + 6], room[n + 7]
+    log_tilted, tilted, before = scratch[n + 5], scratch[n + 6], scratch[n + 7]
     for _ in range(LINEARISATIONS):
         tilt(log_mu, reward, 1.0 / plan.beta, log_tilted, tilted)
         for i in range(n):
             before[i] = reward[i]
             pull[i] = bonus * (duels * tilted[i] - met[i])
-        refit(wins, reward, plan.ridge, pull, FINE, inverse, room[1:])
+        fit_rewards(wins, reward, plan.ridge, pull, FINE, inverse, scratch[1:])
         moved = 0.0
         for i in range(n):
             moved = max(moved, abs(reward[i] - before[i]))
@@ -132,10 +132,10 @@ def learn(log_mu, fitted, policy, duel, plan, duels, whole, room):
 
 
 @nb.njit(cache=True, nogil=True)
-def equilibrium(arena, book, seed, context, reward, theta, plan, t, room):
+def play_nash(arena, book, seed, context, reward, theta, plan, t, scratch):
     """Play the regularised Nash policy of the game sigmoid(r_y - r_z) from now on in a context."""
     n = reward.shape[0]
-    skew, odds = room[:n], room[n]
+    skew, odds = scratch[:n], scratch[n]
     top = reward[0]
     for i in range(1, n):
         top = max(top, reward[i])
@@ -146,4 +146,4 @@ def equilibrium(arena, book, seed, context, reward, theta, plan, t, room):
             skew[i, j] = 0.5 * (odds[i] - odds[j]) / (odds[i] + odds[j] + 1e-300)
     fine = plan.tolerance * arena.tau / math.sqrt(t + 2.0)
     log_policy, policy = book.log_policy[seed, context], book.policy[seed, context]
-    settle(skew, arena.log_mu[context], arena.tau, theta, fine, log_policy, policy, room[n:])
+    solve_nash(skew, arena.log_mu[context], arena.tau, theta, fine, log_policy, policy, scratch[n:])

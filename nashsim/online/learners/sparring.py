@@ -60,6 +60,6 @@ class SparringEXP3(Learner):
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
-        from .sparring_kernel import advance
+        from .sparring_kernel import sparring_rounds
 
-        advance(arena, book, tuple(state.values()), float(self.scale), t0, t1, first, last)
+        sparring_rounds(arena, book, tuple(state.values()), float(self.scale), t0, t1, first, last)
