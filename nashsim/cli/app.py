@@ -185,7 +185,7 @@ def run(
     queries: Annotated[
         int, typer.Option(help="Payoff vectors the rule may ask for.", metavar="N", parser=whole_number)
     ] = "10000",
-    seed: Annotated[int, typer.Option(help="Of random games and random starts.", metavar="S")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of random games and random starts.", metavar="S")] = 0,
     start: Annotated[
         Literal["reference", "uniform", "random"], typer.Option(help="The first policy.")
     ] = "reference",

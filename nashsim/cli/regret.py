@@ -64,7 +64,7 @@ def regret(
     rounds: Annotated[
         int, typer.Option(help="Duels each seed may buy.", metavar="N", parser=whole_number)
     ] = "100000",
-    seeds: Annotated[int, typer.Option(help="How many: the seeds 0 to K - 1.", metavar="K")] = 20,
+    seeds: Annotated[int, typer.Option(help="Number of seeds, 0 to K - 1.", metavar="K")] = 20,
     noise: Annotated[
         float, typer.Option(help="Probability that an observed label is flipped.", metavar="P")
     ] = 0.0,

@@ -52,7 +52,7 @@ def open_game(
     reference : str or None
         ``"uniform"``, a file of probabilities, or ``None`` for the game's own.
     seed : int or None
-        For catalogue games that are drawn at random and name no seed themselves.
+        Seed of catalogue games that are drawn at random and name none themselves.
     """
     if is_catalogue_name(source):
         from .. import games

@@ -24,7 +24,7 @@ def verify(
     falsify: Annotated[
         float | None, typer.Option(help="Search so long for violations of the claims.", metavar="SECONDS")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random games.", metavar="S")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random games.", metavar="S")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes; the findings are the same.", metavar="N")] = 1,
     out: Annotated[
         str | None, typer.Option(help="Folder for verify.json and verify.html.", metavar="DIR")

@@ -22,7 +22,7 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     Parameters
     ----------
     game : PreferenceGame
-        With a tau.
+        Game with tau set.
     start : array_like, Series, DataFrame, result or None
         Policy to start from, e.g. the equilibrium of a nearby game, see
         :meth:`~nashsim.PreferenceGame.as_log_policy`; ``None`` starts from the reference.

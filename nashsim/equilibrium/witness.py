@@ -50,7 +50,7 @@ def solve_cvxpy(game: PreferenceGame) -> Equilibrium:
     Parameters
     ----------
     game : PreferenceGame
-        With a tau.
+        Game with tau set.
 
     Returns
     -------

@@ -27,7 +27,7 @@ def rps(n: int = 3, strength: float = 1.0) -> PreferenceGame:
     n : int
         Odd, at least 3.
     strength : float
-        In (0, 1]; 1 makes every comparison sure.
+        Twice the margin of every comparison, in (0, 1]; 1 makes every comparison sure.
 
     Raises
     ------

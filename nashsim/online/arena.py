@@ -31,7 +31,7 @@ class Arena(NamedTuple):
     log_mu : ndarray, shape (contexts, actions)
     weights : ndarray, shape (contexts,)
     loss : ndarray, shape (3, contexts, actions)
-        What duelling an arm costs: Condorcet, Copeland and Borda; NaN where it is not defined.
+        Cost of duelling an arm: Condorcet, Copeland and Borda; NaN where it is not defined.
     tau : float
     """
 
@@ -53,7 +53,7 @@ class Book(NamedTuple):
     total : ndarray, shape (seeds, contexts, actions)
         Sum over rounds of the policies played.
     gaps : ndarray, shape (seeds, contexts, 2)
-        Of the policy played now: tau KL(pi || BR(pi)), and max_y P(y ≻ pi) - 1/2.
+        Gaps of the policy played now: tau KL(pi || BR(pi)), and max_y P(y ≻ pi) - 1/2.
     margin : ndarray, shape (seeds, actions)
         Scratch for A pi.
     tally : ndarray, shape (seeds, 5)
@@ -77,7 +77,7 @@ def make_arena(game: PreferenceGame, noise: float = 0.0) -> Arena:
     Parameters
     ----------
     game : PreferenceGame
-        With tau set and at least two actions.
+        Game with tau set and at least two actions.
     noise : float
         Probability in [0, 1/2) that an observed label is flipped.
 

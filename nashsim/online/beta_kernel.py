@@ -81,7 +81,7 @@ def update_posterior(wins, ahead, log_peak, edge, y, z):
         (P - 1/2) sqrt(duels) with P the share of duels won, infinite before the first duel: a bound P + r/sqrt(duels)
         exceeds 1/2 where the edge exceeds -r.
     y, z : int
-        Distinct.
+        Arms, distinct.
     """
     a, b = wins[y, z] + 1.0, wins[z, y] + 1.0
     ahead[y, z] = min(1.0, ahead[y, z] + math.exp(log_peak[y, z]) / a)

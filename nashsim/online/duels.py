@@ -22,7 +22,7 @@ class DuelLog(NamedTuple):
     ----------
     contexts, first, second : ndarray of int, shape (duels,)
     won : ndarray of bool, shape (duels,)
-        Whether the first won, as observed.
+        Outcomes, true where the first won, as observed.
     """
 
     contexts: np.ndarray
@@ -124,7 +124,7 @@ class Duels(Environment):
     Parameters
     ----------
     game : PreferenceGame
-        With at least two actions; its tau is of no importance here.
+        Game of at least two actions; its tau is of no importance here.
     seed : int
     noise : float
         Probability in [0, 1/2) that an observed label is flipped.

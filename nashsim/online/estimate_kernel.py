@@ -20,7 +20,7 @@ def update_estimate(wins, skew, width, y, z, won):
     width : ndarray, shape (actions, actions)
         1/sqrt(duels + 1).
     y, z : int
-        Distinct.
+        Arms, distinct.
     won : float
         1.0 where y won, else 0.0.
     """

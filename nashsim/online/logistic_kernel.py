@@ -28,12 +28,12 @@ def fit_rewards(wins, reward, ridge, pull, tolerance, inverse, scratch):
     ----------
     wins : ndarray, shape (actions, actions)
     reward : ndarray, shape (actions,)
-        Start; replaced.
+        Rewards to start from; replaced.
     ridge : float
-        > 0.
+        Weight of the squared norm in the fit, > 0.
     pull : ndarray, shape (actions,)
     tolerance : float
-        Of the last step, max |H^-1 g|, in rewards.
+        Largest entry of the last step H^-1 g, in rewards.
     inverse : ndarray, shape (actions, actions)
         H^-1 at the answer, replaced.
     scratch : ndarray, shape (at least actions + 4, actions)
@@ -139,13 +139,13 @@ def newton_update(inverse, reward, y, z, won, direction):
     inverse : ndarray, shape (actions, actions)
         H^-1, replaced.
     reward : ndarray, shape (actions,)
-        Replaced.
+        Rewards; replaced.
     y, z : int
-        Distinct.
+        Arms, distinct.
     won : float
         1.0 where y won, else 0.0.
     direction : ndarray, shape (actions,)
-        Scratch.
+        Scratch array.
     """
     chance = sigmoid(reward[y] - reward[z])
     # Where a win is certain to the last bit, a curvature of 0 would lose the direction.

@@ -85,11 +85,12 @@ def pepo(
     ridge : float
         Weight of |r|^2/2 in the fit, > 0.
     members : int
-        At least one; one member with disjoint parts is DPO.
+        Number of policies in the ensemble, at least 1; one member with disjoint parts is DPO.
     parts : {"disjoint", "bootstrap"}
-        Shuffled and dealt out, or as many duels as there are, drawn with putting back, for each member; resampled
-        members share much of their luck and so are less pessimistic.
+        Duels of each member: all of them shuffled and dealt out, or as many as there are, drawn with putting back;
+        resampled members share much of their luck and so are less pessimistic.
     seed : int
+        Seed of the parts.
 
     Returns
     -------

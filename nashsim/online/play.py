@@ -46,7 +46,7 @@ class Play:
     rounds : ndarray of int, shape (records,)
         Duels bought at each record.
     values : dict of str to ndarray, shape (seeds, records)
-        By the names of ``DEFINITIONS``.
+        Recorded quantities, by the names of ``DEFINITIONS``.
     log_policy : ndarray, shape (seeds, contexts, actions)
         The last policy.
     """
@@ -93,12 +93,12 @@ def play_learner(
     Parameters
     ----------
     game : PreferenceGame
-        With tau set.
+        Game with tau set.
     learner : str or Learner
     rounds : int
         Duels to buy for each seed.
     seeds : int or sequence of int
-        How many, 0 to seeds - 1, or which.
+        Number of seeds, 0 to seeds - 1, or the seeds themselves.
     noise : float
         Probability in [0, 1/2) that an observed label is flipped.
     jobs : int

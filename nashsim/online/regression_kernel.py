@@ -40,11 +40,11 @@ def least_squares_update(inverse, theta, y, z, target, weight, direction):
     inverse : ndarray, shape (actions, actions)
         (ridge I + sum of weights (e_y - e_z)(e_y - e_z)^T)^-1, replaced.
     theta : ndarray, shape (actions,)
-        Replaced.
+        Fitted values; replaced.
     y, z : int
     target, weight : float
     direction : ndarray, shape (actions,)
-        Scratch; V^-1 (e_y - e_z) afterwards.
+        Scratch array; V^-1 (e_y - e_z) afterwards.
     """
     if y == z:
         return

@@ -41,7 +41,7 @@ def run_regret(
     rounds : int
         Duels to buy for each seed.
     seeds : int or sequence of int
-        How many, 0 to seeds - 1, or which.
+        Number of seeds, 0 to seeds - 1, or the seeds themselves.
     noise : float
         Probability in [0, 1/2) that an observed label is flipped.
     jobs : int

@@ -24,7 +24,7 @@ class RecordedVotes(Environment):
     Parameters
     ----------
     data : PreferenceData
-        With counts, as ``nashsim.data.load`` reads them from battles, pairs or ballots.
+        Data with counts, as ``nashsim.data.load`` reads them from battles, pairs or ballots.
     seed : int
     budget : int or None
 

@@ -21,7 +21,7 @@ def check_dense(actions: int, what: str = "preference", most: int = MOST_DENSE) 
     ----------
     actions : int
     what : str
-        What needs the matrix, to name in the error.
+        Name of what needs the matrix, for the error.
     most : int
     """
     if actions > most:
@@ -37,7 +37,7 @@ def matrix_labels(probabilities) -> list[str] | None:
     Parameters
     ----------
     probabilities : Preference, DataFrame or array_like
-        What was given for P.
+        The argument that stands for P.
     """
     return [str(label) for label in probabilities.index] if hasattr(probabilities, "columns") else None
 
@@ -85,7 +85,7 @@ def check_finite(block: np.ndarray, corner: tuple[int, int] = (0, 0)) -> None:
     ----------
     block : ndarray, shape (..., rows, columns)
     corner : tuple of int
-        Where the block begins in the matrix, for the message.
+        Row and column at which the block begins in the matrix, for the message.
     """
     bad = ~np.isfinite(block)
     if bad.any():
@@ -101,7 +101,7 @@ def check_probabilities(block: np.ndarray, corner: tuple[int, int] = (0, 0)) -> 
     ----------
     block : ndarray, shape (..., rows, columns)
     corner : tuple of int
-        Where the block begins in the matrix, for the message.
+        Row and column at which the block begins in the matrix, for the message.
     """
     check_finite(block, corner)
     outside = (block < 0) | (block > 1)

@@ -107,7 +107,7 @@ class PackedPreference(BlockPreference):
         Parameters
         ----------
         preference : Preference
-            Of one context.
+            Preference of one context.
         dtype : {float64, float32}
 
         Raises

@@ -21,11 +21,11 @@ class RuleCheckError(AssertionError):
     Parameters
     ----------
     name : str
-        Of the rule.
+        Name of the rule.
     what : str
         The property, kept as the attribute ``property``.
     finding : str
-        What breaks it, with numbers.
+        Sentence that says what breaks it, with numbers.
     problem : Problem
         The smallest that was found, kept as the attribute ``problem``.
     """
@@ -48,7 +48,7 @@ def always(subject: Subject) -> bool:
 
 
 @dataclass(frozen=True)
-class Check:
+class PropertyCheck:
     """A property, the problems it is tried on, and whether it is claimed.
 
     Attributes
@@ -59,9 +59,9 @@ class Check:
     problems : callable
         The problems, built when they are needed.
     claimed : callable
-        Whether it is claimed of a subject.
+        Predicate of a subject: whether the property is claimed of it.
     everywhere : bool
-        Whether breaking it needs every problem to break it, as an absence that is stated does.
+        Flag: breaking it needs every problem to break it, as an absence that is stated does.
     """
 
     property: str
@@ -111,26 +111,26 @@ def _extremes(subject: Subject, problem: Problem) -> str | None:
 
 #: Every check, in the order in which they run: what later ones rely on stands first.
 CHECKS = (
-    Check("simplex", p.on_simplex),
-    Check("inputs untouched", p.inputs_untouched),
-    Check("reproducibility", p.reproducible),
-    Check("log-shift equivariance", p.shift_equivariant),
-    Check("relabelling equivariance", p.relabelling_equivariant),
-    Check("queries counted", p.counted),
-    Check("fixed point", p.equilibrium_fixed, claimed=lambda s: s.fixed_point),
-    Check(
+    PropertyCheck("simplex", p.on_simplex),
+    PropertyCheck("inputs untouched", p.inputs_untouched),
+    PropertyCheck("reproducibility", p.reproducible),
+    PropertyCheck("log-shift equivariance", p.shift_equivariant),
+    PropertyCheck("relabelling equivariance", p.relabelling_equivariant),
+    PropertyCheck("queries counted", p.counted),
+    PropertyCheck("fixed point", p.equilibrium_fixed, claimed=lambda s: s.fixed_point),
+    PropertyCheck(
         "absence of the fixed point", p.equilibrium_left, claimed=lambda s: not s.fixed_point, everywhere=True
     ),
-    Check("contraction", p.contracts, _at_one, claimed=lambda s: s.fixed_point),
-    Check("monotone KL", p.monotone, claimed=lambda s: s.monotone),
-    Check("claimed rate", p.within_bound),
-    Check("extreme tau", _extremes, extreme_tau),
-    Check("degenerate games", _extremes, degenerate),
+    PropertyCheck("contraction", p.contracts, _at_one, claimed=lambda s: s.fixed_point),
+    PropertyCheck("monotone KL", p.monotone, claimed=lambda s: s.monotone),
+    PropertyCheck("claimed rate", p.within_bound),
+    PropertyCheck("extreme tau", _extremes, extreme_tau),
+    PropertyCheck("degenerate games", _extremes, degenerate),
 )
 
 
 def check_rule(rule, **claims) -> None:
-    """Check that a rule has the properties it claims; raise at the first that breaks.
+    """PropertyCheck that a rule has the properties it claims; raise at the first that breaks.
 
     Parameters
     ----------
@@ -138,8 +138,8 @@ def check_rule(rule, **claims) -> None:
         A callable ``(policy, game, step) -> policy``, jitted or not: policies of shape (actions,), ``game`` a named
         tuple of arrays (probabilities, reference, log_reference, tau), ``step`` the forward step eta.
     **claims
-        What a callable claims of itself; an attribute of the same name does as well. ``step``: a number or a function
-        of tau, by default 2 tau/(1 + 4 tau^2); ``log=True``: policies are log-probabilities; ``shift=False``: a
+        Properties that a callable claims of itself; an attribute of the same name does as well. ``step``: a number or
+        a function of tau, by default 2 tau/(1 + 4 tau^2); ``log=True``: policies are log-probabilities; ``shift=False``: a
         constant added to log pi may matter; ``fixed_point=False``: pi* is not a fixed point, which is checked too;
         ``monotone=True``: KL(pi* || pi_t) never increases; ``contraction``: its factor a step, a number or a function
         of (step, tau); ``queries``: products with P in one step. A Rule states these itself; only ``fixed_point`` and
@@ -205,5 +205,5 @@ def _name(rule) -> str:
     return getattr(rule, "name", None) or getattr(rule, "__name__", type(rule).__name__)
 
 
-def _check_one(check: Check, claims: dict, rule) -> None:
+def _check_one(check: PropertyCheck, claims: dict, rule) -> None:
     check(make_subject(rule, **claims))

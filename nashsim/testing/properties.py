@@ -6,8 +6,6 @@ rounding only: a step multiplies errors of 1e-13 by at most 1 + eta + 1/tau, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ..logspace import span
@@ -209,7 +207,3 @@ def _normal(log_policy: np.ndarray) -> np.ndarray:
 
 def _show(values) -> str:
     return "[" + ", ".join(f"{value:.6g}" for value in values) + "]"
-
-
-#: What a property says of a problem.
-Property = Callable[[Subject, Problem], str | None]

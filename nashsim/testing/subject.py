@@ -45,7 +45,7 @@ class CallableSubject:
     function : callable
         Jitted or not.
     claims : dict
-        Of ``CLAIMS``; what is not given is read off the function's attributes, then the defaults.
+        Values of ``CLAIMS``; what is not given is read off the function's attributes, then the defaults.
     """
 
     def __init__(self, function: Callable, claims: dict[str, Any]):

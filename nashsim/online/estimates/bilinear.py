@@ -22,7 +22,7 @@ class BilinearEstimate(PreferenceEstimate):
     features : array_like, shape (actions, dimensions)
         Finite, with at least two dimensions.
     ridge : float
-        > 0.
+        Weight of the squared norm in the fit, > 0.
     norm : float
         Bound on |s| that ``width`` relies on.
 
@@ -92,7 +92,7 @@ class BilinearEstimate(PreferenceEstimate):
         Parameters
         ----------
         confidence : float
-            In (0, 1).
+            Level of confidence, in (0, 1).
 
         Returns
         -------

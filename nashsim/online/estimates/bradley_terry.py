@@ -21,7 +21,7 @@ class BradleyTerryEstimate(PreferenceEstimate):
     ----------
     actions : int
     ridge : float
-        > 0; a duel between equals has curvature 1/4.
+        Weight of |r|^2/2 in the fit, > 0; a duel between equals has curvature 1/4.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class BradleyTerryEstimate(PreferenceEstimate):
         Parameters
         ----------
         confidence : float
-            In (0, 1).
+            Level of confidence, in (0, 1).
 
         Returns
         -------

@@ -52,7 +52,7 @@ class CountEstimate(PreferenceEstimate):
         Parameters
         ----------
         confidence : float
-            In (0, 1).
+            Level of confidence, in (0, 1).
 
         Returns
         -------

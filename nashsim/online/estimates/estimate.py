@@ -16,7 +16,7 @@ class PreferenceEstimate(abc.ABC):
     Parameters
     ----------
     actions : int
-        At least two.
+        Number of actions, at least two.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def bandit_rounds(arena, book, arrays, alpha, who, t0, t1, first, last):
     alpha : float
         Width of the bounds: sqrt(alpha log t / duels).
     who : int
-        Place in CHOICES.
+        Code of the choice, its place in CHOICES.
     t0, t1, first, last : int
     """
     wins, ahead, log_peak, edge, seen, champion, scratch, draws = arrays

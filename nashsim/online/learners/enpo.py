@@ -19,6 +19,31 @@ EXPLORERS = ("none", "step-b", "vertex", "soft")
 class ENPO(Learner):
     """ENPO, Algorithm 2: pairs y ~ pi_t, y' ~ pihat_t are collected, and replayed pairs are learned from.
 
+    A response that meets itself counts exactly 1/2, without a duel, though the round is paid.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight of the SFT anchor.
+    beta : float
+        Temperature of Step B, > 0.
+    sign : {1, -1}
+        Direction in which Step B leans: where the policy moves to, or away from it.
+    replay : bool
+        Learn from any collected pair, drawn uniformly; else from the newest.
+    explore : {"none", "step-b", "vertex", "soft"}
+        pihat = pi_t, Step B, or the exploration oracle of ``ENPOOracle``.
+    temperature : float
+        Temperature of the soft oracle, in units of the largest width, > 0.
+    schedule : {"decreasing", "root", "constant"}
+        s_t = 1/t, 1/sqrt t or tau/eta_inverse.
+    ridge : float
+        Prior of theta = 0, in pairs: a response never seen keeps its ratio to the reference.
+    eta_inverse : float
+        eta of the constant schedule, > tau; None is 3 tau.
+
+    Notes
+    -----
     With x = e_y - e_y' of a pair drawn uniformly from all collected ones, z ~ pi_t and labels I_y, I_y' of two duels
     with z, of which E(I_y - I_y') = P(y ≻ pi_t) - P(y' ≻ pi_t) whatever the pairs' distribution; theta is
     tau log pi/mu, s_t = tau/eta_t and V = ridge I + sum of x x^T over the pairs learned from:
@@ -34,29 +59,6 @@ class ENPO(Learner):
       alpha_t = alpha s_t/tau^2 = alpha/(tau eta_t), this is theta += t s_t alpha/(2 tau) V^-1 (e_y - pi_t).
     * Step B is argmax_q sign E_q log(pi_{t+1}/pi_t) - beta KL(q || pi_t), that is
       pihat_{t+1} ∝ pi_t (pi_{t+1}/pi_t)^(sign/beta).
-
-    A response that meets itself counts exactly 1/2, without a duel, though the round is paid.
-
-    Parameters
-    ----------
-    alpha : float
-        Weight of the SFT anchor.
-    beta : float
-        Temperature of Step B, > 0.
-    sign : {1, -1}
-        Whether Step B leans where the policy moves to, or away from it.
-    replay : bool
-        Learn from any collected pair, drawn uniformly; else from the newest.
-    explore : {"none", "step-b", "vertex", "soft"}
-        pihat = pi_t, Step B, or the exploration oracle of ``ENPOOracle``.
-    temperature : float
-        Of the soft oracle, in units of the largest width, > 0.
-    schedule : {"decreasing", "root", "constant"}
-        s_t = 1/t, 1/sqrt t or tau/eta_inverse.
-    ridge : float
-        Prior of theta = 0, in pairs: a response never seen keeps its ratio to the reference.
-    eta_inverse : float
-        eta of the constant schedule, > tau; None is 3 tau.
 
     References
     ----------

@@ -30,7 +30,7 @@ class MinimaxLearner(Learner):
     prior : tuple of (int, int, float)
         Duels imagined before the first round, in every context: (winner, loser, how many); empty is neutral.
     tolerance : float
-        Of the Nash policy, > 0, relative to tau and before the division by sqrt t.
+        Residual of the Nash policy, > 0, relative to tau and before the division by sqrt t.
     """
 
     #: One of ``OPPONENTS``.

@@ -29,9 +29,9 @@ def minimax_rounds(arena, book, arrays, reference, who, tolerance, t0, t1, first
         wins, skew, width, theta and scratch of ``MinimaxLearner.state``.
     reference : ndarray, shape (contexts, actions)
     who : int
-        Place in OPPONENTS.
+        Code of the choice, its place in OPPONENTS.
     tolerance : float
-        Of the residual, relative to tau and before the division by sqrt t.
+        Largest residual, relative to tau and before the division by sqrt t.
     t0, t1, first, last : int
     """
     wins, skew, width, theta, scratch = arrays
@@ -102,10 +102,10 @@ def solve_nash(skew, log_mu, tau, theta, tolerance, log_policy, policy, scratch)
     log_mu : ndarray, shape (actions,)
     tau : float
     theta : ndarray, shape (actions,)
-        Start; replaced.
+        Theta to start from; replaced.
     tolerance : float
     log_policy, policy : ndarray, shape (actions,)
-        Replaced.
+        Policy of the answer; replaced.
     scratch : ndarray, shape (at least actions + 5, actions)
     """
     n = theta.shape[0]

@@ -42,9 +42,9 @@ class RewardLearner(Learner):
     pairs : {"policy", "uniform"}
         y, y' from the policy played, or both uniform on the reference's support.
     ridge : float
-        Of the rewards, > 0; a duel between equals has curvature 1/4.
+        Weight of |r|^2/2 in the fit of the rewards, > 0; a duel between equals has curvature 1/4.
     share : float
-        0 refits after every duel.
+        Growth of a context's duels, as a share, after which the rewards are fitted whole; 0 refits after every duel.
     """
 
     pairs: str = "policy"
@@ -106,9 +106,10 @@ class BTNash(RewardLearner):
     Parameters
     ----------
     pairs, ridge, share
-        See ``RewardLearner``.
+        Parameters of ``RewardLearner``.
     tolerance : float
-        Of the Nash policy, > 0, relative to tau and before the division by sqrt t; as for the minimax learners.
+        Residual of the Nash policy, > 0, relative to tau and before the division by sqrt t, as for the minimax
+        learners.
 
     References
     ----------
@@ -172,9 +173,9 @@ class OnlineDPO(_DirectLearner):
     Parameters
     ----------
     pairs, ridge, share
-        See ``RewardLearner``.
+        Parameters of ``RewardLearner``.
     beta : float or None
-        None is 4 tau.
+        Temperature of the policy; None is 4 tau.
 
     References
     ----------
@@ -199,11 +200,11 @@ class XPO(_DirectLearner):
     Parameters
     ----------
     pairs, ridge, share
-        See ``RewardLearner``; ``pairs`` has to be "policy".
+        Parameters of ``RewardLearner``; ``pairs`` has to be "policy".
     beta : float or None
-        None is 4 tau.
+        Temperature of the policy; None is 4 tau.
     alpha : float
-        0 is DPO on the same pairs.
+        Weight of the bonus; 0 is DPO on the same pairs.
 
     References
     ----------

@@ -273,7 +273,7 @@ def gradients_of_pairs_and_of_self_play():
 
 
 def test_online_ipo_is_self_play_times_minus_four_over_tau():
-    """Gate 7, both gradients from the losses themselves; a factor 2 would be seen."""
+    """Both gradients come from the losses themselves; a factor 2 would be seen."""
     ipo, descent = gradients_of_pairs_and_of_self_play()
     # the self-play gradient is that of the objective, minus that of its loss
     assert (ipo - 4 / TAU * descent).abs().max() < 1e-8

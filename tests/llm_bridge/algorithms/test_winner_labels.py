@@ -1,4 +1,4 @@
-"""Gate 6: what winners say is right for pairs from the opponent, and label differences are for any."""
+"""What winners say is right for pairs from the opponent, and label differences are for any."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from .test_losses_tabular import engine_step, regress
 
 
 class TestWinners:
-    """Gate 6: the winner/loser target is for pairs from the opponent alone."""
+    """The winner/loser target is for pairs from the opponent alone."""
 
     step = INPO(eta_inverse=0.8).steps(TAU, 0)[0]
 

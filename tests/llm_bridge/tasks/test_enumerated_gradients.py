@@ -1,4 +1,4 @@
-"""Gate 2: on an enumerable language model the expected gradient of every loss is that of the enumerated objective."""
+"""On an enumerable language model the expected gradient of every loss is that of the enumerated objective."""
 
 import numpy as np
 import pytest

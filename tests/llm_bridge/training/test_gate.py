@@ -1,4 +1,4 @@
-"""Gate 8: every last-iterate rule brings the transformer's exact gap to where its tabular run goes."""
+"""Every last-iterate rule brings the transformer's exact gap to where its tabular run goes."""
 
 import numpy as np
 import pytest

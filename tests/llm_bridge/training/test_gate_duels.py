@@ -1,4 +1,4 @@
-"""Gate 8 with Bernoulli duels: every last-iterate rule comes to rest at the noise floor that its twin predicts."""
+"""With Bernoulli duels every last-iterate rule comes to rest at the noise floor that its twin predicts."""
 
 from dataclasses import replace
 from functools import cache

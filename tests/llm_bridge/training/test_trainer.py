@@ -136,7 +136,7 @@ def test_policy_gradient_is_the_gradient_of_the_regularised_objective(rule):
 
 
 def test_online_ipo_climbs_as_fast_as_self_play():
-    """Gate 7 in the loop: at one rate the two every-step methods have one gradient."""
+    """In the loop, at one rate the two every-step methods have one gradient."""
     task = EnumerableTask(vocabulary=5, length=2, tau=0.1, dtype=torch.float64)
     gradients = []
     for rule in ("self-play-pg", "online-ipo"):
