@@ -139,11 +139,11 @@ def check_rule(rule, **claims) -> None:
         tuple of arrays (probabilities, reference, log_reference, tau), ``step`` the forward step eta.
     **claims
         Properties that a callable claims of itself; an attribute of the same name does as well. ``step``: a number or
-        a function of tau, by default 2 tau/(1 + 4 tau^2); ``log=True``: policies are log-probabilities; ``shift=False``: a
-        constant added to log pi may matter; ``fixed_point=False``: pi* is not a fixed point, which is checked too;
-        ``monotone=True``: KL(pi* || pi_t) never increases; ``contraction``: its factor a step, a number or a function
-        of (step, tau); ``queries``: products with P in one step. A Rule states these itself; only ``fixed_point`` and
-        ``monotone`` may be given.
+        a function of tau, by default 2 tau/(1 + 4 tau^2); ``log=True``: policies are log-probabilities;
+        ``shift=False``: a constant added to log pi may matter; ``fixed_point=False``: pi* is not a fixed point, which
+        is checked too; ``monotone=True``: KL(pi* || pi_t) never increases; ``contraction``: its factor a step, a
+        number or a function of (step, tau); ``queries``: products with P in one step. A Rule states these itself;
+        only ``fixed_point`` and ``monotone`` may be given.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Gates 1 and 7: on a softmax table every loss is the engine's own step."""
+"""On a softmax table every loss is the engine's own step."""
 
 import pytest
 import torch

@@ -19,7 +19,7 @@ from nashsim import PreferenceGame, run
 from nashsim.engine.feedback import Feedback
 from nashsim.rules import COMAL, MPO, NashProx
 
-from .test_gate import GRADIENT, MIRROR, log_reference, policy_of
+from .test_last_iterates import GRADIENT, MIRROR, log_reference, policy_of
 from .weights_twin import COMMON, SINGLE, WINNER, WeightsTwin
 
 torch.set_num_threads(1)
