@@ -177,7 +177,7 @@ class _Equation:
 
     def polish(self, logits: np.ndarray, tau: float) -> NewtonPoint:
         """Refine by Newton steps on the accurate mismatch until rounding stops them."""
-        best, least = None, np.inf
+        best, least = logits, np.inf
         for _ in range(_POLISHING_STEPS):
             log_policy = log_normalise(logits)
             policy = np.exp(log_policy)

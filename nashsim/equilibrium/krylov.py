@@ -89,7 +89,7 @@ def _solve_shifted_skew(turned, target: np.ndarray, enough: float) -> np.ndarray
     and Stiefel that never squares a residual (CGLS); the residual's norm only falls.
     """
     solution, residual = np.zeros_like(target), target.copy()
-    enough = max(enough, _ROUNDING * np.linalg.norm(target))
+    enough = max(enough, _ROUNDING * float(np.linalg.norm(target)))
     if not np.linalg.norm(residual) > enough:
         return solution
     gradient = residual + turned(residual)

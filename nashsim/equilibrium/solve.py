@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, overload
 
 from ..errors import unknown_name
@@ -12,7 +13,11 @@ from .result import Equilibrium
 from .witness import solve_cvxpy
 
 #: The solvers by the name that ``solve`` and the command line take.
-METHODS = {"newton": solve_newton, "cvxpy": solve_cvxpy, "lottery": lottery}
+METHODS: dict[str, Callable[[PreferenceGame], Equilibrium | Lottery]] = {
+    "newton": solve_newton,
+    "cvxpy": solve_cvxpy,
+    "lottery": lottery,
+}
 
 
 @overload

@@ -173,13 +173,13 @@ def _proved_accuracy(probabilities: np.ndarray, log_mu: np.ndarray, tau: float, 
     f/tau = log sum mu exp((1/2 - P^T pi)/tau) + KL(pi || mu). Each of its terms carries a relative error of
     at most (n + 8) eps: products, sums of n terms, exp and log; the first is of size 1/(2 tau).
     """
-    pi, log_mu, tau = policy.astype(_LONG), log_mu.astype(_LONG), _LONG(tau)
+    pi, log_mu, temperature = policy.astype(_LONG), log_mu.astype(_LONG), _LONG(tau)
     pi /= pi.sum()
-    logits = log_mu + (_LONG(0.5) - probabilities.T @ pi) / tau
+    logits = log_mu + (_LONG(0.5) - probabilities.T @ pi) / temperature
     top = logits.max()
     worst_case = top + np.log(np.exp(logits - top).sum())
     log_pi = np.log(np.where(pi > 0, pi, 1))
     divergence = (pi * (log_pi - log_mu)).sum()
-    size = 1 / tau + (pi * (np.abs(log_pi) + np.abs(log_mu))).sum()
+    size = 1 / temperature + (pi * (np.abs(log_pi) + np.abs(log_mu))).sum()
     rounding = (len(pi) + 8) * np.finfo(_LONG).eps * (1 + size)
     return float(np.sqrt(2 * (max(worst_case + divergence, _LONG(0)) + rounding)))

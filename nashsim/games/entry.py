@@ -53,7 +53,7 @@ class Entry:
     @property
     def summary(self) -> str:
         """The first line of the builder's docstring."""
-        return self.build.__doc__.splitlines()[0].rstrip(".")
+        return (self.build.__doc__ or "").split("\n", 1)[0].rstrip(".")
 
     @property
     def parameters(self) -> dict[str, object]:

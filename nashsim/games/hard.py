@@ -87,6 +87,6 @@ def hard_c(tau: float = 0.1) -> PreferenceGame:
     array([[0.4967, 0.4967, 0.0067]])
     """
     tau = check_tau(tau)
-    log_reference = log_normalise([np.log(0.5), np.log(0.5), -0.5 / tau])
+    log_reference = log_normalise(np.array([np.log(0.5), np.log(0.5), -0.5 / tau]))
     game = from_wins({(0, 1): 0.6, (2, 0): 1.0, (2, 1): 1.0}, ("a", "b", "c"), "hard-c")
     return game.replace(tau=tau, log_reference=log_reference)

@@ -83,10 +83,9 @@ def _parse(text: str, name: str) -> dict[str, object]:
 def _value(text: str, key: str, name: str) -> int | float | bool:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    for kind in (int, float, Fraction):
+    for kind in (int, float, lambda share: float(Fraction(share))):
         try:
-            number = kind(text)
+            return kind(text)
         except (ValueError, ZeroDivisionError):
             continue
-        return float(number) if kind is Fraction else number
     raise NashsimError(f"game {name!r}: the value of {key!r} must be a number, true or false, found {text!r}")

@@ -100,8 +100,8 @@ class Environment:
     @property
     def log(self) -> DuelLog:
         """All duels so far."""
-        empty = DuelLog(*(np.zeros(0, np.int64) for _ in range(3)), np.zeros(0, bool))
-        return DuelLog(*(np.concatenate(parts) for parts in zip(empty, *self._parts, strict=True)))
+        empty = (np.zeros(0, np.int64),) * 3 + (np.zeros(0, bool),)
+        return DuelLog._make(np.concatenate(parts) for parts in zip(empty, *self._parts, strict=True))
 
     def _afford(self, size: int) -> None:
         if size != int(size) or size < 1:
@@ -215,7 +215,8 @@ class Duels(Environment):
         mine = np.exp(self.read_policy(policy))
         theirs = mine if opponent is None else np.exp(self.read_policy(opponent, "opponent"))
         self._afford(size)
-        batch = DuelLog(*(np.empty(size, np.int64) for _ in range(3)), np.empty(size, bool))
+        contexts, first, second = np.empty((3, size), np.int64)
+        batch = DuelLog(contexts, first, second, np.empty(size, bool))
         draw_duels(self._weights, mine, theirs, self._duel, self._stream, *batch)
         return self._keep(batch)
 

@@ -145,7 +145,8 @@ def _checked(log, reference, beta, ridge) -> tuple[DuelLog, np.ndarray]:
     log = log.log if isinstance(log, Environment) else log
     if len(log.won) == 0:
         raise NashsimError("log: at least one duel is needed, found none")
-    contexts, first, second = align_duels(*log[:3], (*log_reference.shape, log_reference.shape[1]))
+    shape = (*log_reference.shape, log_reference.shape[1])
+    contexts, first, second = align_duels(log.contexts, log.first, log.second, shape)
     return DuelLog(contexts, first, second, np.asarray(log.won, bool)), log_reference
 
 

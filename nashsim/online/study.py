@@ -86,6 +86,11 @@ def run_regret(
     units = [(game, learner) for game in played for learner in chosen]
     frames = []
     for number, (game, learner) in enumerate(units):
+
+        def tell(done: int, total: int, before: int = number) -> None:
+            if progress:
+                progress(before * total + done, len(units) * total)
+
         play = play_learner(
             game,
             learner,
@@ -95,8 +100,7 @@ def run_regret(
             jobs=jobs,
             checkpoint=None if checkpoints is None else Path(checkpoints) / f"{number:04d}.npz",
             interval=interval,
-            progress=progress
-            and (lambda done, total, at=number: progress(at * total + done, len(units) * total)),
+            progress=tell,
         )
         frame = play.frame()
         frame.insert(2, "setting", repr(learner))

@@ -141,7 +141,8 @@ class RecordedVotes(Environment):
         if y != z and not self._left(y, z):
             raise NashsimError(f"{self.data.name}: no vote between {labels[y]!r} and {labels[z]!r} is left")
         won = self._coin() if y == z else self._vote(y, z)
-        self._keep(DuelLog(*(np.array([k], np.int64) for k in (0, y, z)), np.array([won])))
+        contexts, first, second = np.array([[0], [y], [z]], np.int64)
+        self._keep(DuelLog(contexts, first, second, np.array([won])))
         return won
 
     def _vote(self, y: int, z: int) -> bool:

@@ -65,12 +65,13 @@ def as_preference(
         if storage == "dense":
             return _dense(preference)
         return PackedPreference.from_preference(preference, dtype)
-    checks = {"symmetrise": symmetrise, "tolerance": tolerance}
     matrix = as_matrix(preference)
     large_game = matrix.ndim == 2 and len(matrix) >= PACKED_FROM
     if storage == "dense" or (storage == "auto" and not large_game):
-        return DensePreference.from_probabilities(matrix, **checks)
-    return PackedPreference.from_probabilities(matrix, **checks, dtype=dtype)
+        return DensePreference.from_probabilities(matrix, symmetrise=symmetrise, tolerance=tolerance)
+    return PackedPreference.from_probabilities(
+        matrix, symmetrise=symmetrise, tolerance=tolerance, dtype=dtype
+    )
 
 
 def _dense(preference: Preference) -> DensePreference:

@@ -74,19 +74,17 @@ class PropertyCheck:
         """Raise RuleCheckError where the subject breaks the property."""
         if not self.claimed(subject):
             return
-        broken = None
-        for problem in self.problems():
-            finding = self._finding(subject, problem)
-            if finding is None and self.everywhere:
+        if self.everywhere:
+            found, *others = self.problems()
+            if any(self._finding(subject, problem) is None for problem in (found, *others)):
                 return
-            if finding is not None and not self.everywhere:
-                broken = shrink(problem, lambda q: self._finding(subject, q) is not None)
-                break
-            broken = broken or problem
         else:
-            if not self.everywhere:
+            broken = (q for q in self.problems() if self._finding(subject, q) is not None)
+            first = next(broken, None)
+            if first is None:
                 return
-        raise RuleCheckError(subject.name, self.property, self._last(subject, broken), broken)
+            found = shrink(first, lambda q: self._finding(subject, q) is not None)
+        raise RuleCheckError(subject.name, self.property, self._last(subject, found), found)
 
     def _finding(self, subject: Subject, problem: Problem) -> str | None:
         """What breaks; an exception of the rule breaks it too."""
@@ -202,7 +200,7 @@ def parametrize_with_checks(rules: Iterable, **claims):
 
 
 def _name(rule) -> str:
-    return getattr(rule, "name", None) or getattr(rule, "__name__", type(rule).__name__)
+    return str(getattr(rule, "name", None) or getattr(rule, "__name__", type(rule).__name__))
 
 
 def _check_one(check: PropertyCheck, claims: dict, rule) -> None:

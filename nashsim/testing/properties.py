@@ -10,7 +10,7 @@ import numpy as np
 
 from ..logspace import span
 from .problem import Problem
-from .subject import CallableSubject, Subject, divergences
+from .subject import CallableSubject, RuleSubject, Subject, divergences
 
 _ROUNDING = 1e-9
 _STEPS = 3
@@ -69,7 +69,7 @@ def reproducible(subject: Subject, problem: Problem) -> str | None:
 
 def shift_equivariant(subject: Subject, problem: Problem) -> str | None:
     """Adding a constant to log pi changes nothing; the weights of every mixture sum to one."""
-    if not isinstance(subject, CallableSubject):
+    if isinstance(subject, RuleSubject):
         return _weights(subject, problem)
     if not (subject.log and subject.shift):
         return None
@@ -78,7 +78,7 @@ def shift_equivariant(subject: Subject, problem: Problem) -> str | None:
     return _differ(one, other, subject, problem, "from log pi", "from log pi + 1.5")
 
 
-def _weights(subject: Subject, problem: Problem) -> str | None:
+def _weights(subject: RuleSubject, problem: Problem) -> str | None:
     for t in range(_STEPS):
         for k, step in enumerate(subject.rule.steps(problem.tau, t)):
             due = {"base": (step.base, 1.0), "score": (getattr(step, "score", {}), 0.0)}

@@ -54,10 +54,10 @@ class CallableSubject:
         stated = {
             name: claims.get(name, getattr(function, name, default)) for name, default in CLAIMS.items()
         }
-        self.log, self.shift, self.fixed_point = stated["log"], stated["shift"], stated["fixed_point"]
-        self.monotone, self.contraction, self.queries = (
-            stated[name] for name in ("monotone", "contraction", "queries")
+        self.log, self.shift, self.fixed_point, self.monotone = (
+            bool(stated[name]) for name in ("log", "shift", "fixed_point", "monotone")
         )
+        self.contraction, self.queries = stated["contraction"], stated["queries"]
         self._step = default_step if stated["step"] is None else stated["step"]
 
     def eta(self, tau: float) -> float:

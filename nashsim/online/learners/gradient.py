@@ -9,6 +9,7 @@ Measured exponents of regret, 20 seeds, rounds 1e3 to 1e5, tau = .1: .32 to .50 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +72,7 @@ class GradientLearner(Learner):
         gradient_rounds(arena, book, *arrays, *weights, step.pairwise, self.keep(), rates, t0, first, last)
 
 
-def _weights(named: dict[str, float]) -> np.ndarray:
+def _weights(named: Mapping[str, float | np.ndarray]) -> np.ndarray:
     """Return the weights of the policy that climbs, the reference and the target."""
     known = {POLICY: 0, HALF: 0, REFERENCE: 1, TARGET: 2}
     weights = np.zeros(3)

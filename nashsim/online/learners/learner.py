@@ -58,4 +58,5 @@ class Learner(abc.ABC):
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value) and value >= 0
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and math.isfinite(value) and bool(value >= 0)
