@@ -8,6 +8,7 @@ means pi_t, the policy as it was when the step began. No coefficient of a rule i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from nashsim.errors import NashsimError
 from nashsim.rules import MirrorStep
 
 
-def mixed(weights: Mapping[str, float], past: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def mixed(weights: Mapping[str, Any], past: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return sum_k weights[k] past[k], a zero weight erasing its policy.
 
     Parameters
@@ -35,7 +36,7 @@ def mixed(weights: Mapping[str, float], past: Mapping[str, torch.Tensor]) -> tor
         raise NashsimError(
             f"past: the step needs log-probabilities of {missing}, found those of {list(past)}"
         )
-    return sum(weight * past[name].detach() for name, weight in named.items())
+    return sum((weight * past[name].detach() for name, weight in named.items()), torch.zeros(()))
 
 
 def pair_residual(step: MirrorStep, current, past):

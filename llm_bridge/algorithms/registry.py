@@ -87,7 +87,7 @@ def get_algorithm(name: str | Rule | Algorithm, **parameters) -> Algorithm:
     if isinstance(name, Algorithm):
         return replace(name, **parameters) if parameters else name
     rule = name if isinstance(name, Rule) else None
-    name = rule.name if rule is not None else name
+    name = str(name) if rule is None else rule.name
     cls, build = _found(name, type(rule))
     of_rule = {k: v for k, v in parameters.items() if rule is None and k in cls.__dataclass_fields__}
     rest = {k: v for k, v in parameters.items() if k not in of_rule}

@@ -93,7 +93,7 @@ class CallableJudge:
     def __call__(self, comparisons: Sequence[Comparison]) -> np.ndarray:
         """Return P(a ≻ b) for every comparison, shape (batch,)."""
         comparisons = list(comparisons)
-        fresh = {}
+        fresh: dict[tuple, Comparison] = {}
         for comparison in comparisons:
             key = comparison[:3]
             if comparison.a != comparison.b and key not in self._known:

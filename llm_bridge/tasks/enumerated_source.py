@@ -105,11 +105,12 @@ class Enumerated:
             return torch.stack(parts).logsumexp(0)
         if level == "token" and len(weights) > 1:
             return self._token_mixture(policy, {real(name): w for name, w in weights.items()})
-        return sum(w * self.table(policy, real(name)) for name, w in weights.items()).log_softmax(-1)
+        parts = (w * self.table(policy, real(name)) for name, w in weights.items())
+        return sum(parts, torch.zeros(())).log_softmax(-1)
 
     def _token_mixture(self, policy: CausalPolicy, weights: Mapping[str, float]) -> torch.Tensor:
         """log q(y) = sum_t log softmax_v(sum_k w_k log pi_k(v | x, y_<t)) [y_t], every softmax from the enumeration."""
-        mixed = sum(w * self.tokens(policy, of).double() for of, w in weights.items())
+        mixed = sum((w * self.tokens(policy, of).double() for of, w in weights.items()), torch.zeros(()))
         mixed = mixed.view(self.prompts, self.count, -1)
         real = self.all.response_mask.view_as(mixed)
         total = torch.zeros_like(mixed[..., 0])

@@ -87,9 +87,9 @@ class Enumeration:
         Tensor, shape (prompts, responses)
         """
         contexts, carrier = self._contexts
-        contexts = torch.as_tensor(contexts, device=prompts.device)
-        count, leaves = len(prompts), len(contexts)
-        ids = torch.cat([prompts.repeat_interleave(leaves, 0), contexts.repeat(count, 1)], dim=1)
+        tails = torch.as_tensor(contexts, device=prompts.device)
+        count, leaves = len(prompts), len(tails)
+        ids = torch.cat([prompts.repeat_interleave(leaves, 0), tails.repeat(count, 1)], dim=1)
         # The logits that predict the response start at the prompt's last token.
         logits = model(input_ids=ids).logits[:, prompts.shape[1] - 1 :]
         table = logits.log_softmax(-1).view(count, leaves, self.length, self.vocabulary)

@@ -68,7 +68,8 @@ class ExactMeasure:
 
     def __init__(self, enumerated: Enumerated, log_reference: np.ndarray):
         self.enumerated, self.measure = enumerated, enumerated.task.measure_against(log_reference)
-        self._total, self._count = 0.0, 0
+        self._total: np.ndarray = np.zeros(())
+        self._count = 0
 
     def __call__(self, policy: CausalPolicy) -> dict[str, float]:
         """Return the metrics of the policy in the live weights.

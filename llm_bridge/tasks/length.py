@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class LengthTask(EnumerableTask):
     vocabulary: int = 4
     length: int = 5
     slope: float = 1.0
-    preference: np.ndarray = field(default=None, init=False)
+    preference: Any = field(default=None, init=False)
     name: str = field(default="length", init=False)
 
     def __post_init__(self):

@@ -162,7 +162,7 @@ class StyledTask:
         """Styles as features of responses, with the tokens that open them."""
         classes, count = self.grammar.token_classes, len(self.names)
         return ClassFeatures(
-            self.grammar.classify, count, [np.flatnonzero(classes == c) for c in range(count)]
+            self.grammar.classify, count, [np.flatnonzero(classes == c).tolist() for c in range(count)]
         )
 
     def policy(self) -> CausalPolicy:
@@ -285,6 +285,7 @@ class StyledTask:
         of : str
             The named policy that is the reference.
         """
+        assert self.preference is not None  # __post_init__ fills it
         return ClassGame(self.preference, self._masses(policy, of), self.tau, self.names)
 
     def _masses(self, policy: CausalPolicy, of: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What a content is, the formats that it can be read as (the first unless told otherwise) and by what.
-_READERS = {
+_READERS: dict[str, dict[str, Callable[..., PreferenceData]]] = {
     "npy": {"matrix": read_array, "counts": read_array},
     "latex": {"matrix": read_latex, "counts": read_latex},
     "preflib": {"preflib": read_preflib},
@@ -166,7 +166,8 @@ def _open(path: Path, request: Request) -> tuple[str, Table | bytes | str]:
 
 
 def _read(kind: str, content: Table | bytes | str, name: str, request: Request) -> PreferenceData:
-    if kind == "table" and not request.names_battles and is_leaderboard(content):
+    table = content if isinstance(content, Table) and kind == "table" else None
+    if table is not None and not request.names_battles and is_leaderboard(table):
         raise NashsimError(
             f"{name}: scores of many labels against one baseline are no pairwise preferences: no row compares"
             " two of the labels, so no cycle can be seen; battles, a matrix of all pairs or triples will do"
@@ -180,10 +181,10 @@ def _read(kind: str, content: Table | bytes | str, name: str, request: Request) 
 
 
 def _format(kind: str, content: Table | bytes | str, name: str, request: Request) -> str:
+    if not isinstance(content, Table):
+        return next(iter(_READERS[kind]))
     if kind == "tuples":
         return "pairs" if len(content.rows[0]) == 2 else "triples"
-    if kind != "table":
-        return next(iter(_READERS[kind]))
     format = "battles" if request.names_battles else table_format(content)
     if format is None:
         raise _unrecognised(name)

@@ -160,7 +160,7 @@ class PreferenceData:
                 ties = np.zeros_like(wins)
         with np.errstate(invalid="ignore"):
             probability = (wins + 0.5 * ties) / (wins + wins.T + ties)
-        return cls(labels, probability, wins, ties, name, tuple(notes))
+        return cls(tuple(labels), probability, wins, ties, name, tuple(notes))
 
     @property
     def n(self) -> int:

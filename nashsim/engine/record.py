@@ -43,11 +43,11 @@ def record_steps(steps: int, record: str | int | Iterable[int] = "log") -> np.nd
     elif isinstance(record, int | np.integer):
         if record < 1:
             raise NashsimError(f"record: the interval must be at least 1 step, found {record}")
-        grid = np.arange(0, steps, record)
+        grid = np.arange(0, steps, record, dtype=float)
     else:
         grid = np.fromiter(record, dtype=float)
-    grid = np.round(grid).astype(np.int64)
-    return np.unique(np.concatenate([[0], grid[(grid >= 0) & (grid <= steps)], [steps]]))
+    whole = np.round(grid).astype(np.int64)
+    return np.unique(np.concatenate([[0], whole[(whole >= 0) & (whole <= steps)], [steps]]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
@@ -22,7 +21,24 @@ from .tape import Tape
 from .work import step_cost, stretch
 
 
-def run(game: PreferenceGame, rule: str | Rule, *, seed: int = 0, **options) -> Run:
+def run(
+    game: PreferenceGame,
+    rule: str | Rule,
+    *,
+    seed: int = 0,
+    queries: int = 10_000,
+    start: Any = "reference",
+    record: str | int | Iterable[int] = "log",
+    metrics: Sequence[str] | None = None,
+    keep_policies: bool = False,
+    feedback: Feedback | None = None,
+    path: str = "compiled",
+    jobs: int = 1,
+    checkpoint: str | Path | None = None,
+    interval: float = INTERVAL,
+    records: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
     """Run a rule on a known game and record how far it is from the exact equilibrium.
 
     Parameters
@@ -32,8 +48,8 @@ def run(game: PreferenceGame, rule: str | Rule, *, seed: int = 0, **options) -> 
     rule : str or Rule
         A name (with its theorem's default step) or a rule with its own step.
     seed : int
-        Of the random start.
-    **options
+        Seed of the random start and of the noise.
+    queries, start, record, metrics, keep_policies, feedback, path, jobs, checkpoint, interval, records, progress
         As for ``run_many``.
 
     Returns
@@ -52,7 +68,24 @@ def run(game: PreferenceGame, rule: str | Rule, *, seed: int = 0, **options) -> 
     >>> bool(run(game, "nash-mp", queries=200).metrics["duality_gap"][-1] < 1e-25)
     True
     """
-    return run_many([game], rule, seeds=[seed], **options)[0]
+    [found] = run_many(
+        [game],
+        rule,
+        queries=queries,
+        start=start,
+        seeds=[seed],
+        record=record,
+        metrics=metrics,
+        keep_policies=keep_policies,
+        feedback=feedback,
+        path=path,
+        jobs=jobs,
+        checkpoint=checkpoint,
+        interval=interval,
+        records=records,
+        progress=progress,
+    )
+    return found
 
 
 def run_many(
@@ -60,7 +93,7 @@ def run_many(
     rules: str | Rule | Sequence[str | Rule],
     *,
     queries: int = 10_000,
-    start: str | np.ndarray = "reference",
+    start: Any = "reference",
     seeds: Sequence[int] = (0,),
     record: str | int | Iterable[int] = "log",
     metrics: Sequence[str] | None = None,
@@ -82,9 +115,9 @@ def run_many(
     rules : str, Rule or a sequence of them
     queries : int
         Budget of payoff vectors P(. ≻ opponent); a two-call rule spends two an iteration.
-    start : "reference", "uniform", "random" or array_like
+    start : "reference", "uniform", "random", array_like, Series or result
         pi_0; "random" draws N(0, 1) logits from each seed; an array holds
-        probabilities, shape (actions,) or (contexts, actions).
+        probabilities, shape (actions,) or (contexts, actions), aligned by label where it has labels.
     seeds : sequence of int
     record : "log", int or iterable of int
         The iterations to record; see ``record_steps``.
@@ -119,7 +152,7 @@ def run_many(
     NashsimError
         As for ``run``.
     """
-    rules = [get_rule(r) for r in ([rules] if isinstance(rules, str | Rule) else rules)]
+    chosen_rules = [get_rule(r) for r in ([rules] if isinstance(rules, str | Rule) else rules)]
     if path not in PATHS:
         raise unknown_name("path", path, PATHS)
     if jobs < 1:
@@ -127,14 +160,14 @@ def run_many(
     if checkpoint is not None and path == "numpy":
         raise NashsimError("checkpoint: the NumPy path keeps no state on disk")
     feedback = feedback or Feedback()
-    for rule in rules:
+    for rule in chosen_rules:
         feedback.require_usable(rule)
     stacks = [(stack, Exact(stack.game)) for stack in stack_games(games)]
-    lengths = [iterations(rule, queries) for rule in rules]
+    lengths = [iterations(rule, queries) for rule in chosen_rules]
     total = sum(lengths) * len(stacks)
     done, found = 0, {}
     lines = None if records is None else RecordFile(records)
-    for r, (rule, length) in enumerate(zip(rules, lengths, strict=True)):
+    for r, (rule, length) in enumerate(zip(chosen_rules, lengths, strict=True)):
         grid = record_steps(length, record)
         for stack, exact in stacks:
             if rule.regularised:

@@ -69,7 +69,7 @@ def _spelled(base: str, accepted: dict[str, object], chosen: dict[str, object]) 
 
 
 def _parse(text: str, name: str) -> dict[str, object]:
-    parameters = {}
+    parameters: dict[str, object] = {}
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
         if not equals:

@@ -30,6 +30,8 @@ def regret_bound(rule: Rule, tau: float | None, steps: np.ndarray, start: Start)
 class _Multiplicative(Rule):
     """What the three names share."""
 
+    step: float | None
+
     condition = "eta > 0; eta = sqrt(8 D/T) is best for T steps"
     regularised = False
     fixed_point = False

@@ -8,6 +8,7 @@ hold them to be the same map.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class _OneCall(Rule):
     """What the three names share: one query of the current policy, and the range of the linear rate."""
 
     condition = "eta <= 4 tau/(1 + 4 tau^2)"
-    theorems = (_LINEAR,)
+    theorems: ClassVar[tuple[Theorem, ...]] = (_LINEAR,)
 
     def largest_eta(self, tau):
         """Return 4 tau/(1 + 4 tau^2), the end of the linear rate's range [derived]."""

@@ -27,6 +27,8 @@ def _average_gap(rule: Rule, tau: float | None, steps: np.ndarray, start: Start)
 class _Optimistic(Rule):
     """What the two names share."""
 
+    step: float | None
+
     condition = "eta <= 1/2 for the average iterate; eta <= 1/8 and a unique Nash policy for the last"
     regularised = False
     fixed_point = False

@@ -53,6 +53,8 @@ class _Climbing(Rule):
     theorems = ()
     condition = "eta <= 16 tau/(1 + 4 tau^2), for local stability; no rate is proved"
 
+    step: float | None
+
     def __post_init__(self):
         super().__post_init__()
         if not self._share <= 1:
@@ -144,6 +146,7 @@ class _Pairs(_Climbing):
     """What the two losses on pairs share: their gradient is -(4/tau) times the climb of v."""
 
     _PAIRWISE = True
+    learning_rate: float | None
 
     def _rate(self, tau: float) -> float:
         rate = self.learning_rate

@@ -33,6 +33,9 @@ def towards_target(
 class _Proximal(Rule):
     """What the two share: their steps."""
 
+    prox_step: float | None
+    step: float | None
+
     theorems = ()
 
     def _numbers(self, tau: float) -> tuple[float, float]:

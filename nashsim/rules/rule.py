@@ -26,7 +26,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -203,7 +203,7 @@ class Theorem:
     statement: str
     source: str
     tag: str
-    bound: Callable[[Rule, float, np.ndarray, Start], np.ndarray] | None = None
+    bound: Callable[..., np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -252,16 +252,16 @@ class Rule(abc.ABC):
                 )
 
     @abc.abstractmethod
-    def steps(self, tau: float, t: int | np.ndarray) -> tuple[Step, ...]:
+    def steps(self, tau: Any, t: int | np.ndarray) -> tuple[Step, ...]:
         """Return the steps of iteration ``t`` = 0, 1, ... (an int, or an array of them)."""
 
     @classmethod
     def with_eta(cls, eta: float, tau: float) -> Rule:
         """Return the rule of this family whose forward step is the constant ``eta``."""
-        return cls(step=eta)
+        return cls(step=eta)  # type: ignore[call-arg]  # families with another parameter override this
 
     @abc.abstractmethod
-    def largest_eta(self, tau: float) -> float:
+    def largest_eta(self, tau: Any) -> float:
         """Return the largest constant forward step that the condition admits."""
 
     @property
@@ -294,15 +294,15 @@ class Rule(abc.ABC):
         """Payoff vectors P(. ≻ opponent) asked for in one iteration."""
         return sum(bool(step.opponent) for step in self.steps(1.0, 0))
 
-    def eta(self, tau: float, t: int = 0) -> float:
+    def eta(self, tau: float | None, t: int = 0) -> float:
         """Return the forward step of iteration ``t``: that of its last query."""
         return float([step.eta for step in self.steps(tau, t) if step.opponent][-1])
 
-    def admits(self, tau: float) -> bool:
+    def admits(self, tau: float | None) -> bool:
         """Whether the step lies inside the condition of the theorems, to rounding."""
         return not self.constant or self.eta(tau) <= self.largest_eta(tau) * (1 + 1e-9)
 
-    def warn_outside(self, tau: float) -> None:
+    def warn_outside(self, tau: float | None) -> None:
         """Issue a StepSizeWarning, naming the condition, where the step lies outside it."""
         if not self.admits(tau):
             warnings.warn(
@@ -347,7 +347,8 @@ def _callers_level() -> int:
 
 
 def _is_positive(value) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value) and value > 0
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and math.isfinite(value) and bool(value > 0)
 
 
 def linear_rate(rule: Rule, tau: float, steps: np.ndarray, start: Start) -> np.ndarray:
