@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ class Enumerated:
     def distribution(
         self,
         policy: CausalPolicy,
-        weights: Mapping[str, float],
+        weights: Mapping[str, Any],
         real: Callable[[str], str],
         *,
         level: str = "sequence",
@@ -105,8 +106,8 @@ class Enumerated:
             return torch.stack(parts).logsumexp(0)
         if level == "token" and len(weights) > 1:
             return self._token_mixture(policy, {real(name): w for name, w in weights.items()})
-        parts = (w * self.table(policy, real(name)) for name, w in weights.items())
-        return sum(parts, torch.zeros(())).log_softmax(-1)
+        terms = (w * self.table(policy, real(name)) for name, w in weights.items())
+        return sum(terms, torch.zeros(())).log_softmax(-1)
 
     def _token_mixture(self, policy: CausalPolicy, weights: Mapping[str, float]) -> torch.Tensor:
         """log q(y) = sum_t log softmax_v(sum_k w_k log pi_k(v | x, y_<t)) [y_t], every softmax from the enumeration."""
@@ -157,7 +158,7 @@ class Enumerated:
     def _batch(self, policy: CausalPolicy, algorithm: Algorithm, step, real) -> Batch:
         options = {"level": algorithm.level, "arithmetic": step.arithmetic}
         parts = [(w, self.distribution(policy, mixed, real, **options)) for w, mixed in opponents(step)]
-        payoff = sum(weight * self.payoff(part) for weight, part in parts)
+        payoff = sum((float(weight) * self.payoff(part) for weight, part in parts), torch.zeros(()))
         opponent = parts[0][1]
         rows, second = self._sources(policy, algorithm, step, real, opponent)
         if algorithm.fit.ranks_within:
