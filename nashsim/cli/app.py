@@ -10,6 +10,7 @@ from ..errors import NashsimError
 from ..progress import progress_bar
 from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
 from .output import as_text, print_facts, print_json, print_policy, print_table, say, with_interval
+from .prove import prove
 from .regret import learners, regret
 from .source import is_catalogue_name, open_data, open_game
 from .sweeping import sweep
@@ -298,3 +299,4 @@ def bench(
 
 
 app.command()(verify)
+app.command()(prove)

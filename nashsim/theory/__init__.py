@@ -3,6 +3,7 @@
 from .claims import CLAIMS, Claim, Control, Domain, Evidence, Instance, get_claim
 from .fits import Fit, fit_rate
 from .growth import Estimate, LawFit, law_of_rounds, mean_band, power_of_rounds, slope_in_inverse_tau
+from .proofs import Proof, check, prove
 from .rates import KL_FLOOR, fit_linear_rate, proved_rate, queries_to
 from .verification import Verification, verify
 
@@ -18,12 +19,15 @@ __all__ = [
     "Fit",
     "Instance",
     "LawFit",
+    "Proof",
+    "check",
     "fit_linear_rate",
     "fit_rate",
     "get_claim",
     "law_of_rounds",
     "mean_band",
     "power_of_rounds",
+    "prove",
     "proved_rate",
     "queries_to",
     "slope_in_inverse_tau",
