@@ -19,13 +19,14 @@ class Encoder:
     Parameters
     ----------
     tokenizer : transformers.PreTrainedTokenizerBase
+        Tokenizer of the model.
     template : str
         ``"plain"``: the text itself, after the beginning-of-text token where the tokenizer sets one. ``"chat"``: a
         user's turn by the tokenizer's chat template, up to where the assistant's begins.
     context : int or None
-        Tokens that prompt and response share; ``None`` is the tokenizer's own limit, if it states one.
+        Number of tokens that prompt and response share; ``None`` is the tokenizer's own limit, if it states one.
     response : int
-        Tokens to keep free for the response.
+        Number of tokens to keep free for the response.
     pad : str or None
         ``None`` takes the tokenizer's pad token; ``"eos"`` lets EOS pad (masks say which tokens are real); any other
         string names a token of the vocabulary.
@@ -69,7 +70,7 @@ class Encoder:
         prompt : str or sequence of mapping
             Text, or turns ``{"role": ..., "content": ...}`` of a conversation, which need the chat template.
         where : str
-            For messages.
+            Place of the prompt, for messages.
 
         Raises
         ------
@@ -100,8 +101,9 @@ class Encoder:
         Parameters
         ----------
         text : str
+            Text of the response.
         where : str
-            For messages.
+            Place of the response, for messages.
         """
         if not isinstance(text, str):
             raise NashsimError(f"{where}: text is needed, found {type(text).__name__}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nashsim.errors import NashsimError
 
-from .prompts import frozen
+from .prompts import prompt_key
 from .rows import read_rows
 
 
@@ -19,9 +19,9 @@ class Pair:
     Attributes
     ----------
     prompt, a, b : hashable
-        Text, or tuples of token ids.
+        Prompt and its two responses: text, or tuples of token ids.
     probability : float
-        P(a ≻ b): 1 where a was chosen, a share of votes, or an exact probability.
+        Probability P(a ≻ b): 1 where a was chosen, a share of votes, or an exact probability.
     """
 
     prompt: Hashable
@@ -51,12 +51,12 @@ def load_pairs(
     Parameters
     ----------
     source, split, limit
-        As for :func:`read_rows`.
+        Source of the rows, as for :func:`read_rows`.
     prompt, first, second : str
         Columns. Responses are text, or whole conversations whose last turn is the response; the turns before it are
         the prompt where the prompt column is not there.
     probability : str or None
-        Column of P(first ≻ second); ``None``: the first was chosen.
+        Column of P(first ≻ second); ``None`` where the first was chosen.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def load_pairs(
         (before, a), (other, b) = _response(a, where), _response(b, where)
         if given is None and before != other:
             raise NashsimError(f"{where}: {first} and {second} answer different conversations")
-        asked = before if given is None else frozen(given[i])
+        asked = before if given is None else prompt_key(given[i])
         try:
             pairs.append(Pair(asked, a, b, float(p)))
         except (NashsimError, ValueError, TypeError) as error:
@@ -87,7 +87,7 @@ def _response(value, where: str) -> tuple:
     if isinstance(value, str):
         return None, value
     try:
-        turns = frozen(value)
+        turns = prompt_key(value)
         return turns[:-1], turns[-1][1]
     except (TypeError, KeyError, IndexError):
         raise NashsimError(

@@ -19,10 +19,11 @@ class Prompt:
     Attributes
     ----------
     text : str or tuple
-        As it was read: text, or turns of a conversation as (role, content) pairs.
+        Prompt as it was read: text, or turns of a conversation as (role, content) pairs.
     ids : tuple of int
+        Token ids.
     metadata : mapping
-        The other columns of its row; judges may read them.
+        Other columns of its row; judges may read them.
     """
 
     text: Hashable
@@ -44,11 +45,13 @@ def load_prompts(
     Parameters
     ----------
     source, split, limit
-        As for :func:`read_rows`.
+        Source of the rows, as for :func:`read_rows`.
     encoder : Encoder
+        Encoder of text to token ids.
     column : str
+        Column of the prompts.
     too_long : str
-        What is done with prompts that the context has no room for: ``"refuse"`` or ``"drop"``.
+        Treatment of prompts that the context has no room for: ``"refuse"`` or ``"drop"``.
 
     Raises
     ------
@@ -70,17 +73,18 @@ def load_prompts(
                 raise
             last = error
             continue
-        prompts.append(Prompt(frozen(text), ids, {k: v for k, v in row.items() if k != column}))
+        prompts.append(Prompt(prompt_key(text), ids, {k: v for k, v in row.items() if k != column}))
     if not prompts:
         raise NashsimError(f"{table.name}: every prompt was dropped as too long; the last: {last}")
     return prompts
 
 
-def frozen(text) -> Hashable:
+def prompt_key(text) -> Hashable:
     """Return a prompt as something that can be a key: text as it is, turns as (role, content) pairs.
 
     Parameters
     ----------
     text : str or sequence of mapping
+        Text, or turns of a conversation.
     """
     return text if isinstance(text, str) else tuple((turn["role"], turn["content"]) for turn in text)

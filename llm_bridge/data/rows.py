@@ -21,8 +21,9 @@ class Table:
     Attributes
     ----------
     name : str
-        Where they came from, for messages and model cards.
+        Source of the rows, for messages and model cards.
     rows : list of mapping
+        Rows by column.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Table:
         Parameters
         ----------
         name : str
+            Name of the column.
 
         Raises
         ------
@@ -74,9 +76,9 @@ def read_rows(source: str | Path, *, split: str = "train", limit: int | None = N
         A file that ends in ``.jsonl``, ``.csv``, ``.parquet`` or ``.txt`` (one prompt a line, column ``prompt``); a
         folder that ``datasets`` wrote or can load; or the name of a dataset on the Hugging Face hub.
     split : str
-        Of a dataset.
+        Split of a dataset.
     limit : int or None
-        Rows at most, the first ones.
+        Most rows, the first ones; ``None`` is all.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def _dataset(source: str, split: str, load: Callable) -> list[dict]:
         return found.to_list()
     except NashsimError:
         raise
-    except Exception as error:  # whatever the library meets: network, format, a script that is not run
+    except Exception as error:  # whatever the library runs into: network, format, a script that is not run
         raise NashsimError(
             f"{source}: neither a file nor a dataset that can be loaded: {_one_line(error)}"
         ) from None

@@ -1,4 +1,4 @@
-"""Responses of a stronger teacher, as one side of a pair or one of the responses that are ranked."""
+"""Responses of a stronger teacher, ranked beside the policy's own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 from nashsim.errors import NashsimError, unknown_name
 
-from ..judges import Comparison
 from .encode import Encoder
-from .prompts import Prompt, frozen
+from .prompts import Prompt, prompt_key
 from .rows import read_rows
 
 #: What may become of a prompt that the teacher has not answered.
@@ -25,9 +24,9 @@ class Teacher:
     Parameters
     ----------
     responses : mapping
-        Prompt to response; texts or tuples of token ids.
+        Response to every prompt; texts or tuples of token ids.
     unanswered : str
-        What becomes of a prompt without a response: ``"refuse"`` it, or rank its ``"own"`` responses alone.
+        Treatment of a prompt without a response: ``"refuse"`` it, or rank its ``"own"`` responses alone.
 
     Examples
     --------
@@ -55,7 +54,9 @@ class Teacher:
         Parameters
         ----------
         prompts : sequence
+            Prompts.
         samples : sequence of sequence
+            Sampled responses of every prompt.
 
         Raises
         ------
@@ -63,23 +64,23 @@ class Teacher:
             For a prompt without a response, unless ``unanswered`` says otherwise.
         """
         return [
-            [*drawn, *([self(prompt)] if self._speaks(prompt) else [])]
+            list(drawn)
+            if self.unanswered == "own" and prompt not in self.responses
+            else [*drawn, self(prompt)]
             for prompt, drawn in zip(prompts, samples, strict=True)
         ]
 
-    def _speaks(self, prompt: Hashable) -> bool:
-        return self.unanswered == "refuse" or prompt in self.responses
-
     def encoded(self, prompts: Sequence[Prompt], encoder: Encoder, length: int) -> Teacher:
-        """Return the teacher as the policy meets it: token ids by token ids.
+        """Return the teacher in token ids, of prompts and of responses.
 
         A response ends where the policy's own would be cut off, so that all that are compared have the same room.
 
         Parameters
         ----------
         prompts : sequence of Prompt
-            As they were read, of this teacher's keys.
+            Prompts as they were read, of this teacher's keys.
         encoder : Encoder
+            Encoder of text to token ids.
         length : int
             Most tokens of a response, EOS included.
 
@@ -101,20 +102,6 @@ class Teacher:
             self.unanswered,
         )
 
-    def against(self, prompts: Sequence[Hashable], samples: Sequence[Sequence]) -> list[Comparison]:
-        """Return the teacher's response, first, against each sampled one.
-
-        Parameters
-        ----------
-        prompts : sequence
-        samples : sequence of sequence
-        """
-        return [
-            Comparison(prompt, self(prompt), own)
-            for prompt, drawn in zip(prompts, samples, strict=True)
-            for own in drawn
-        ]
-
 
 def load_teacher(
     source: str | Path,
@@ -130,11 +117,11 @@ def load_teacher(
     Parameters
     ----------
     source, split, limit
-        As for :func:`read_rows`.
+        Source of the rows, as for :func:`read_rows`.
     prompt, response : str
-        Columns.
+        Columns of prompts and responses.
     unanswered : str
-        As for :class:`Teacher`.
+        Treatment of a prompt without a response, as for :class:`Teacher`.
 
     Raises
     ------
@@ -143,7 +130,7 @@ def load_teacher(
     """
     table = read_rows(source, split=split, limit=limit)
     found: dict = {}
-    for i, (asked, said) in enumerate(zip(table.column(prompt), table.column(response), strict=True)):
-        if found.setdefault(frozen(asked), said) != said:
+    for i, (asked, answer) in enumerate(zip(table.column(prompt), table.column(response), strict=True)):
+        if found.setdefault(prompt_key(asked), answer) != answer:
             raise NashsimError(f"{table.name}: row {i + 1} answers a prompt again and differently; keep one")
     return Teacher(found, unanswered)

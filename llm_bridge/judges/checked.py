@@ -18,9 +18,9 @@ def check_probabilities(values, count: int) -> np.ndarray:
     Parameters
     ----------
     values : array_like
-        What the judge returned.
+        Answer of the judge.
     count : int
-        Comparisons that it was asked for.
+        Number of comparisons that it was asked for.
 
     Raises
     ------
@@ -56,18 +56,18 @@ class CallableJudge:
     Parameters
     ----------
     function : callable
-        ``function(comparisons)`` returns one probability that ``a`` is preferred for each.
+        Function ``function(comparisons)`` of one probability that ``a`` is preferred for each.
     both_orders : bool
         Whether to ask both orders. If not, P(b ≻ a) is what the function says of that order.
     retries : int
         Further attempts after an exception or an answer outside the contract, >= 0.
     cache : int
-        Answers to keep, the latest used ones; 0 keeps none (for a judge that draws its answers at random).
+        Number of answers to keep, the latest used ones; 0 keeps none (for a judge that draws its answers at random).
 
     Attributes
     ----------
     asked : int
-        Comparisons put to the function so far, both orders and retries counted.
+        Number of comparisons put to the function so far, both orders and retries counted.
 
     Raises
     ------

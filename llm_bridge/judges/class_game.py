@@ -17,9 +17,9 @@ class ClassGameJudge:
     Parameters
     ----------
     preference : array_like, shape (classes, classes)
-        P with the row preferred, P + P^T = 1.
+        Preference P between classes with the row preferred, P + P^T = 1.
     classify : callable
-        ``classify(prompt, response)`` returns the class of a response, 0 <= c < classes.
+        Function ``classify(prompt, response)`` of the class of a response, 0 <= c < classes.
 
     Raises
     ------
@@ -58,7 +58,7 @@ class LengthJudge:
     slope : float
         Log-odds a token; > 0 likes length.
     length : callable
-        ``length(response)``; the number of tokens unless told otherwise.
+        Function ``length(response)``; the number of tokens unless told otherwise.
 
     Examples
     --------
@@ -74,8 +74,7 @@ class LengthJudge:
     def __call__(self, comparisons: Sequence[Comparison]) -> np.ndarray:
         """Return P(a ≻ b) for every comparison, shape (batch,)."""
         difference = [self.length(c.a) - self.length(c.b) for c in comparisons]
-        # tanh is antisymmetric to the last bit, so P(a ≻ b) + P(b ≻ a) is exactly 1, and it never overflows
-        return 0.5 + 0.5 * np.tanh(0.5 * self.slope * np.array(difference, dtype=float))
+        return _sigmoid(self.slope, np.array(difference, dtype=float))
 
 
 def length_game(lengths, slope: float) -> np.ndarray:
@@ -84,6 +83,7 @@ def length_game(lengths, slope: float) -> np.ndarray:
     Parameters
     ----------
     lengths : array_like, shape (classes,)
+        Length of every class, in tokens.
     slope : float
         Log-odds a token.
 
@@ -92,7 +92,12 @@ def length_game(lengths, slope: float) -> np.ndarray:
     ndarray, shape (classes, classes)
     """
     lengths = np.asarray(lengths, dtype=float)
-    return 0.5 + 0.5 * np.tanh(0.5 * slope * (lengths[:, None] - lengths[None, :]))
+    return _sigmoid(slope, lengths[:, None] - lengths[None, :])
+
+
+def _sigmoid(slope: float, difference: np.ndarray) -> np.ndarray:
+    # tanh is antisymmetric to the last bit, so P(a ≻ b) + P(b ≻ a) is exactly 1, and it never overflows
+    return 0.5 + 0.5 * np.tanh(0.5 * slope * difference)
 
 
 def check_preference(preference) -> np.ndarray:

@@ -14,9 +14,9 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     prompt, a, b : hashable
-        Strings, or tuples of token ids.
+        Prompt and its two responses: strings, or tuples of token ids.
     metadata : mapping or None
-        Whatever the judge may want to know of the prompt. It is not part of the cache's key.
+        Further facts of the prompt for the judge. They are not part of the cache's key.
     """
 
     prompt: Hashable

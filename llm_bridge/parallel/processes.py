@@ -20,6 +20,7 @@ class Processes:
     Attributes
     ----------
     rank, world : int
+        Number of this process, and of all.
     """
 
     rank: int = 0
@@ -49,9 +50,9 @@ class Processes:
         Parameters
         ----------
         keys : sequence of hashable
-            One an item.
+            Key of every item.
         work : callable
-            Takes places of items, returns a result for each.
+            Function of places of items that returns a result for each.
         """
         if self.world == 1:
             return work(list(range(len(keys))))
@@ -69,6 +70,7 @@ class Processes:
         Parameters
         ----------
         value : Tensor
+            Summand of this process.
         """
         value = value.detach().clone()
         if self.world > 1:
@@ -81,8 +83,9 @@ class Processes:
         Parameters
         ----------
         count : int
+            Number of this process.
         device : torch.device or str
-            Where the processes talk.
+            Device over which the processes communicate.
         """
         found = torch.tensor(int(count), device=device)
         if self.world > 1:
@@ -95,6 +98,7 @@ class Processes:
         Parameters
         ----------
         parameters : sequence of Parameter
+            Parameters whose gradients are summed.
         """
         if self.world == 1:
             return

@@ -1,8 +1,8 @@
 """Weights shared out over processes by fully sharded data parallelism, where ``accelerate launch`` asks for it.
 
 Between passes each process holds its share of the live weights, their gradients, the optimiser's state and every past
-iterate. A pass with gradients gathers a layer at a time. Policies that speak without gradients are gathered whole for
-as long as they speak: a decode asks them a thousand times.
+iterate. A pass with gradients gathers a layer at a time. Policies that are evaluated without gradients are gathered
+whole for as long: a decode evaluates them a thousand times.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ def wanted() -> bool:
     return asked and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def shard(reader: torch.nn.Module, causal: torch.nn.Module) -> None:
+def shard(module: torch.nn.Module, causal: torch.nn.Module) -> None:
     """Replace a module's parameters by this process's shares of them, layer by layer.
 
     Parameters
     ----------
-    reader : Module
-        What is called.
+    module : Module
+        Module that is called.
     causal : transformers.PreTrainedModel
-        The model inside it, which names its layers.
+        Model inside it, which names its layers.
 
     Raises
     ------
@@ -41,13 +41,13 @@ def shard(reader: torch.nn.Module, causal: torch.nn.Module) -> None:
 
     if not torch.distributed.is_initialized():
         raise NashsimError("FSDP: it needs several processes; start them by accelerate launch")
-    device = next(reader.parameters()).device.type
+    device = next(module.parameters()).device.type
     mesh = init_device_mesh(device, (torch.distributed.get_world_size(),))
     layers = set(getattr(causal, "_no_split_modules", None) or ())
-    for module in list(causal.modules()):
-        if type(module).__name__ in layers:
-            fully_shard(module, mesh=mesh)
-    fully_shard(reader, mesh=mesh)
+    for part in list(causal.modules()):
+        if type(part).__name__ in layers:
+            fully_shard(part, mesh=mesh)
+    fully_shard(module, mesh=mesh)
     # Nothing here writes into what a pass returns.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
 
@@ -58,6 +58,7 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     tensor : Tensor
+        Tensor that may be a share.
     """
     return tensor.full_tensor() if _is_shared(tensor) else tensor
 
@@ -68,8 +69,9 @@ def like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     tensor : Tensor
-        Whole, the same in all processes; or shared out already.
+        Tensor that is whole and the same in all processes, or shared out already.
     model : Tensor
+        Tensor to follow.
     """
     if not _is_shared(model) or _is_shared(tensor):
         return tensor.to(device=model.device, dtype=model.dtype)
@@ -85,7 +87,7 @@ def whole_state(state):
     Parameters
     ----------
     state : dict
-        Of an optimiser.
+        State of an optimiser.
     """
     if isinstance(state, torch.Tensor):
         return whole(state)
@@ -100,8 +102,9 @@ def shared_state(state: dict, parameters: list[torch.nn.Parameter]) -> dict:
     Parameters
     ----------
     state : dict
-        Of ``Optimizer.state_dict``, with whole tensors.
+        State of ``Optimizer.state_dict``, with whole tensors.
     parameters : list of Parameter
+        Parameters of the optimiser, in its order.
     """
     entries = {
         number: {

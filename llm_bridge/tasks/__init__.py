@@ -1,11 +1,11 @@
 """Small language tasks whose equilibrium is known exactly."""
 
 from .class_equilibrium import ClassGame, class_log_masses, within_class_estimate, within_class_gap
-from .enumerable import EnumerableMeasure, EnumerableTask
+from .enumerable import EnumerableMeasure, EnumerableTask, LengthMeasure, LengthTask
 from .enumeration import EOS, Enumeration
 from .grammar import Grammar
-from .length import LengthMeasure, LengthTask
-from .styled import StyledTask, Teaching
+from .styled import StyledTask
+from .taught_model import Teaching
 
 __all__ = [
     "EOS",

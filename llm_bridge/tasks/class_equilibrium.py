@@ -23,13 +23,13 @@ class ClassGame:
     Attributes
     ----------
     preference : ndarray, shape (classes, classes)
-        P with the row preferred.
+        Preference P between classes with the row preferred.
     log_reference : ndarray, shape (prompts, classes)
-        Log of the reference's class masses, every prompt's summing to 1.
+        Logarithms of the reference's class masses, every prompt's summing to 1.
     tau : float
-        > 0.
+        Weight of the regularisation, > 0.
     names : tuple of str
-        Of the classes.
+        Names of the classes.
     """
 
     preference: np.ndarray
@@ -72,6 +72,7 @@ class ClassGame:
         Parameters
         ----------
         log_masses : ndarray, shape (prompts, classes)
+            Logarithms of the policy's class masses.
         """
         from nashsim.logspace import kl, log_normalise
 
@@ -85,11 +86,13 @@ def within_class_gap(log_policy, log_reference, classes, count: int, tau: float)
     Parameters
     ----------
     log_policy, log_reference : ndarray, shape (prompts, responses)
-        Of every response.
+        Log-probabilities of every response under either policy.
     classes : ndarray of int, shape (responses,)
+        Class of every response.
     count : int
         Number of classes.
     tau : float
+        Weight of the regularisation.
     """
     conditional = log_policy - class_log_masses(log_policy, classes, count)[:, classes]
     reference = log_reference - class_log_masses(log_reference, classes, count)[:, classes]
@@ -106,8 +109,9 @@ def within_class_estimate(log_policy, log_reference, log_masses, log_reference_m
     log_policy, log_reference : ndarray, shape (draws,)
         Log-probabilities of the responses drawn.
     log_masses, log_reference_masses : ndarray, shape (draws,)
-        Log-masses of their classes under either policy.
+        Logarithms of the masses of their classes under either policy.
     tau : float
+        Weight of the regularisation.
 
     Returns
     -------
@@ -127,8 +131,11 @@ def class_log_masses(log_policy: np.ndarray, classes: np.ndarray, count: int) ->
     Parameters
     ----------
     log_policy : ndarray, shape (prompts, responses)
+        Log-probabilities of every response.
     classes : ndarray of int, shape (responses,)
+        Class of every response.
     count : int
+        Number of classes.
     """
     masses = np.full((len(log_policy), count), -np.inf)
     for c in np.unique(classes):

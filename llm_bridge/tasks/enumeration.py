@@ -24,11 +24,11 @@ class Enumeration:
     Attributes
     ----------
     vocabulary, length : int
-        V <= 8 tokens, EOS = 0 among them; length <= 5.
+        Number V <= 8 of tokens, EOS = 0 among them, and most tokens of a response, at most 5.
     tokens : ndarray of int, shape (responses, length)
-        Padded with EOS.
+        Token ids, padded with EOS.
     lengths : ndarray of int, shape (responses,)
-        Tokens of each response, its EOS counted.
+        Number of tokens of each response, its EOS counted.
     """
 
     vocabulary: int
@@ -78,9 +78,9 @@ class Enumeration:
         Parameters
         ----------
         model : callable
-            ``model(input_ids=...).logits`` of shape (batch, positions, V).
+            Causal language model with ``model(input_ids=...).logits`` of shape (batch, positions, V).
         prompts : Tensor of int, shape (prompts, prompt tokens)
-            Of one length, at least 1 token.
+            Token ids of prompts of one length, at least 1 token.
 
         Returns
         -------

@@ -23,11 +23,11 @@ class Grammar:
     Parameters
     ----------
     styles : tuple of str
-        Among ``"formal"``, ``"playful"`` and ``"terse"``.
+        Styles among ``"formal"``, ``"playful"`` and ``"terse"``.
     weights : tuple of float
         Mass of every style, > 0; what is left of 1, > 0 too, is the mass of ``other``: plain sentences.
     topics : int
-        Prompts, one a topic; 1 to 12.
+        Number of prompts, one a topic; 1 to 12.
 
     Raises
     ------
@@ -88,6 +88,7 @@ class Grammar:
         Parameters
         ----------
         text : str
+            Words separated by spaces.
         """
         return tuple(self.ids.get(word, self.ids[UNKNOWN]) for word in text.split())
 
@@ -97,6 +98,7 @@ class Grammar:
         Parameters
         ----------
         ids : sequence of int
+            Token ids.
         """
         return " ".join(self.words[i] for i in ids)
 
@@ -106,9 +108,11 @@ class Grammar:
         Parameters
         ----------
         topic : str
+            Topic of the prompt.
         name : str
-            Of the class.
+            Name of the class.
         rng : numpy.random.Generator
+            Source of random numbers.
 
         Examples
         --------
@@ -126,7 +130,9 @@ class Grammar:
         Parameters
         ----------
         count : int
+            Number of pairs.
         seed : int
+            Seed of topics and sentences.
         """
         rng = np.random.default_rng(seed)
         topics = rng.integers(self.topics, size=count)
@@ -142,9 +148,9 @@ class Grammar:
         Parameters
         ----------
         prompt : object
-            Not looked at.
+            Prompt, on which nothing depends.
         response : sequence of int
-            At least one token.
+            Token ids, at least one.
         """
         return int(self.token_classes[response[0]])
 
@@ -162,6 +168,7 @@ class Grammar:
         Parameters
         ----------
         prompt, response : sequence of int
+            Token ids.
 
         Examples
         --------

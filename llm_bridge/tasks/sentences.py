@@ -87,6 +87,7 @@ def reads(style: str, topic: str, body: str) -> bool:
     Parameters
     ----------
     style, topic : str
+        Names of the style and the topic.
     body : str
         Words separated by spaces, without style token and EOS.
 

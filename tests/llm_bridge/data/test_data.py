@@ -10,7 +10,6 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
 from llm_bridge.data import Encoder, Pair, load_pairs, load_prompts, load_teacher, read_rows
-from llm_bridge.judges import Comparison
 from nashsim.errors import NashsimError
 
 WORDS = ("<eos>", "<bos>", "<pad>", "say", "yes", "no", "please", "user", "assistant", ":", ",")
@@ -180,14 +179,10 @@ def test_conversations_hold_their_prompt(tmp_path):
     refused("row 1: chosen and rejected answer different", load_pairs, file)
 
 
-def test_teacher_joins_and_opposes(tmp_path):
+def test_teacher_joins(tmp_path):
     file = written(tmp_path / "t.jsonl", [{"prompt": "q", "response": "gold"}])
     teacher = load_teacher(file)
     assert teacher.joined(["q"], [["a", "b"]]) == [["a", "b", "gold"]]
-    assert teacher.against(["q"], [["a", "b"]]) == [
-        Comparison("q", "gold", "a"),
-        Comparison("q", "gold", "b"),
-    ]
     refused("no response to 'r'", teacher, "r")
     written(file, [{"prompt": "q", "response": "gold"}, {"prompt": "q", "response": "brass"}])
     refused("row 2 answers a prompt again", load_teacher, file)

@@ -212,7 +212,7 @@ def _within_by_tokens(task, policy, draws):
     batch = sample(policy, prompts, {"y": pure(seed=7)}, task.length)["y"].sequences
     ids, mask = batch.packed()
     start = batch.prompt.shape[1] - 1
-    reference = policy._reference_model.causal
+    reference = policy.module_of("reference").causal
     pi, mu = (
         m(input_ids=ids, attention_mask=mask.long()).logits[:, start:-1].double().log_softmax(-1)
         for m in (policy.model, reference)
