@@ -62,7 +62,7 @@ class Labels:
     kind : str
         ``"probability"``, ``"duels"`` or ``"winner"``. The first two are right for pairs of any distribution.
     source : PairDistribution or None
-        Of the pairs; needed by winner labels.
+        Source of the pairs; needed by winner labels.
     """
 
     difference: torch.Tensor

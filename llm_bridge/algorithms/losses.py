@@ -23,7 +23,7 @@ def mixed(weights: Mapping[str, Any], past: Mapping[str, torch.Tensor]) -> torch
     ----------
     weights : mapping of str to float
     past : mapping of str to Tensor
-        Of one shape.
+        Log-probabilities by name, of one shape.
 
     Raises
     ------

@@ -24,7 +24,7 @@ class Checkpoint:
     ----------
     path : Path
     fingerprint : str
-        Of everything the result depends on; a file of another run is refused.
+        Hash of everything the result depends on; a file of another run is refused.
     interval : float
         Seconds between two writes; 0 writes at every record.
     """

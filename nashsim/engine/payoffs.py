@@ -69,7 +69,7 @@ class AppliedPayoff:
     Attributes
     ----------
     preference : Preference
-        Of one context.
+        A preference of one context.
     """
 
     by_moments = False
@@ -91,7 +91,7 @@ def payoff_of(preference: Preference) -> FactoredPayoff | AppliedPayoff:
     Parameters
     ----------
     preference : Preference
-        Of one context.
+        A preference of one context.
     """
     if isinstance(preference, LowRankPreference):
         return FactoredPayoff.of_low_rank(preference)

@@ -51,7 +51,7 @@ def program(table: StepTable) -> Program:
     Parameters
     ----------
     table : StepTable
-        Of mirror steps only.
+        Table of a rule of mirror steps only.
     """
     still = all(len(array) == 1 or array.strides[0] == 0 for array in (table.base, table.opponent, table.eta))
     rows = slice(0, 1) if still else slice(None)

@@ -76,7 +76,7 @@ def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
         "random" draws N(0, 1) logits; an array holds probabilities, shape
         (actions,) or (contexts, actions).
     seed : int
-        Of the random start, whatever other games run beside this one.
+        Seed of the random start, whatever other games run beside this one.
 
     Returns
     -------

@@ -33,7 +33,7 @@ class StructuredDrive:
     Parameters
     ----------
     game : PreferenceGame
-        Of one context.
+        A game of one context.
     rule : Rule
     starts : ndarray, shape (seeds, 1, actions)
         log pi_0.

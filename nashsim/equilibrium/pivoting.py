@@ -24,7 +24,7 @@ class Pivoted(NamedTuple):
     Attributes
     ----------
     values : ndarray, shape (actions,)
-        Of an action in play its probability, of any other its slack in units of max|A|; up to rounding.
+        Probability of an action in play, slack of any other in units of max|A|; up to rounding.
     inside : ndarray of bool, shape (actions,)
         Which actions are in play.
     """

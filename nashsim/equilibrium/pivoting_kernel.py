@@ -37,7 +37,7 @@ def pivot_to_vertex(skew, scale, k, d, most):
     Returns
     -------
     q : ndarray, shape (actions,)
-        Of an action in play its probability, of any other its slack.
+        Probability of an action in play, slack of any other.
     inside : ndarray of bool, shape (actions,)
         Which actions are in play.
     exchanges : int

@@ -172,7 +172,7 @@ class OnlineIPO(_Pairs):
     Parameters
     ----------
     learning_rate : float or None
-        Of descent on the loss; the forward step is 4/tau times it. ``None`` makes that 8 tau/(1 + 4 tau^2).
+        Rate of descent on the loss; the forward step is 4/tau times it. ``None`` makes that 8 tau/(1 + 4 tau^2).
 
     References
     ----------
@@ -202,7 +202,7 @@ class IPOMD(_Pairs):
     Parameters
     ----------
     learning_rate : float or None
-        Of descent on the loss; the forward step is 4/tau times it.
+        Rate of descent on the loss; the forward step is 4/tau times it.
         ``None`` makes that 8 tau/(4 tau^2 + (1-b)^2).
     mixture : float or None
         b in [0, 1]; ``None`` is 0.125.

@@ -24,7 +24,7 @@ class DNOPrct(Rule):
     margin : float or None
         Least difference in win rate of a kept pair, in (0, 1]; ``None`` is 0.1.
     ridge : float or None
-        Of the fit of b log(pi+/pi), against the average over all pairs; ``None`` is 0.01.
+        Ridge of the fit of b log(pi+/pi), against the average over all pairs; ``None`` is 0.01.
     responses : int or None
         K >= 2, responses in a batch under feedback of kind ``pairs``; ``None`` is the paper's 5.
 

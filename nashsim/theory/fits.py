@@ -87,9 +87,9 @@ def fit_rate(
     burn_in : float or None
         Share of the records that is left out at the start; ``None`` finds it.
     confidence : float
-        Of the interval.
+        Nominal coverage of the interval.
     resamples, seed : int
-        Of the bootstrap.
+        Resamples of the bootstrap, and their seed.
     predicted : float
         Kept in the result.
 
@@ -146,7 +146,7 @@ def fit_rows(
     Returns
     -------
     tuple of Fit
-        Of a curve with fewer than eight records above the floor, that fell below it: rate and interval are inf.
+        One a curve; where one fell below the floor with fewer than eight records above it, rate and interval are inf.
     """
     found = [fit_rate(x, row, laws=laws, floor=floor, predicted=predicted, **options) for row in rows]
     fast = float("inf")

@@ -34,7 +34,7 @@ class Verification:
     evidence : Evidence
         What was measured there.
     rate, rate_low, rate_high : float or None
-        Of a rate, the slowest fit and its 95% interval.
+        Slowest fit of a rate, and its 95% interval.
     control_ratio : float
         The largest measured/bound under the negative control.
     seconds : float
@@ -115,7 +115,7 @@ def verify(
     games : int
         Instances a claim, the catalogue's games first.
     seed : int
-        Of the random games, references, starts.
+        Seed of the random games, references and starts.
     jobs : int
         Processes over claims; the findings are the same for any number.
     game : PreferenceGame, Instance or None
@@ -166,7 +166,7 @@ def examine(claim: Claim, instances: Sequence[Instance], seed: int = 0) -> Verif
     claim : Claim
     instances : sequence of Instance
     seed : int
-        Of the control's instances.
+        Seed of the control's instances.
     """
     began = time.perf_counter()
     ratios, fits = np.empty(len(instances)), {}

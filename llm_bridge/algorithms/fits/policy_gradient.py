@@ -92,7 +92,7 @@ def reward_to_go(score: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     score : Tensor, shape (responses, T)
-        Of every token; 0 after the end.
+        Score of every token; 0 after the end.
 
     Examples
     --------

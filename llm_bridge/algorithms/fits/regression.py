@@ -54,7 +54,7 @@ def regression_loss(
     labels : Labels
         Winner labels are refused unless their pairs are draws from the step's opponent.
     weights : Tensor or None, shape (pairs,)
-        Of an expectation over enumerated pairs; ``None`` is the mean.
+        Weights of an expectation over enumerated pairs; ``None`` is the mean.
 
     Returns
     -------

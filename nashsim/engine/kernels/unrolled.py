@@ -16,7 +16,7 @@ def multiply_columns(typing_context, shape, actions, columns, policy):
     Parameters
     ----------
     shape : tuple
-        Of a vector that holds a policy.
+        Shape of a vector that holds a policy.
     actions : tuple
         As many zeros as actions.
     columns : pointer, shape (actions, lanes)
@@ -68,7 +68,7 @@ def step_games(
     Parameters
     ----------
     shape : tuple
-        Of a vector with one game a lane.
+        Shape of a vector with one game a lane.
     actions : tuple
         As many zeros as actions.
     panel : tuple
@@ -179,7 +179,7 @@ def sum_actions(typing_context, shape, actions, panel, values):
     Parameters
     ----------
     shape : tuple
-        Of a vector with one game a lane.
+        Shape of a vector with one game a lane.
     actions : tuple
         As many zeros as actions.
     panel : tuple

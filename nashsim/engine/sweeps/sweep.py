@@ -145,7 +145,7 @@ def last_records(frame):
     Parameters
     ----------
     frame : pandas.DataFrame
-        Of ``sweep``.
+        What ``sweep`` returned.
     """
     run = ["game", "tau", "rule", "eta", "seed"]
     last = frame.groupby(run, dropna=False, sort=False)["step"].transform("max")

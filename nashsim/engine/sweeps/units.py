@@ -115,7 +115,7 @@ def run_unit(unit: Unit, options: dict, folder: Path | None = None, parent: int 
     ----------
     unit : Unit
     options : dict
-        Of ``run_many``.
+        Arguments of ``run_many``.
     folder : Path or None
         Where its state is kept while it runs.
     parent : int or None

@@ -38,7 +38,7 @@ class Evidence:
     slack : float or ndarray
         What rounding may add to the measured side; derived where it is set.
     fits : tuple of Fit
-        Of a rate, one fit an instance; empty otherwise.
+        One fit an instance for a rate; empty otherwise.
     x_label : str
     """
 

@@ -14,7 +14,7 @@ def cycle(instance: Instance) -> Instance:
     Parameters
     ----------
     instance : Instance
-        Of three actions.
+        An instance of three actions.
     """
     a, b, c = np.maximum(np.abs(instance.skew[[0, 1, 2], [1, 2, 0]]), 0.02)
     skew = np.array([[0, a, -c], [-a, 0, b], [c, -b, 0]])
@@ -27,7 +27,7 @@ def rock_paper_scissors(instance: Instance) -> Instance:
     Parameters
     ----------
     instance : Instance
-        Of three actions.
+        An instance of three actions.
     """
     skew = 0.5 * np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]])
     return instance.replace(skew=skew, log_reference=np.full(3, -np.log(3)))

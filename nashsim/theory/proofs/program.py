@@ -67,7 +67,7 @@ class Answer:
     Attributes
     ----------
     value : float
-        Of the objective.
+        Value of the objective.
     parameters : dict of str to float
     multipliers : dict of str to ndarray
         By part, in the order of its inequalities.
@@ -163,7 +163,7 @@ class Program:
     ----------
     parts : sequence of Matrices
     bounds : dict of str to (low, high)
-        Of every parameter; None is unbounded. Equal ends fix it. "factor" among them makes the factor a parameter,
+        Ends of every parameter; None is unbounded. Equal ends fix it. "factor" among them makes the factor a parameter,
         where no other one multiplies it.
     objective : dict of str to float
     sums : sequence of dict of str to float
