@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from textwrap import indent
 from typing import Annotated, Literal
 
 import typer
 
 from ..errors import NashsimError
 from ..progress import progress_bar
-from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
+from .options import (
+    Json,
+    LoaderOptions,
+    Reference,
+    Source,
+    Tau,
+    as_options,
+    whole_number,
+    with_loader_options,
+)
 from .output import as_text, print_facts, print_json, print_policy, print_table, say, with_interval
 from .prove import prove
 from .regret import learners, regret
-from .source import is_catalogue_name, open_data, open_game
+from .source import is_catalogue_name, open_data, open_game, open_with_data
 from .sweeping import sweep
 from .verify import verify
 
@@ -99,6 +110,23 @@ def rules(json: Json = False) -> None:
 
 
 @app.command()
+def formats(json: Json = False) -> None:
+    """List the formats of files, with an example of each and how it is read.
+
+    Example: nashsim formats
+    """
+    from ..data import FORMATS
+
+    if json:
+        return print_json({name: asdict(form) for name, form in FORMATS.items()})
+    for name, form in FORMATS.items():
+        print(f"{name}: {form.words}; options: {', '.join(f'--{option}' for option in form.options)}\n")
+        for example in form.examples:
+            print(f"  {example.title}: nashsim inspect FILE{as_options(example.options)}")
+            print(indent(example.text, "    "))
+
+
+@app.command()
 @with_loader_options
 def inspect(source: Source, options: LoaderOptions, json: Json = False) -> None:
     """Say what is inside a game: cycles, winners, lottery.
@@ -107,13 +135,11 @@ def inspect(source: Source, options: LoaderOptions, json: Json = False) -> None:
     """
     from ..inspection import inspect as look
 
+    data = open_game(source, options) if is_catalogue_name(source) else open_data(source, options)
     with progress_bar("inspecting", not json) as tell:
-        found = look(
-            open_game(source, options) if is_catalogue_name(source) else open_data(source, options),
-            missing=options.missing,
-            symmetrise=options.symmetrise,
-            progress=tell,
-        ).to_dict()
+        arguments = options.game_arguments()
+        found = {"reading": data.reading} if hasattr(data, "reading") else {}
+        found |= look(data, **arguments, progress=tell).to_dict()
     if json:
         return print_json(found)
     intervals = found.pop("intervals") or {}
@@ -137,6 +163,7 @@ def solve(
         Literal["newton", "cvxpy", "lottery"],
         typer.Option(help="Newton, the CVXPY witness, or the tau = 0 lottery."),
     ] = "newton",
+    explain: Annotated[bool, typer.Option("--explain", help="Say how the file was read, and why.")] = False,
     json: Json = False,
 ) -> None:
     """Solve a game exactly, with a certificate.
@@ -145,8 +172,9 @@ def solve(
     """
     from ..equilibrium import solve as solve_game
 
-    game = open_game(source, options, tau=tau, reference=reference)
-    saved = source.endswith(".json")  # an instance of the falsifier comes with the tau that is its point
+    game, data = open_with_data(source, options, tau=tau, reference=reference)
+    # An instance of the falsifier comes with the tau that is its point.
+    saved = data is None and not is_catalogue_name(source)
     if method != "lottery" and tau is None and not saved:
         raise NashsimError(
             f"tau: the method {method!r} needs --tau T with T > 0 (only the lottery does without)"
@@ -164,12 +192,14 @@ def solve(
         "unique": bool(all(found.unique)) if method == "lottery" else found.unique,
         "status": found.status,
     }
+    if data is not None:
+        result |= {"reading": data.reading, "notes": " ".join(data.notes)}
     if json:
         return print_json(result)
     print_policy(result["policy"], "equilibrium")
-    print_facts(
-        {name: as_text(result[name]) for name in ("residual", "duality_gap", "value", "unique", "status")}
-    )
+    facts = ["residual", "duality_gap", "value", "unique", "status"]
+    facts += ["notes"] * bool(result.get("notes")) + ["reading"] * (explain and "reading" in result)
+    print_facts({name: as_text(result[name]) for name in facts})
 
 
 @app.command()

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, get_type_hints
 
 import typer
 
-Format = Literal["auto", "battles", "matrix", "counts", "pairs", "triples", "preflib", "blt"]
-
-
+Format = Literal[
+    "auto", "battles", "wins", "matrix", "counts", "crosstable", "pairs", "triples", "rankings", "preflib", "blt"
+]  # fmt: skip
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A game of `nashsim games`, or a file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 Tau = Annotated[float | None, typer.Option(help="Regularisation > 0.", metavar="T")]
@@ -26,7 +26,7 @@ Reference = Annotated[
 class LoaderOptions:
     """How a file becomes a game; meaningless for a catalogue name."""
 
-    format: Annotated[Format, typer.Option(help="Format of the file.")] = "auto"
+    format: Annotated[Format, typer.Option(help="Format of the file; see `nashsim formats`.")] = "auto"
     ties: Annotated[Literal["half", "drop", "error"], typer.Option(help="What a tie counts as.")] = "half"
     missing: Annotated[
         Literal["error", "half", "bradley-terry"], typer.Option(help="What stands for a pair never compared.")
@@ -47,6 +47,12 @@ class LoaderOptions:
         str | None,
         typer.Option(help="Column with 1, 0.5 or 0 for a win, tie or loss of A.", metavar="COLUMN"),
     ] = None
+    wins: Annotated[
+        str | None, typer.Option(help="Columns with the wins of A and of B.", metavar="A_COL,B_COL")
+    ] = None
+    draws: Annotated[
+        str | None, typer.Option(help="Column with the draws, beside --wins.", metavar="COLUMN")
+    ] = None
     unit: Annotated[
         Literal["auto", "probability", "percent", "count", "payoff"],
         typer.Option(help="What a matrix holds."),
@@ -54,12 +60,27 @@ class LoaderOptions:
     range: Annotated[
         tuple[float, float] | None, typer.Option(help="Least and largest payoff.", metavar="LO HI")
     ] = None
+    header: Annotated[
+        Literal["auto", "yes", "no"], typer.Option(help="Whether the first row names the columns.")
+    ] = "auto"
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the text, such as cp1252.", metavar="NAME")
+    ] = None
+    separator: Annotated[
+        str | None, typer.Option(help="What separates cells: , ; | tab or blank.", metavar="MARK")
+    ] = None
+    decimal: Annotated[
+        str | None, typer.Option(help="The decimal mark: a comma or a point.", metavar="MARK")
+    ] = None
 
     def load_arguments(self) -> dict:
         """Return the keyword arguments of ``nashsim.data.load``."""
-        split = {name: _names(getattr(self, name), name) for name in ("columns", "scores")}
-        plain = ("format", "ties", "weight", "result", "unit", "range")
-        return {**{name: getattr(self, name) for name in plain}, **split}
+        arguments = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in self.game_arguments():
+            del arguments[name]
+        for name in ("columns", "scores", "wins"):
+            arguments[name] = _names(arguments[name], name)
+        return {**arguments, "header": {"auto": None, "yes": True, "no": False}[self.header]}
 
     def game_arguments(self) -> dict:
         """Return the keyword arguments of ``PreferenceData.game``."""
@@ -75,6 +96,19 @@ def whole_number(text: str) -> int:
     if not number.is_integer():
         raise typer.BadParameter(f"a whole number such as 10000 or 1e4 is needed, found {text!r}")
     return int(number)
+
+
+def as_options(arguments: dict) -> str:
+    """Return arguments of ``nashsim.data.load`` as they are written on the command line."""
+    words = []
+    for name, value in arguments.items():
+        joint = " " if name == "range" else ","
+        words.append(
+            f" --{name} {joint.join(f'{v:g}' if isinstance(v, float) else v for v in value)}"
+            if isinstance(value, tuple)
+            else f" --{name} {value}"
+        )
+    return "".join(words)
 
 
 def with_loader_options(command: Callable) -> Callable:

@@ -32,7 +32,12 @@ def open_data(source: str, options: LoaderOptions):
     return load(source, **options.load_arguments())
 
 
-def open_game(
+def open_game(source: str, options: LoaderOptions, **changes):
+    """Return the PreferenceGame of SOURCE; parameters as for :func:`open_with_data`."""
+    return open_with_data(source, options, **changes)[0]
+
+
+def open_with_data(
     source: str,
     options: LoaderOptions,
     *,
@@ -40,13 +45,13 @@ def open_game(
     reference: str | None = None,
     seed: int | None = None,
 ):
-    """Return the PreferenceGame of SOURCE.
+    """Return the PreferenceGame of SOURCE, and the PreferenceData that it was read from, if any.
 
     Parameters
     ----------
     source : str
-        A catalogue name, with parameters as in ``rps:n=5,strength=0.6``, or a file; one in JSON is an instance that
-        the falsifier saved, with its reference and tau.
+        A catalogue name, with parameters as in ``rps:n=5,strength=0.6``, or a file; an instance that the
+        falsifier saved comes with its reference and tau.
     options : LoaderOptions
     tau : float or None
     reference : str or None
@@ -54,19 +59,21 @@ def open_game(
     seed : int or None
         Seed of catalogue games that are drawn at random and name none themselves.
     """
+    from ..theory.claims.files import is_instance, load_instance
+
+    data = None
     if is_catalogue_name(source):
         from .. import games
 
         game = games.get(source, defaults={"tau": tau, "seed": seed})
-    elif source.endswith(".json"):
-        from ..theory.claims.files import load_instance
-
+    elif is_instance(source):
         game = load_instance(source).game
     else:
-        game = open_data(source, options).game(**options.game_arguments())
+        data = open_data(source, options)
+        game = data.game(**options.game_arguments())
     changes = {} if tau is None else {"tau": tau}
     if reference is not None:
         from ..data import load_reference
 
         changes["reference"] = None if reference == "uniform" else load_reference(reference, game.labels)
-    return game.replace(**changes) if changes else game
+    return game.replace(**changes) if changes else game, data

@@ -5,9 +5,9 @@ loads neither pandas nor scipy.
 """
 
 from .bradley_terry import fit_strengths
+from .formats import FORMATS
 from .load import from_frame, load
 from .reference import load_reference
-from .request import FORMATS
 from .structure import (
     Hodge,
     beats,

@@ -55,8 +55,11 @@ def read_blt(text: str, name: str, *, ties: str = "half") -> PreferenceData:
 
 def looks_like_blt(text: str) -> bool:
     """Whether the text has the first line and the end of ballots of a BLT file, and quoted names after it."""
+    first = next(_lines(text), (0, ""))[1]
+    if not _HEADER.fullmatch(first):
+        return False
     lines = [line for _, line in _lines(text)]
-    return bool(lines) and bool(_HEADER.fullmatch(lines[0])) and "0" in lines and lines[-1].startswith('"')
+    return "0" in lines and lines[-1].startswith('"')
 
 
 def _lines(text: str):

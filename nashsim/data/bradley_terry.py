@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..errors import ConvergenceError, NashsimError
 from .graph import components
-
-if TYPE_CHECKING:
-    from .table import PreferenceData
 
 _LONGEST_STEP = 2.0
 _SETTLED = 1e-10
@@ -19,15 +16,18 @@ _ROUNDING = 1e-5
 _STEPS = 500
 
 
-def predict(data: PreferenceData) -> np.ndarray:
-    """Return P(row ≻ column) of the Bradley-Terry model fitted to the observed pairs of ``data``.
+def predict(wins: np.ndarray, labels: Sequence[str], name: str) -> np.ndarray:
+    """Return P(row ≻ column) of the Bradley-Terry model fitted to comparisons.
 
-    P_ij = 1/(1 + exp(s_j - s_i)) with s the strengths of :func:`fit_strengths`; a pair weighs its number of
-    comparisons, or 1 where the data have no counts.
+    P_ij = 1/(1 + exp(s_j - s_i)) with s the strengths of :func:`fit_strengths`.
 
     Parameters
     ----------
-    data : PreferenceData
+    wins : ndarray, shape (n, n)
+        Weight of the comparisons that the row won, a tie counting half for both.
+    labels : sequence of str, length n
+    name : str
+        Where the comparisons come from, for errors.
 
     Returns
     -------
@@ -43,23 +43,21 @@ def predict(data: PreferenceData) -> np.ndarray:
     UserWarning
         If no finite maximum exists and the penalised fit is used.
     """
-    weight = data.observed.astype(float) if data.counts is None else data.counts
-    wins = np.where(data.observed, weight * np.nan_to_num(data.probability), 0.0)
     part = components(wins + wins.T > 0)
     if part.max() > 0:
-        first, other = data.labels[0], data.labels[int(np.argmax(part != part[0]))]
+        first, other = labels[0], labels[int(np.argmax(part != part[0]))]
         raise NashsimError(
-            f"{data.name}: missing='bradley-terry' needs connected comparisons, found {part.max() + 1}"
+            f"{name}: missing='bradley-terry' needs connected comparisons, found {part.max() + 1}"
             f" components: no chain of comparisons leads from {first!r} to {other!r}; leave one side out or"
             " choose missing='half' (--missing half)"
         )
     one_sided = one_sided_split(wins)
     if one_sided is not None:
-        losers = repr(data.labels[int(np.argmax(one_sided))])
+        losers = repr(labels[int(np.argmax(one_sided))])
         if one_sided.sum() > 1:
             losers = f"the group of {one_sided.sum()} labels around {losers}"
         warnings.warn(
-            f"{data.name}: missing='bradley-terry' has no finite maximum likelihood, for one because {losers}"
+            f"{name}: missing='bradley-terry' has no finite maximum likelihood, for one because {losers}"
             " never won against the rest; the penalised fit of Firth (1993) is used, which is always finite",
             UserWarning,
             stacklevel=3,

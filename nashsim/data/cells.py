@@ -1,24 +1,23 @@
-"""Tables of text cells, whatever they were read from, and the numbers in them."""
+"""Tables of text cells, whatever they were read from."""
 
 from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
 from ..errors import NashsimError, unknown_name
+from .values import numbers
 
-#: Cells that say "never compared". The words nan and inf are errors: a number went wrong upstream.
-BLANK = frozenset({"", "-", "--", "---", "–", "—"})
-# Rows by which a delimiter is chosen.
-_SAMPLE = 50
-BLANK_HINT = "; leave the cell blank where a pair was never compared"
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "blanks"}
+# Rows by which a separator is chosen.
+_SAMPLE, _SAMPLE_LINES = 50, 1000
+_RULE = re.compile(r":?-{3,}:?")
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,32 @@ class Table:
     name : str
         The file, for errors.
     rows : list of list of str
-        Comments and empty lines are left out.
+        Comments before the table and empty lines are left out.
     lines : list of int or None
         Line of each row in its file; ``None`` where there are no lines, as in a frame.
     has_header : bool or None
         Whether the first row names the columns; ``None`` leaves that to the reader.
+    has_index : bool or None
+        Whether the first column names the rows of a matrix.
+    decimal : str or None
+        The decimal mark; ``None`` leaves that to the numbers.
+    comments : int
+        Comment lines before the table that were left out.
+    comment : list of str or None
+        Cells of the last of them, where they are as many as the table's.
+    dialect : str
+        In words, e.g. ``"separated by commas"``.
     """
 
     name: str
     rows: list[list[str]]
     lines: list[int] | None = None
     has_header: bool | None = None
+    has_index: bool | None = None
+    decimal: str | None = None
+    comments: int = 0
+    comment: list[str] | None = None
+    dialect: str = ""
 
     def where(self, i: int, header: int = 1) -> str:
         """Return how to find row ``i``, e.g. ``"row 3 (line 4)"``: data rows are counted from 1."""
@@ -59,27 +73,59 @@ class Table:
             )
         return header.index(name)
 
-    def body(self, width: int, header: int = 1) -> Iterator[tuple[int, list[str]]]:
-        """Yield position and cells of each data row; raise NashsimError where one is not ``width`` wide."""
-        for i in range(header, len(self.rows)):
-            if len(self.rows[i]) != width:
-                found = len(self.rows[i])
+    def body(self, header: int = 1) -> list[list[str]]:
+        """Return the data rows; raise NashsimError where one is not as wide as the first row."""
+        width, body = len(self.rows[0]), self.rows[header:]
+        for i, row in enumerate(body, header):
+            if len(row) != width:
+                comment = " (a comment stands before the table, never in it)" if row[0][:1] == "#" else ""
                 raise NashsimError(
-                    f"{self.name}: {self.where(i, header)} has {found} cells where the first row has {width}"
+                    f"{self.name}: {self.where(i, header)} has {len(row)} cells where the first row has"
+                    f" {width}{comment}"
                 )
-            yield i, self.rows[i]
+        return body
+
+    def numbers(self, body: list[list[str]], column: int, header: int = 1, what: str = "") -> np.ndarray:
+        """Return the numbers in a column of data rows; raise NashsimError naming a row that has none."""
+        cells = [row[column] for row in body]
+
+        def where(i: int) -> str:
+            place = self.where(i + header, header)
+            return f"{what} of {place}" if what else f"{place}, column {self.rows[0][column]!r}"
+
+        return numbers(cells, self.name, where, self.decimal)
+
+    def with_comment(self) -> Table:
+        """Return the table with its last comment as the header."""
+        lines = None if self.lines is None else [self.lines[0] - 1, *self.lines]
+        rows = [self.comment, *self.rows]
+        return replace(
+            self, rows=rows, lines=lines, has_header=True, comments=self.comments - 1, comment=None
+        )
 
 
-def read_table(text: str, name: str) -> Table:
-    """Split text into cells by tabs, commas or semicolons, whichever gives rows of one width, or by blanks.
+def read_tables(
+    text: str,
+    name: str,
+    *,
+    separator: str | None = None,
+    header: bool | None = None,
+    decimal: str | None = None,
+) -> list[Table]:
+    """Split text into cells by every separator that gives rows of one width, the likeliest first.
 
-    Cells may be quoted. A row whose first cell starts with ``#`` is a comment, unless that cell is ``#``
-    alone and heads a column.
+    Cells may be quoted. Lines before the table that begin with ``#`` are comments; a ``#`` alone may head a column.
 
     Parameters
     ----------
     text : str
     name : str
+    separator : str or None
+        A key of :data:`SEPARATORS`; ``None`` looks.
+    header : bool or None
+        Whether the first row names the columns.
+    decimal : str or None
+        The decimal mark.
 
     Raises
     ------
@@ -87,40 +133,79 @@ def read_table(text: str, name: str) -> Table:
         If there are no rows, or the quoting is broken.
     """
     lines = list(io.StringIO(text, newline=""))
-    delimiter = _delimiter(lines, strict=True) or _delimiter(lines, strict=False) or " "
-    if delimiter == " ":
+    start = next((i for i, line in enumerate(lines) if line.strip() and not _is_comment(line)), len(lines))
+    if start == len(lines):
+        raise NashsimError(f"{name}: the file is empty")
+    comments = [line for line in lines[:start] if line.strip()]
+    marks = [separator] if separator else _separators(lines[start:])
+    found = []
+    for mark in marks:
+        rows, numbers = _split(lines[start:], mark, name)
+        table = Table(name, rows, [start + k for k in numbers], header, None, decimal, len(comments))
+        comment = _comment_cells(comments[-1], mark) if comments else []
+        named = comment if len(comment) > 1 and len(comment) == len(rows[0]) else None
+        found.append(replace(table, comment=named, dialect=f"separated by {SEPARATORS[mark]}"))
+    return found
+
+
+def read_table(text: str, name: str) -> Table:
+    """Return the likeliest of :func:`read_tables`."""
+    return read_tables(text, name)[0]
+
+
+def _separators(lines: list[str]) -> list[str]:
+    """Marks that split the first rows into one width, by number of cells; blanks where no other mark does."""
+    for strict in (True, False):
+        widths = {}
+        for mark in "\t,;|":
+            reader = csv.reader(_trimmed(lines[:_SAMPLE_LINES], mark), **_dialect(mark), strict=strict)
+            widths[mark] = _width(reader)
+        best = sorted((mark for mark in widths if widths[mark] > 1), key=widths.get, reverse=True)
+        if not best:
+            continue
+        even = [mark for mark in best if widths[mark] >= 2] or best[:1]
+        # Decimal commas between blanks look like a comma a row.
+        sample = "".join(lines[:_SAMPLE])
+        inside = "," in even and sample.count(",") == len(re.findall(r"(?<=\d),(?=\d)", sample))
+        return [*even, " "] if inside and _width(line.split() for line in lines) >= 2 else even
+    return [" "]
+
+
+def _dialect(mark: str) -> dict:
+    return {"delimiter": mark, "skipinitialspace": True}
+
+
+def _trimmed(lines: list[str], mark: str) -> list[str]:
+    """Lines as the reader of cells takes them: without bars at both ends."""
+    if mark == "|":
+        lines = [re.sub(r"^\s*\|(.*)\|\s*$", r"\1\n", line) for line in lines]
+    return lines
+
+
+def _split(lines: list[str], mark: str, name: str) -> tuple[list[list[str]], list[int]]:
+    """Rows of cells, and the line on which each starts, counted from 1."""
+    if mark == " ":
         lines = [line.strip().replace("\t", " ") + "\n" for line in lines]
-        lines = ["\n" if line.startswith("#") else line for line in lines]
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(_trimmed(lines, mark), **_dialect(mark))
     rows, numbers, start = [], [], 1
     try:
         for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if cells not in ([], [""]) and not _is_comment(cells):
+            cells = list(map(str.strip, cells))
+            if len(cells) > 1 or cells and cells[0]:
                 rows.append(cells)
                 numbers.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
         raise NashsimError(f"{name}: line {reader.line_num} cannot be split into cells: {error}") from None
-    if not rows:
-        raise NashsimError(f"{name}: the file is empty")
-    return Table(name, rows, numbers)
-
-
-def _delimiter(lines: list[str], *, strict: bool) -> str | None:
-    """The mark that splits the first rows best, None if none does; ``strict`` about quotes tells more."""
-    widths = {
-        mark: _width(csv.reader(lines, delimiter=mark, skipinitialspace=True, strict=strict))
-        for mark in "\t,;"
-    }
-    best = max(widths, key=widths.get)
-    return best if widths[best] > 1 else None
+    if mark == "|" and len(rows) > 1 and all(map(_RULE.fullmatch, rows[1])):
+        del rows[1], numbers[1]
+    return rows, numbers
 
 
 def _width(reader: Iterator[list[str]]) -> float:
     """Cells a row, 1.5 if rows differ; 1 if most rows have no more."""
     try:
-        rows = [row for row in islice(reader, _SAMPLE) if row and not _is_comment(row)]
+        rows = [row for row in islice(reader, _SAMPLE) if row]
     except csv.Error:
         return 1
     # The first row may have another width: a size, or a header without a corner.
@@ -130,78 +215,13 @@ def _width(reader: Iterator[list[str]]) -> float:
     return widths[-1] if widths[-1] > 1 and len(set(widths[1:])) <= 1 else 1.5
 
 
-def _is_comment(cells: Sequence[str]) -> bool:
-    first = cells[0]
-    return first.startswith("#") and (first != "#" or len(cells) == 1)
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#") and not re.match(r"\s*#\s*[,;\t|]", line)
 
 
-def is_number(cell: str) -> bool:
-    """Whether a cell holds a number, with or without a percent sign; nan and inf count too."""
-    try:
-        float(cell.removesuffix("%"))
-    except ValueError:
-        return False
-    return "_" not in cell
-
-
-def is_text(cell: str) -> bool:
-    """Whether a cell holds something that is neither a number nor blank."""
-    return cell not in BLANK and not is_number(cell)
-
-
-def parse_number(cell: str, name: str, where: Callable[[], str], hint: str = "") -> float:
-    """Return a finite number, or raise NashsimError with the place that ``where`` then describes.
-
-    Parameters
-    ----------
-    cell : str
-    name : str
-    where : callable
-    hint : str
-        What to do about NaN or infinity, for the error.
-    """
-    try:
-        number = float(cell)
-    except ValueError:
-        raise NashsimError(f"{name}: a number is needed at {where()}, found {cell!r}") from None
-    if not math.isfinite(number):
-        raise NashsimError(f"{name}: every number must be finite, found {cell!r} at {where()}{hint}")
-    return number
-
-
-def parse_values(
-    cells: Sequence[Sequence[str]], name: str, where: Callable[[int, int], str], hint: str = ""
-) -> tuple[np.ndarray, bool]:
-    """Return the numbers in a rectangle of cells, NaN where blank, and whether they carry percent signs.
-
-    Parameters
-    ----------
-    cells : sequence of rows of str, shape (rows, columns)
-    name : str
-    where : callable
-        ``where(i, j)`` says how to find a cell.
-    hint : str
-        As for :func:`parse_number`.
-
-    Raises
-    ------
-    NashsimError
-        If a cell is neither a finite number nor blank, or only some numbers carry a percent sign.
-    """
-    values = np.full((len(cells), len(cells[0])), np.nan)
-    plain = percent = None
-    for i, row in enumerate(cells):
-        for j, cell in enumerate(row):
-            if cell in BLANK:
-                continue
-            if cell.endswith("%"):
-                percent = percent or (i, j)
-            else:
-                plain = plain or (i, j)
-            values[i, j] = parse_number(cell.removesuffix("%").strip(), name, partial(where, i, j), hint)
-    if plain and percent:
-        raise NashsimError(
-            f"{name}: either all or no numbers may carry a percent sign, found one at {where(*percent)}"
-            f" and none at {where(*plain)}"
-        )
-    return values, percent is not None
+def _comment_cells(line: str, mark: str) -> list[str]:
+    """Cells of a comment that may be a header: ``# a b`` names a, ``#a b`` names #a."""
+    line = re.sub(r"^\s*#+\s+", "", line)
+    return [
+        cell.strip() for cell in (line.split() if mark == " " else next(csv.reader([line], delimiter=mark)))
+    ]

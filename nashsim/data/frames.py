@@ -1,4 +1,4 @@
-"""pandas frames and parquet files as tables of cells."""
+"""Frames of pandas, polars and Arrow, and parquet and Arrow files, as tables of cells."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import NashsimError, first_line
-from .cells import Table, is_text
+from .cells import Table
+from .content import Content
+from .values import is_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
 def frame_table(frame: pd.DataFrame, name: str = "frame") -> Table:
     """Return a frame as a table whose first row names the columns; missing values are blank cells.
 
-    The index of a square frame without text comes before the rows as labels; other indices are left out.
+    The index of a frame of numbers comes before the rows as labels where the frame is square or shares labels with
+    its columns; an index with names becomes columns; other indices are left out.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    frame : pandas.DataFrame, or any frame with the Arrow interface (polars, pyarrow, ...)
     name : str
 
     Raises
@@ -30,45 +33,71 @@ def frame_table(frame: pd.DataFrame, name: str = "frame") -> Table:
     import pandas as pd
 
     if not isinstance(frame, pd.DataFrame):
-        raise NashsimError(f"{name}: a pandas DataFrame is needed, found {type(frame).__name__}")
+        if not hasattr(frame, "__arrow_c_stream__") or not hasattr(frame, "columns"):
+            raise NashsimError(
+                f"{name}: a pandas DataFrame (or a frame of polars or Arrow) is needed, found {type(frame).__name__}"
+            )
+        import pyarrow
+
+        frame = pyarrow.table(frame).to_pandas()
     if frame.empty:
         raise NashsimError(f"{name}: the frame is empty, shape {frame.shape}")
-    header = [str(column).strip() for column in frame.columns]
+    header, index = _labels(frame.columns), _labels(frame.index)
     columns = [_texts(frame.iloc[:, k]) for k in range(frame.shape[1])]
-    if frame.shape[0] == frame.shape[1] and not any(is_text(cell) for column in columns for cell in column):
-        header, columns = ["", *header], [[str(label).strip() for label in frame.index], *columns]
-    return Table(name, [header, *map(list, zip(*columns, strict=True))], has_header=True)
+    square = frame.shape[0] == frame.shape[1]
+    if (square or set(header) & set(index)) and not any(
+        is_text(cell) for column in columns for cell in column
+    ):
+        corner = str(frame.index.name) if isinstance(frame.index.name, str) else ""
+        rows = [list(row) for row in zip(index, *columns, strict=True)]
+        return Table(name, [[corner, *header], *rows], has_header=True, has_index=True, dialect="a frame")
+    named = [level for level in frame.index.names if level is not None]
+    if named and len(named) == frame.index.nlevels and not set(named) & set(frame.columns):
+        return frame_table(frame.reset_index(), name)
+    return Table(name, [header, *map(list, zip(*columns, strict=True))], has_header=True, dialect="a frame")
 
 
-def parquet_table(content: bytes, name: str, wanted: Sequence[str] | None = None) -> Table:
-    """Return a parquet file as a table.
+def parquet_table(content: Content) -> Table:
+    """Return a parquet or Arrow (feather) file as a table; nested columns such as conversations are left out.
 
     Parameters
     ----------
-    content : bytes
-    name : str
-    wanted : sequence of str or None
-        Columns to read if the file has them all; it is read whole otherwise.
+    content : Content
 
     Raises
     ------
     NashsimError
-        If it is no parquet file, or has no rows.
+        If it is no such file, or has no rows.
     """
     import pyarrow
-    from pyarrow import parquet
+    from pyarrow import ipc, parquet
 
+    source, kind = pyarrow.BufferReader(content.data), "Arrow"
     try:
-        file = parquet.ParquetFile(pyarrow.BufferReader(content))
-        there = file.schema_arrow.names
-        columns = list(wanted) if wanted is not None and set(wanted) <= set(there) else None
-        frame = file.read(columns=columns).to_pandas()
+        if content.data.startswith(b"PAR1"):
+            kind = "parquet"
+            file = parquet.ParquetFile(source)
+            flat = [field.name for field in file.schema_arrow if not pyarrow.types.is_nested(field.type)]
+            frame = file.read(columns=flat).to_pandas()
+        else:
+            frame = ipc.open_file(source).read_pandas()
     except (pyarrow.ArrowException, OSError) as error:
         reason = first_line(error)
-        raise NashsimError(f"{name}: cannot be read as parquet: {reason}") from None
-    return frame_table(frame, name)
+        raise NashsimError(f"{content.name}: cannot be read as {kind}: {reason}") from None
+    return frame_table(frame, content.name)
+
+
+def _labels(labels: Sequence) -> list[str]:
+    return [_text(label) for label in labels]
 
 
 def _texts(column: pd.Series) -> list[str]:
     blank = column.isna().to_numpy()
-    return ["" if gone else str(value).strip() for gone, value in zip(blank, column.tolist(), strict=True)]
+    return ["" if gone else _text(value) for gone, value in zip(blank, column.tolist(), strict=True)]
+
+
+def _text(value) -> str:
+    """Text of a value; 1 and 1.0 are one label."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value)) if abs(value) < 2**53 else repr(value)
+    return str(value).strip()

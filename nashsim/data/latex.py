@@ -10,10 +10,10 @@ from itertools import product
 import numpy as np
 
 from ..errors import NashsimError
-from .cells import BLANK_HINT, is_number, is_text, parse_values
-from .matrices import numbered
+from .layouts import numbered
 from .table import PreferenceData
 from .units import interpret
+from .values import BLANK_HINT, is_number, is_text, parse_values
 
 _TABULAR = re.compile(r"\\begin\{(tabular[x*]?|array)\}(.*?)\\end\{\1\}", re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)%.*")

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import NashsimError
-from .cells import Table, parse_number
-from .table import PreferenceData
-from .tally import Tally
+import numpy as np
 
-#: The columns that a header names, in any case.
-COLUMNS = ("winner", "loser")
+from ..errors import NashsimError
+from . import outcomes
+from .cells import Table
+from .table import PreferenceData
+from .tally import tally
+
+# Columns beside chosen and rejected that say these are answers and not who gave them.
+_QUESTIONS = frozenset({"prompt", "instruction", "question", "query", "messages", "input"})
 
 
 def read_pairs(
-    table: Table, *, columns: Sequence[str] | None = None, weight: str | None = None
+    table: Table,
+    *,
+    ties: str = "half",
+    columns: Sequence[str] | None = None,
+    weight: str | None = None,
 ) -> PreferenceData:
     """Count (winner, loser) pairs; a row of weight w counts as w comparisons.
 
@@ -22,11 +29,13 @@ def read_pairs(
     ----------
     table : Table
         Two or three columns (winner, loser, weight) without a header, or any with a header that names the
-        columns winner and loser, or those of ``columns``.
+        columns winner and loser (or chosen and rejected, ...), or those of ``columns``. A column named tie or draw
+        says which rows are ties.
+    ties : {"half", "drop", "error"}
     columns : sequence of two str or None
         Columns of the winner and the loser.
     weight : str or None
-        Column with the weight; ``None`` is a column named weight, or without a header the third one.
+        Column with the weight; ``None`` is a column with such a name, or without a header the third one.
 
     Raises
     ------
@@ -39,47 +48,52 @@ def read_pairs(
     array([[0., 2.],
            [1., 0.]])
     """
-    winner, loser, weigh, header = _layout(table, columns, weight)
-    tally = Tally(table, header)
-    for i, row in table.body(len(table.rows[0]), header):
-        share = 1.0
-        if weigh is not None:
-            share = parse_number(
-                row[weigh], table.name, lambda i=i: f"the weight of {table.where(i, header)}"
-            )
-        tally.add(row[winner], row[loser], 1.0, share, i)
-    return tally.data()
+    sides, weigh, header = _layout(table, columns, weight)
+    names, body = table.rows[0], table.body(header)
+    first, second = ([row[i] for row in body] for i in sides)
+    score, notes, used = np.ones(len(body)), [], [*sides, *([] if weigh is None else [weigh])]
+    if header:
+        tie = outcomes.tie_column(names, used)
+        if tie is not None:
+            score[outcomes.tie_flags(table, body, tie)] = 0.5
+            used.append(tie)
+        notes = outcomes.unused(names, used)
+    share = None if weigh is None else table.numbers(body, weigh, header, "" if header else "the weight")
+    return tally(table, first, second, score, share, header=header, ties=ties, notes=notes)
 
 
-def names_pairs(header: Sequence[str]) -> bool:
-    """Whether a row of cells is a header that names a winner and a loser column."""
-    return set(COLUMNS) <= {cell.lower() for cell in header}
+def named_pair(header: Sequence[str]) -> tuple[int, int] | None:
+    """Return the columns of winner and loser that a header names, or None.
+
+    Parameters
+    ----------
+    header : sequence of str
+    """
+    keys = {outcomes.key(name) for name in header}
+    known = [pair for pair in outcomes.PAIRS if pair != ("chosen", "rejected") or not keys & _QUESTIONS]
+    return outcomes.find_pair(header, known)
 
 
-def _layout(table: Table, columns, weight) -> tuple[int, int, int | None, int]:
-    """Positions of winner, loser and weight, and the number of header rows."""
-    first = [cell.lower() for cell in table.rows[0]]
-    if columns is None and not names_pairs(first):
-        return _unnamed_layout(table, weight)
+def _layout(table: Table, columns, weight) -> tuple[tuple[int, int], int | None, int]:
+    """Positions of winner and loser, position of the weight, and the number of header rows."""
+    first = table.rows[0]
     if columns is None:
-        winner, loser = (first.index(name) for name in COLUMNS)
+        sides = named_pair(first) if table.has_header is not False else None
     elif len(columns) == 2:
-        winner, loser = (table.column(name, "columns (--columns)") for name in columns)
+        sides = tuple(table.column(name, "columns (--columns)") for name in columns)
     else:
         raise NashsimError(
             f"{table.name}: columns (--columns) needs WINNER,LOSER, found {len(columns)} names"
         )
-    if weight is not None:
-        return winner, loser, table.column(weight, "weight (--weight)"), 1
-    return winner, loser, first.index("weight") if "weight" in first else None, 1
-
-
-def _unnamed_layout(table: Table, weight) -> tuple[int, int, int | None, int]:
-    width = len(table.rows[0])
+    weigh = None if weight is None else table.column(weight, "weight (--weight)")
+    if sides is not None:
+        return sides, outcomes.weight_column(table, sides) if weigh is None else weigh, 1
+    width = len(first)
     if width not in (2, 3):
         raise NashsimError(
-            f"{table.name}: a row of pairs holds winner, loser and perhaps a weight, found {width} cells"
+            f"{table.name}: a row of pairs holds winner, loser and perhaps a weight, found {width} cells (name the"
+            " columns of winner and loser by --columns WINNER,LOSER)"
         )
-    if weight is not None:
-        return 0, 1, table.column(weight, "weight (--weight)"), 1
-    return 0, 1, 2 if width == 3 else None, int(bool(table.has_header))
+    if weigh is not None:
+        return (0, 1), weigh, 1
+    return (0, 1), 2 if width == 3 else None, int(bool(table.has_header))

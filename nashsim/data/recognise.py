@@ -1,58 +1,140 @@
-"""Which format a file has, by its content; and files that hold no pairwise preferences at all."""
+"""What speaks for a format in the cells of a table; and files that hold no pairwise preferences at all."""
 
 from __future__ import annotations
 
+from ..errors import NashsimError
+from . import outcomes
 from .battles import COLUMNS as BATTLE_COLUMNS
+from .battles import wins_columns
 from .blt import looks_like_blt
-from .cells import Table, is_number, is_text
+from .cells import Table
+from .crosstable import looks_like_crosstable
 from .latex import looks_like_latex
-from .matrices import is_square, split_labels
-from .pairs import names_pairs
+from .layouts import is_almost_a_matrix, is_matrix, layouts
+from .pairs import named_pair
 from .preflib import looks_like_preflib
+from .rankings import rank_columns
+from .records import looks_like_json
 from .triples import looks_like_tuples
+from .values import is_number, is_text
 
 _SCORE_WORDS = ("score", "rating", "elo", "win_rate", "winrate", "win rate", "rank")
 
 
 def text_kind(text: str) -> str | None:
-    """Return ``"latex"``, ``"preflib"``, ``"blt"`` or ``"tuples"``, or None for text that may be a table.
+    """Return ``"latex"``, ``"preflib"``, ``"blt"``, ``"json"`` or ``"tuples"``, or None for what may be a table.
 
     Parameters
     ----------
     text : str
     """
-    if looks_like_latex(text):
-        return "latex"
-    if looks_like_preflib(text):
-        return "preflib"
-    if looks_like_blt(text):
-        return "blt"
-    return "tuples" if looks_like_tuples(text) else None
+    kinds = {
+        "latex": looks_like_latex,
+        "preflib": looks_like_preflib,
+        "blt": looks_like_blt,
+        "json": looks_like_json,
+        "tuples": looks_like_tuples,
+    }
+    return next((kind for kind, looks_like in kinds.items() if looks_like(text)), None)
 
 
-def table_format(table: Table) -> str | None:
-    """Return ``"battles"``, ``"pairs"``, ``"matrix"`` or ``"triples"`` by the cells of a table, or None.
+def evidence(table: Table) -> dict[str, str]:
+    """Return the formats that a table may have, and what speaks for each; none without positive evidence.
+
+    Names of columns speak louder than the shape of cells, which speaks only where no name does.
 
     Parameters
     ----------
     table : Table
+
+    Raises
+    ------
+    NashsimError
+        If the first row may be a header or names, and nothing tells which.
     """
-    rows = table.rows
-    if set(BATTLE_COLUMNS[:2]) <= set(rows[0]):
-        return "battles"
-    if names_pairs(rows[0]):
-        return "pairs"
-    if is_square(rows):
-        return "matrix"
-    body = rows[1:] if table.has_header or len(rows) > 1 and _is_header(rows) else rows
+    named = {} if table.has_header is False else _by_names(table)
+    if named:
+        return named
+    if len(table.rows) == 1:
+        return {}
+    return _by_cells(table)
+
+
+def with_header(table: Table) -> Table:
+    """Return the table with the comment above it as its header, if that names its columns.
+
+    A comment with as many names as a matrix without labels has columns is its header, as ``numpy.savetxt`` writes.
+
+    Parameters
+    ----------
+    table : Table
+
+    Raises
+    ------
+    NashsimError
+        If the line may be a row as well, since no blank follows its ``#``.
+    """
+    if table.comment is None:
+        return table
+    headed = table.with_comment()
+    if _by_names(headed):
+        return headed
+    if is_matrix(table) and layouts(table)[0].across is None and all(map(is_text, table.comment)):
+        return headed
+    if table.comment[0].startswith("#"):
+        raise NashsimError(
+            f"{table.name}: the line before the table begins with {table.comment[0]!r} and has as many cells as the"
+            " table; put a blank after # if it is a comment, or quote the cell if it is a row"
+        )
+    return table
+
+
+def _by_names(table: Table) -> dict[str, str]:
+    header, found = table.rows[0], {}
+    sides = outcomes.find_pair(header, outcomes.SIDES)
+    if sides is not None:
+        words = " and ".join(header[i] for i in sides)
+        told = outcomes.find_one(header, ("winner",), sides)
+        hot = outcomes.one_hot(header, sides)
+        if told is None and hot is None:
+            told = outcomes.result_column(table, sides)
+        if told is not None or hot is not None:
+            by = header[told] if told is not None else ", ".join(header[i] for i in hot if i is not None)
+            found["battles"] = f"the header names {words} and the outcome {by}"
+        if (of := wins_columns(header, sides)) is not None:
+            found["wins"] = f"the header names {words} and the wins {' and '.join(header[i] for i in of)}"
+        if not found and set(BATTLE_COLUMNS[:2]) <= set(header):
+            found["battles"] = f"the header names {words}"
+    if "battles" not in found and (pair := named_pair(header)) is not None:
+        found["pairs"] = f"the header names {header[pair[0]]} and {header[pair[1]]}"
+    if (ranks := rank_columns(header)) is not None:
+        found["rankings"] = f"the header names ranks from {header[ranks[0]]} to {header[ranks[-1]]}"
+    if "wins" in found and sides and "pairs" in found:
+        del found["pairs"]
+    return found
+
+
+def _by_cells(table: Table) -> dict[str, str]:
+    rows, found = table.rows, {}
+    if looks_like_crosstable(table):
+        return {"crosstable": "its cells are strings of results, mirrored about the diagonal"}
+    if is_matrix(table):
+        layout = layouts(table)[0]
+        found["matrix"] = f"a square of numbers with {layout.words}"
+    header = table.has_header or (table.has_header is None and len(rows) > 1 and _is_header(rows))
+    body = rows[1:] if header else rows
     width = len(body[0])
-    if all(len(row) == width for row in body):
-        names_only = all(_names(row[:2]) for row in body)
-        if width == 2 and names_only:
-            return "pairs"
-        if width == 3 and names_only and all(is_number(row[2]) for row in body):
-            return "triples"
-    return "matrix" if _is_almost_a_matrix(rows) else None
+    if body and all(len(row) == width for row in body) and all(_names(row[:2]) for row in body):
+        shared = {row[0] for row in body} & {row[1] for row in body}
+        label = min(shared, default="", key=[row[0] for row in body].index)
+        if width == 3 and shared and all(is_number(row[2]) for row in body):
+            found["triples"] = f"two names and a number a row, names such as {label!r} in both columns"
+        if width == 2 and shared and not header and "matrix" not in found:
+            _check_first(table)
+            found["pairs"] = f"two names a row, such as {label!r} in both columns, winner first"
+    if not found and is_almost_a_matrix(table):
+        found["matrix"] = "mostly numbers"
+    return found
 
 
 def is_leaderboard(table: Table) -> bool:
@@ -63,7 +145,7 @@ def is_leaderboard(table: Table) -> bool:
     table : Table
     """
     header, body = table.rows[0], table.rows[1:]
-    if set(BATTLE_COLUMNS[:2]) <= set(header) or names_pairs(header):
+    if _by_names(table):
         return False
     if not body or any(len(row) != len(header) for row in body):
         return False
@@ -78,6 +160,17 @@ def is_leaderboard(table: Table) -> bool:
     return has_scores and not named_elsewhere & set(names)
 
 
+def _check_first(table: Table) -> None:
+    """Refuse a first row whose cells stand nowhere else: it may be a header that nobody knows."""
+    first, rest = table.rows[0], {cell for row in table.rows[1:] for cell in row}
+    if table.has_header is None and not set(first) & rest:
+        raise NashsimError(
+            f"{table.name}: the first row ({', '.join(first)}) may be a header or a winner and a loser; say by"
+            " header=True or False (--header yes or no), with format='pairs' (--format pairs) if the columns are a"
+            " winner and a loser"
+        )
+
+
 def _is_header(rows: list[list[str]]) -> bool:
     """Whether the last cell is text above a number."""
     return is_text(rows[0][-1]) and is_number(rows[1][-1])
@@ -86,11 +179,3 @@ def _is_header(rows: list[list[str]]) -> bool:
 def _names(cells: list[str]) -> bool:
     """Whether cells can name labels: text or whole numbers."""
     return all(is_text(cell) or cell.isdecimal() for cell in cells)
-
-
-def _is_almost_a_matrix(rows: list[list[str]]) -> bool:
-    """Whether rows are numbers, or labelled numbers with labels in common: a matrix with something wrong."""
-    across, down, cells = split_labels(rows)
-    numbers = sum(is_number(cell) for row in cells for cell in row)
-    labels_meet = across is None or down is None or bool(set(across) & set(down))
-    return labels_meet and numbers > 0 and 2 * numbers >= sum(map(len, cells))

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import NashsimError
-from .cells import is_number, read_table
-from .content import as_text, read_content
+from .cells import read_table
+from .content import decode, read_content
+from .values import is_number
 
 
 def load_reference(path: str | Path, labels: Sequence[str]) -> np.ndarray:
@@ -43,7 +44,7 @@ def load_reference(path: str | Path, labels: Sequence[str]) -> np.ndarray:
     array([0.25, 0.75])
     """
     name = f"reference: {Path(path).name}"
-    text = as_text(read_content(Path(path)))
+    text, _ = decode(read_content(Path(path)))
     if text is None:
         raise NashsimError(f"{name}: {len(labels)} probabilities as text are needed, found a binary file")
     rows = read_table(text, name).rows

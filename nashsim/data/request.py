@@ -6,20 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import NashsimError, unknown_name
-from .battles import COLUMNS
+from .cells import SEPARATORS
+from .formats import FORMATS
 from .table import check_tie_rule
 from .units import check_unit
 
-#: Each format in words for people, and the options that belong to it; ties concern battles and ballots only.
-FORMATS = {
-    "battles": ("rows of model_a, model_b, winner", ("columns", "weight", "scores", "result")),
-    "matrix": ("a square matrix as CSV, text, LaTeX or .npy", ("unit", "range")),
-    "counts": ("a square matrix of win counts", ("unit",)),
-    "pairs": ("winner, loser a line", ("columns", "weight")),
-    "triples": ("a, b, value a line", ("columns", "unit", "range")),
-    "preflib": ("PrefLib soc, soi, toc, toi", ()),
-    "blt": ("BLT ballots", ()),
-}
+_NAMES = ("columns", "scores", "wins")
+_SPELT = {"tab": "\t", "blank": " "}
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Request:
     Raises
     ------
     NashsimError
-        If the format, the rule for ties or the unit is unknown.
+        If the format, the rule for ties, the unit, the separator or the decimal mark is unknown.
     """
 
     format: str = "auto"
@@ -38,32 +31,39 @@ class Request:
     weight: str | None = None
     scores: Sequence[str] | None = None
     result: str | None = None
+    wins: Sequence[str] | None = None
+    draws: str | None = None
     unit: str = "auto"
     range: tuple[float, float] | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
 
     def __post_init__(self):
         if self.format not in ("auto", *FORMATS):
             raise unknown_name("format", str(self.format), ("auto", *FORMATS))
-        for option in ("columns", "scores"):
+        for option in _NAMES:
             if isinstance(getattr(self, option), str):
                 raise NashsimError(
                     f"{option}: a sequence of names is needed, found {getattr(self, option)!r}"
                 )
+        object.__setattr__(self, "separator", _SPELT.get(self.separator, self.separator))
+        for option, known in (("separator", SEPARATORS), ("decimal", (",", "."))):
+            value = getattr(self, option)
+            if value is not None and value not in known:
+                listed = " ".join(known).replace("\t", "tab").replace("  ", " blank")
+                raise NashsimError(f"{option}: one of {listed} is needed (--{option}), found {value!r}")
         check_tie_rule(self.ties)
         check_unit(self.unit)
 
     @property
-    def names_battles(self) -> bool:
-        """Whether columns are named that only battles have, or could have where the format is open."""
-        return self.columns is not None or self.scores is not None or self.result is not None
-
-    @property
-    def battle_columns(self) -> tuple[str, ...]:
-        """The columns that battles are read from."""
-        names = tuple(self.columns or COLUMNS)
-        if self.scores or self.result:
-            names = names[:2]
-        return (*names, *(self.scores or ()), *filter(None, (self.result, self.weight)))
+    def named_format(self) -> str | None:
+        """The format that the columns named belong to where the format is open: battles or wins, else None."""
+        if self.wins is not None or self.draws is not None:
+            return "wins"
+        named = self.columns is not None or self.scores is not None or self.result is not None
+        return "battles" if named else None
 
     def options_of(self, format: str, name: str) -> dict:
         """Return the options that the reader of ``format`` takes.
@@ -71,7 +71,7 @@ class Request:
         Parameters
         ----------
         format : str
-            A key of :data:`FORMATS`.
+            A key of :data:`nashsim.data.FORMATS`.
         name : str
             The file, for the error.
 
@@ -80,20 +80,19 @@ class Request:
         NashsimError
             If an option is set that this format has no use for.
         """
-        own = FORMATS[format][1]
-        for option in ("columns", "weight", "scores", "result", "unit", "range"):
+        own = FORMATS[format].options
+        for option in ("columns", "weight", "scores", "result", "wins", "draws", "unit", "range"):
             value = getattr(self, option)
             if option not in own and value not in (None, "auto"):
-                owners = [other for other, (_, options) in FORMATS.items() if option in options]
+                owners = [other for other, form in FORMATS.items() if option in form.options]
                 raise NashsimError(
                     f"{name}: {option} (--{option}) has no meaning for the format {format!r}, only for"
                     f" {' and '.join(owners)}"
                 )
-        options = {option: getattr(self, option) for option in own}
         if format == "counts":
             if self.unit not in ("auto", "count"):
                 raise NashsimError(
                     f"{name}: the format 'counts' has the unit 'count', found unit={self.unit!r}"
                 )
             return {"unit": "count"}
-        return {**options, "ties": self.ties} if format in ("battles", "preflib", "blt") else options
+        return {option: getattr(self, option) for option in own}

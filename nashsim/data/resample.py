@@ -7,13 +7,16 @@ import numpy as np
 from ..errors import NashsimError
 from .table import PreferenceData
 
+# Beyond this doubles hold no odd numbers, and the generator no totals.
+_MOST_DRAWS = 2.0**53
+
 
 def resample(data: PreferenceData, generator: np.random.Generator) -> PreferenceData:
     """Draw every pair's comparisons anew, as many as it had, with its own shares of wins, losses and ties.
 
     (wins, losses, ties) ~ Multinomial(counts, observed shares), independently between pairs: a pair keeps its
     weight, and a pair never compared stays so. A total that is no whole number is drawn as the nearest one
-    (at least 1) and scaled back. Ties that were dropped take no part.
+    (from 1 to 2^53) and scaled back. Ties that were dropped take no part.
 
     Parameters
     ----------
@@ -35,7 +38,7 @@ def resample(data: PreferenceData, generator: np.random.Generator) -> Preference
     i, j = np.nonzero(np.triu(data.counts) > 0)
     outcomes = np.stack([data.wins[i, j], data.wins[j, i], data.ties[i, j]], axis=1)
     total = data.counts[i, j]
-    draws = np.maximum(np.rint(total), 1).astype(np.int64)
+    draws = np.clip(np.rint(total), 1, _MOST_DRAWS).astype(np.int64)
     drawn = generator.multinomial(draws, outcomes / total[:, None]) * (total / draws)[:, None]
     wins, ties = np.zeros_like(data.wins), np.zeros_like(data.ties)
     wins[i, j], wins[j, i] = drawn[:, 0], drawn[:, 1]

@@ -12,14 +12,20 @@ import numpy as np
 
 from .graph import components
 
-#: Probabilities closer than this to 1/2 are ties: wide of rounding, narrow of any margin of real counts.
-TIE_TOLERANCE = 1e-12
+# Probabilities closer than this to 1/2, beside the largest |P - 1/2| that is there, are ties: wide of rounding
+# (the second number near 1/2), narrow of any margin of real counts.
+_TIE, _ROUNDING = 1e-12, 1e-14
 
 
 def beats(probability: np.ndarray) -> np.ndarray:
     """Return who strictly beats whom, P(row ≻ column) > 1/2: bool, shape (n, n)."""
+    margin = np.asarray(probability) - 0.5
     with np.errstate(invalid="ignore"):
-        return np.asarray(probability) - 0.5 > TIE_TOLERANCE
+        return margin > _tolerance(margin)
+
+
+def _tolerance(margin: np.ndarray) -> float:
+    return max(_ROUNDING, _TIE * min(1.0, 2 * np.abs(np.nan_to_num(margin)).max(initial=0.0)))
 
 
 def coverage(probability: np.ndarray) -> tuple[int, int]:
@@ -66,8 +72,9 @@ def weak_condorcet_winners(probability: np.ndarray) -> list[int]:
     >>> weak_condorcet_winners(np.full((2, 2), 0.5))
     [0, 1]
     """
+    margin = np.asarray(probability) - 0.5
     with np.errstate(invalid="ignore"):
-        unbeaten = (np.asarray(probability) - 0.5 >= -TIE_TOLERANCE).all(axis=1)
+        unbeaten = (margin >= -_tolerance(margin)).all(axis=1)
     return np.flatnonzero(unbeaten).tolist()
 
 

@@ -11,11 +11,14 @@ import numpy as np
 from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..preferences import ASYMMETRY_TOLERANCE
+from .bradley_terry import predict
 
 #: What a tie counts as: half a win for each side, nothing, or an error.
 TIES = ("half", "drop", "error")
 #: What stands for a pair that was never compared.
 MISSING = ("error", "half", "bradley-terry")
+# Rounding of P = (value - lo)/(hi - lo) near 1/2, with room.
+_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,8 @@ class PreferenceData:
         Where the data come from, a file's name for instance; errors start with it.
     notes : sequence of str
         Sentences on what was decided while reading.
+    reading : str
+        What the source was recognised as, and why.
 
     Attributes
     ----------
@@ -71,6 +76,7 @@ class PreferenceData:
     ties: np.ndarray | None = None
     name: str = "data"
     notes: tuple[str, ...] = ()
+    reading: str = ""
     asymmetry: float = field(init=False)
     asymmetry_at: tuple[str, str] = field(init=False)
     counts: np.ndarray | None = field(init=False)
@@ -172,6 +178,12 @@ class PreferenceData:
         """Which pairs were compared: bool, shape (n, n), False on the diagonal."""
         return ~np.isnan(self.probability) & ~np.eye(self.n, dtype=bool)
 
+    @property
+    def is_asymmetric(self) -> bool:
+        """Whether the asymmetry is more than rounding, beside the largest |P - 1/2| that is there."""
+        scale = 2 * np.nanmax(np.abs(self.probability - 0.5))
+        return bool(self.asymmetry > max(_ROUNDING, ASYMMETRY_TOLERANCE * min(1.0, scale)))
+
     def symmetric(self, symmetrise: bool = False) -> PreferenceData:
         """Return the data with P + P^T = 1 on every observed pair.
 
@@ -185,11 +197,17 @@ class PreferenceData:
         NashsimError
             If max|P + P^T - 1| exceeds the tolerance and ``symmetrise`` is False.
         """
-        if self.asymmetry > ASYMMETRY_TOLERANCE and not symmetrise:
+        if self.is_asymmetric and not symmetrise:
+            total = (self.probability + self.probability.T)[self.observed]
+            draws = (
+                "; no pair sums to more than 1, and where the rest are draws that counts each as half a win for both"
+                if total.size and total.max() <= 1 + ASYMMETRY_TOLERANCE
+                else ""
+            )
             raise NashsimError(
                 f"{self.name}: P + P^T must be 1, found max|P + P^T - 1| = {self.asymmetry:.6g} at"
                 f" {self.asymmetry_at} (tolerance {ASYMMETRY_TOLERANCE:g}); pass"
-                " symmetrise=True (--symmetrise) to replace P by (P + 1 - P^T)/2"
+                f" symmetrise=True (--symmetrise) to replace P by (P + 1 - P^T)/2{draws}"
             )
         return replace(self, probability=0.5 + 0.5 * (self.probability - self.probability.T))
 
@@ -216,9 +234,9 @@ class PreferenceData:
         if missing == "half":
             filling = np.full(absent.shape, 0.5)
         elif missing == "bradley-terry":
-            from .bradley_terry import predict
-
-            filling = predict(self)
+            weight = self.observed.astype(float) if self.counts is None else self.counts
+            wins = np.where(self.observed, weight * np.nan_to_num(self.probability), 0.0)
+            filling = predict(wins, self.labels, self.name)
         else:
             raise NashsimError(
                 f"{self.name}: {self.missing_pairs()}; choose missing='half' or 'bradley-terry' (--missing)"

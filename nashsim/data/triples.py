@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import NashsimError
-from .cells import Table, is_number, parse_values
+from .cells import Table
 from .table import PreferenceData
 from .units import interpret
+from .values import is_number, one_label_each, parse_values
 
 
 def read_triples(
@@ -47,12 +48,15 @@ def read_triples(
            [0.4, 0.5]])
     """
     (a, b, value), header = _layout(table, columns)
-    rows = list(table.body(len(table.rows[0]), header))
+    rows = list(enumerate(table.body(header), header))
     if not rows:
         raise NashsimError(f"{table.name}: at least one triple a, b, value is needed, found none")
     cells = [[row[value]] for _, row in rows]
     numbers, percent = parse_values(
-        cells, table.name, lambda k, _: f"the value of {table.where(rows[k][0], header)}"
+        cells,
+        table.name,
+        lambda k, _: f"the value of {table.where(rows[k][0], header)}",
+        decimal=table.decimal,
     )
     missing = np.flatnonzero(np.isnan(numbers[:, 0]))
     if missing.size:
@@ -60,6 +64,8 @@ def read_triples(
         raise NashsimError(
             f"{table.name}: a triple needs a value, found a blank in {where}; leave the row out"
         )
+    same = one_label_each(list(dict.fromkeys(row[k] for _, row in rows for k in (a, b))), table.name)
+    rows = [(i, [same.get(cell, cell) for cell in row]) for i, row in rows] if same else rows
     index: dict[str, int] = {}
     at = np.array([[index.setdefault(row[k], len(index)) for k in (a, b)] for _, row in rows])
     values = np.full((len(index), len(index)), np.nan)
@@ -89,13 +95,14 @@ def read_tuples(text: str, name: str) -> Table:
     NashsimError
         If a line is no tuple of strings and numbers.
     """
-    rows, lines = [], []
+    rows, lines, comments = [], [], 0
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip().rstrip(",")
         if line and not line.startswith("#"):
             rows.append(_literals(line, name, number))
             lines.append(number)
-    return Table(name, rows, lines, has_header=False)
+        comments += line.startswith("#")
+    return Table(name, rows, lines, has_header=False, comments=comments, dialect="python tuples")
 
 
 def looks_like_tuples(text: str) -> bool:

@@ -21,6 +21,7 @@ def interpret(
     range: tuple[float, float] | None = None,
     percent_signs: bool = False,
     name: str = "data",
+    notes: Sequence[str] = (),
 ) -> PreferenceData:
     """Return the preferences that a matrix of values states.
 
@@ -46,23 +47,46 @@ def interpret(
     percent_signs : bool
         Whether the numbers were written with percent signs.
     name : str
+    notes : sequence of str
 
     Raises
     ------
     NashsimError
-        If unit and values do not fit, or the labels are not acceptable.
+        If unit and values do not fit, the range is so wide that the payoffs vanish in it, or the labels are not
+        acceptable.
+
+    Notes
+    -----
+    A diagonal of nothing but 0, or of nothing but the largest value, and a strict triangle of zeros beside one that
+    is filled say nothing where P + P^T = 1 leaves no other reading; they are left out and noted.
     """
     labels = check_labels(labels, name)
     unit = _resolve(labels, values, unit, range, percent_signs, name)
     if unit == "count":
-        return _from_counts(labels, values, name)
+        return _from_counts(labels, values, name, notes)
     low, high = {"probability": (0.0, 1.0), "percent": (0.0, 100.0)}.get(unit) or _check_range(range, name)
     outside = _first(values, (values < low) | (values > high), labels)
     if outside:
-        raise NashsimError(f"{name}: a {unit} must lie in [{low:g}, {high:g}], found {outside}{_HINTS[unit]}")
-    return PreferenceData(labels, (values - low) / (high - low), name=name)
+        skew = unit == "probability" and np.array_equal(values, -values.T, equal_nan=True)
+        hint = _MARGINS if skew else _HINTS[unit]
+        raise NashsimError(f"{name}: a {unit} must lie in [{low:g}, {high:g}], found {outside}{hint}")
+    values, left_out = _without_fillers(values, low, high, unit)
+    if unit == "payoff":
+        margin = np.abs(values - (low + high) / 2) / (high - low)
+        if (margin[margin > 0] < _LOST).any():
+            raise NashsimError(
+                f"{name}: payoffs such as {values.flat[np.nanargmax(margin)]:g} vanish in range=({low:g}, {high:g}):"
+                " their digits would be lost; give a range nearer to them (--range LO HI)"
+            )
+    return PreferenceData(labels, (values - low) / (high - low), name=name, notes=(*notes, *left_out))
 
 
+# Margins of P smaller than this have lost their digits.
+_LOST = 1e-13
+_MARGINS = (
+    "; the values are margins (each the opposite of its mirror image): give the range they come from, range=(-0.5, 0.5)"
+    " for P - 1/2, (-1, 1) for 2P - 1, (-N, N) for those of N votes (--range LO HI)"
+)
 _HINTS = {
     "probability": "; for other units give unit='percent', 'count', or 'payoff' with range=(lo, hi)"
     " (--unit, --range)",
@@ -107,7 +131,33 @@ def _check_range(range, name: str) -> tuple[float, float]:
     return low, high
 
 
-def _from_counts(labels, values: np.ndarray, name: str) -> PreferenceData:
+def _without_fillers(values: np.ndarray, low: float, high: float, unit: str) -> tuple[np.ndarray, list[str]]:
+    """The values without a diagonal or a triangle that only fills the place, and notes on it."""
+    values, notes, n = values.copy(), [], len(values)
+    own = np.diag(values)
+    fillers = (0.0,) if unit == "payoff" else (0.0, high)
+    if n > 1 and own[0] in fillers and own[0] != (low + high) / 2 and (own == own[0]).all():
+        notes.append(f"The diagonal is {own[0]:g} throughout and says nothing; it is left out.")
+        np.fill_diagonal(values, np.nan)
+    upper, lower = np.triu_indices(n, 1), np.tril_indices(n, -1)
+    for given, other, words in ((upper, lower, "below"), (lower, upper, "above")):
+        mirror = values.T[given]
+        unlike = (values[given] + mirror != low + high) & ~np.isnan(values[given])
+        if (
+            n > 2
+            and unlike.sum() > 1
+            and not values[other].any()
+            and (unlike | (values[given] == high)).all()
+        ):
+            notes.append(
+                f"The triangle {words} the diagonal is 0 throughout; it is completed from the other."
+            )
+            values[other] = np.nan
+            break
+    return values, notes
+
+
+def _from_counts(labels, values: np.ndarray, name: str, notes) -> PreferenceData:
     wins = np.nan_to_num(values)
     negative = _first(values, wins < 0, labels)
     if negative:
@@ -117,7 +167,7 @@ def _from_counts(labels, values: np.ndarray, name: str) -> PreferenceData:
         raise NashsimError(
             f"{name}: nobody beats itself; the diagonal of counts must be 0 or blank, found {own}"
         )
-    return PreferenceData.from_comparisons(labels, wins, name=name)
+    return PreferenceData.from_comparisons(labels, wins, name=name, notes=notes)
 
 
 def _first(values, where, labels) -> str:

@@ -65,6 +65,37 @@ def test_games_lists_known_answers(nashsim):
     assert "tldr" in text and "4/11" in text
 
 
+def test_formats_lists_examples_that_run(nashsim, tmp_path):
+    listed = nashsim("formats", "--json")
+    assert set(listed) >= {"battles", "wins", "matrix", "preflib", "rankings"}
+    text = nashsim("formats")
+    assert all(f"{name}: " in text for name in listed)
+    assert "nashsim inspect FILE --columns p,q --wins for,against" in text
+    assert "nashsim inspect FILE --range -3 3" in text
+    file = _write(tmp_path, listed["wins"]["examples"][1]["text"], "w.csv")
+    assert nashsim("inspect", file, "--columns", "p,q", "--wins", "for,against", "--json")["n"] == 3
+
+
+def test_solve_explains_how_a_file_was_read(nashsim, tmp_path):
+    file = _write(tmp_path, "# source\nwinner;loser;draw;score\na;b;0;3\nb;a;1;2\n", "p.csv")
+    found = nashsim("solve", file, "--method", "lottery", "--json")
+    assert found["reading"].startswith(
+        "pairs (winner, loser a line): the header names winner and loser; utf-8 text"
+    )
+    assert "separated by semicolons" in found["reading"] and "1 comment lines" in found["reading"]
+    assert "not used: score" in found["notes"] and "half a win for each side: 1 of them" in found["notes"]
+    text = nashsim("solve", file, "--method", "lottery")
+    assert "reading" not in text and "notes" in text
+    assert "reading" in nashsim("solve", file, "--method", "lottery", "--explain")
+    assert nashsim("inspect", file, "--json")["reading"] == found["reading"]
+    assert "semicolons" in nashsim("inspect", file)
+    board = '[{"model_a": "x", "model_b": "y", "winner": "tie"}]'
+    assert nashsim("inspect", _write(tmp_path, board, "arena.json"), "--json")["labels"] == ["x", "y"]
+    assert nashsim(
+        "inspect", file, "--header", "yes", "--separator", ";", "--encoding", "utf-8", "--decimal", "."
+    )
+
+
 def test_rules_lists_all(nashsim):
     assert [rule["name"] for rule in nashsim("rules", "--json")] == [rule.name for rule in RULES]
     text = nashsim("rules")

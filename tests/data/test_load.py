@@ -17,7 +17,7 @@ RECOGNISED = {
     "pairs": ("x y\ny z\n", ("x", "y", "z")),
     "triples": ("x\ty\t0.5\ny\tz\t0.5\n", ("x", "y", "z")),
     "triples called scores": ("a,b,score\nx,y,0.6\ny,z,0.7\n", ("x", "y", "z")),
-    "tuples": ("# scores\n('x', 'y', 0.5)\n", ("x", "y")),
+    "tuples": ("# scores\n('x', 'y', 0.5)\n('y', 'z', 0.5)\n", ("x", "y", "z")),
     "preflib": ("# ALTERNATIVE NAME 1: x\n# ALTERNATIVE NAME 2: y\n1: 2\n", ("x", "y")),
     "blt": ('2 1\n1 1 0\n0\n"x"\n"y"\n"t"\n', ("x", "y")),
 }
@@ -35,7 +35,6 @@ STRANGE = {
     "prose": "This is a readme.\nIt says nothing of preferences, really.\n",
     "binary": bytes(range(256)),
     "zeros": b"a,b\0c\n",
-    "zip": b"PK\x03\x04" + bytes(range(128, 200)),
 }
 
 

@@ -112,7 +112,8 @@ DRESSES = {
     "blank diagonal": (",0.75\n0.25,", "01"),
     "percent signs": ("x,y\n50%,75 %\n25%,50%", "xy"),
     "upper triangle": ("x,y\n,0.75\n,", "xy"),
-    "comments": ("# a\n## b\nx,y\n#\n0.5,0.75\n# c\n0.25,0.5", "xy"),
+    "comments": ("# a\n\n## b\n#\nx,y\n0.5,0.75\n0.25,0.5", "xy"),
+    "a comment for a header": ("# a\n# x y\n0.5 0.75\n0.25 0.5", "xy"),
     "size before commas": ("2\n0.5,0.75\n0.25,0.5", "01"),
 }
 
@@ -129,8 +130,12 @@ def test_a_blank_diagonal_is_no_row_of_labels(tmp_path):
     """First row and first column hold the same numbers here, and still they are entries."""
     data = load(write(tmp_path, "m.csv", ",0.5,0.25\n0.5,,0.75\n0.75,0.25,\n"))
     assert data.labels == ("0", "1", "2") and data.probability[2, 0] == 0.75
-    data = load(write(tmp_path, "m.csv", ",6,4\n6,,1\n4,3,\n"), unit="count")
+    path = write(tmp_path, "m.csv", ",6,4\n6,,1\n4,3,\n")
+    with pytest.raises(NashsimError, match=r"may be labels \(6, 4\) or entries; say by header=True or False"):
+        load(path, unit="count")
+    data = load(path, unit="count", header=False)
     assert data.labels == ("0", "1", "2") and data.probability[1, 2] == 0.25
+    assert load(path, unit="count", header=True).labels == ("6", "4")
 
 
 def test_one_label():

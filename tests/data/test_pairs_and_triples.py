@@ -85,7 +85,7 @@ def test_triples_of_other_units_and_columns(tmp_path):
 
 
 def test_whole_numbers_can_be_labels(tmp_path):
-    assert load(write(tmp_path, "t.txt", "0 1 0.75\n")).probability[0, 1] == 0.75
+    assert load(write(tmp_path, "t.txt", "0 1 0.75\n1 2 0.5\n")).probability[0, 1] == 0.75
     assert load(write(tmp_path, "t.txt", "(0, 1)\n(0, 1)\n(1, 0)\n")).labels == ("0", "1")
 
 

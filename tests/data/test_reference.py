@@ -42,7 +42,7 @@ BAD = {
     "unknown": ("a,0.5\nb,0.3\nc,0.1\nd,0.1", "names 'd', which is no action of the game"),
     "twice": ("a,0.5\nb,0.3\nc,0.1\na,0.1", "must name every action once, found 4 rows for 3 actions"),
     "empty": ("", "mu.txt: the file is empty"),
-    "binary": (b"\xff\xfe\x00", "3 probabilities as text are needed, found a binary file"),
+    "binary": (b"\x93NUMPY\x00\x01\x02\x00", "3 probabilities as text are needed, found a binary file"),
 }
 
 

@@ -11,13 +11,16 @@ from .instance import Instance
 
 
 def is_instance(path: str | Path) -> bool:
-    """Whether a file is meant to hold a saved instance: its name ends in ``.json``.
+    """Whether a file is meant to hold a saved instance: its name ends in ``.json`` and it speaks of a skew part.
 
     Parameters
     ----------
     path : str or Path
     """
-    return Path(path).suffix == ".json"
+    path = Path(path)
+    if path.suffix != ".json" or not path.is_file():
+        return False
+    return b'"skew"' in path.read_bytes()
 
 
 def save_instance(path: str | Path, instance: Instance) -> None:
