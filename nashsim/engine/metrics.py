@@ -66,7 +66,7 @@ class Metric:
     name, label : str
         The name in frames, and the text with mathematics for an axis.
     compute : callable
-        From a Snapshot to an array of shape (contexts,).
+        Function from a Snapshot to an array of shape (contexts,).
     needs : "tau", "equilibrium" or "lottery", or ""
         What it is measured with beside the game; the equilibrium needs tau too.
     worst : bool

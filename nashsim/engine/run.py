@@ -44,7 +44,7 @@ def run(
     Parameters
     ----------
     game : PreferenceGame
-        With tau set.
+        Game with tau set.
     rule : str or Rule
         A name (with its theorem's default step) or a rule with its own step.
     seed : int

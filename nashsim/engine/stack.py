@@ -21,7 +21,7 @@ class GameStack:
     ----------
     games : sequence of PreferenceGame
     members : list of int
-        Which of ``games`` belong to this stack.
+        Indices of those of ``games`` that belong to this stack.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ class Finding:
     ----------
     finding : str
     measured, expected : str
-        With units, as they would stand in a caption.
+        Values with units, as they would stand in a caption.
     holds : bool
     """
 

@@ -37,7 +37,7 @@ class Searched:
     ratio : float
         The largest measured/bound: above 1 a violation, close to 1 a tight bound.
     instance : Instance
-        Where it is reached.
+        Instance at which it is reached.
     evaluations : int
         Instances measured.
     starts : int
@@ -174,9 +174,9 @@ def falsify(
     ----------
     claims : iterable of str or Claim
     seconds : float or None
-        For all of them together: three quarters for the claims, a quarter for their controls, in equal shares.
+        Seconds for all of them together: three quarters for the claims, a quarter for their controls, in equal shares.
     evaluations : int or None
-        For each claim, and for each control.
+        Evaluations for each claim, and for each control.
     seed : int
     out : str, Path or None
         Folder for the worst instances, ``falsified-CLAIM.json``; ``nashsim solve`` and ``nashsim verify --game``

@@ -29,7 +29,7 @@ class Fit:
     law : str
         ``"linear"``, ``"power"`` or ``"log"``.
     rate, low, high : float
-        In exp(-rate x), x^-rate or a + rate log x, and the interval; NaN where too few records remain.
+        The rate in exp(-rate x), x^-rate or a + rate log x, and its interval; NaN where too few records remain.
     first, last : float
         The x between which the curve was fitted: after the burn-in, before the floor.
     error : float

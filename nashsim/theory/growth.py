@@ -94,7 +94,7 @@ def power_of_rounds(
     Parameters
     ----------
     rounds : array_like, shape (records,)
-        On a logarithmic grid, so that every decade weighs the same.
+        Rounds on a logarithmic grid, so that every decade weighs the same.
     values : array_like, shape (seeds, records)
         Cumulative regret.
     decades : float
@@ -177,7 +177,7 @@ def slope_in_inverse_tau(
     Parameters
     ----------
     taus : array_like, shape (taus,)
-        At least two different.
+        Two different values at least.
     regrets : array_like, shape (seeds, taus)
         Cumulative regret at the end, above 0 in the mean.
     confidence : float

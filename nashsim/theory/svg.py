@@ -88,7 +88,7 @@ def histogram(values, x_label: str, mark: float = 1.0) -> str:
         Zeros are shown at the smallest positive value, infinities at ten times the mark.
     x_label : str
     mark : float
-        Where a vertical line is drawn.
+        Place of a vertical line.
 
     Returns
     -------

@@ -30,7 +30,7 @@ class Verification:
     ratios : ndarray, shape (games,)
         Measured/bound; at most 1 where it holds.
     worst : Instance
-        Where the ratio is largest.
+        Instance with the largest ratio.
     evidence : Evidence
         What was measured there.
     rate, rate_low, rate_high : float or None

@@ -78,13 +78,8 @@ def advance_games(
     slots = inverses.shape[1]
     stages = program.into.size
     most = program.base_slot.shape[1]
-    entry_at, log_at, power_at, inverse_at, mean_at = (
-        pointer(entries),
-        pointer(logits),
-        pointer(powers),
-        pointer(inverses),
-        pointer(total),
-    )
+    entry_at, log_at = pointer(entries), pointer(logits)
+    power_at, inverse_at, mean_at = pointer(powers), pointer(inverses), pointer(total)
     kind, into, eta, base_count, base_slot, base_weight, count, slot, weight = pointers(program)
     for block in range(first, last):
         at = block * slots * size
@@ -99,12 +94,14 @@ def advance_games(
             for stage in range(stages):
                 weights = (row + stage) * most
                 names = stage * most
+                base = (base_count[stage], base_slot, base_weight, names, weights)
+                opponent = (count[stage], slot, weight, names, weights)
                 what = kind[stage]
                 asked = slot[names]
                 if what >= GEOMETRIC:
                     asked = slots - 1
                     if what == GEOMETRIC:
-                        mix_all(shape, log_at, at, size, count[stage], slot, weight, names, weights, mixture)
+                        mix_all(shape, log_at, at, size, opponent, mixture)
                         for j in range(0, size, width):
                             store(power_at, spare + j, exp2(load(shape, mixture, j)))
                         mass = sum_actions(shape, actions, panel, beyond(power_at, spare))
@@ -137,73 +134,27 @@ def advance_games(
                         other_at = beyond(log_at, at + base_slot[names + 1] * size)
                         share, rest = base_weight[weights], base_weight[weights + 1]
                     else:
-                        mix_all(
-                            shape,
-                            log_at,
-                            at,
-                            size,
-                            base_count[stage],
-                            base_slot,
-                            base_weight,
-                            names,
-                            weights,
-                            mixture,
-                        )
+                        mix_all(shape, log_at, at, size, base, mixture)
                         first_at, other_at, share, rest = mixture, mixture, 1.0, 0.0
                     inverse = load(shape, inverse_at, one + asked * width)
                     step = broadcast(shape, eta[row + stage])
                     values = beyond(power_at, at + asked * size)
-                    if count_here:
-                        mass = step_games(
-                            shape,
-                            actions,
-                            panel,
-                            (0,),
-                            matrix,
-                            values,
-                            inverse,
-                            step,
-                            first_at,
-                            broadcast(shape, share),
-                            other_at,
-                            broadcast(shape, rest),
-                            mean,
-                            inverse,
-                            beyond(log_at, target),
-                            beyond(power_at, target),
-                        )
-                    else:
-                        mass = step_games(
-                            shape,
-                            actions,
-                            panel,
-                            (),
-                            matrix,
-                            values,
-                            inverse,
-                            step,
-                            first_at,
-                            broadcast(shape, share),
-                            other_at,
-                            broadcast(shape, rest),
-                            mean,
-                            inverse,
-                            beyond(log_at, target),
-                            beyond(power_at, target),
-                        )
-                else:
-                    mix_all(
-                        shape,
-                        log_at,
-                        at,
-                        size,
-                        base_count[stage],
-                        base_slot,
-                        base_weight,
-                        names,
-                        weights,
-                        mixture,
+                    bases = (
+                        first_at,
+                        broadcast(shape, share),
+                        other_at,
+                        broadcast(shape, rest),
+                        mean,
+                        inverse,
                     )
+                    written = (beyond(log_at, target), beyond(power_at, target))
+                    moved = (matrix, values, inverse, step, *bases, *written)
+                    if count_here:
+                        mass = step_games(shape, actions, panel, (0,), *moved)
+                    else:
+                        mass = step_games(shape, actions, panel, (), *moved)
+                else:
+                    mix_all(shape, log_at, at, size, base, mixture)
                     for j in range(0, size, width):
                         x = load(shape, mixture, j)
                         store(log_at, target + j, x)

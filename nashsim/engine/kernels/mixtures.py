@@ -24,7 +24,7 @@ def pointers(program):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def mix(shape, values, at, size, count, slot, weight, first, weights, j):
+def mix(shape, values, at, size, mixture, j):
     """Return the vector at ``j`` of sum_k weight_k log pi_k.
 
     Parameters
@@ -34,26 +34,27 @@ def mix(shape, values, at, size, count, slot, weight, first, weights, j):
     values : pointer
         Slot s lies from ``at + s size`` on.
     at, size : int
-    count : int
-        Slots in the mixture: ``slot[first : first + count]`` with weights ``weight[weights : weights + count]``.
-    slot, weight : pointer
-    first, weights : int
+    mixture : tuple of count, slot, weight, first, weights
+        The slots ``slot[first : first + count]`` with weights ``weight[weights : weights + count]``; slot and weight
+        are pointers.
     j : int
-        Where in the slot.
+        Place of the vector in the slot.
     """
-    mixture = multiply(load(shape, values, at + slot[first] * size + j), broadcast(shape, weight[weights]))
+    count, slot, weight, first, weights = mixture
+    mixed = multiply(load(shape, values, at + slot[first] * size + j), broadcast(shape, weight[weights]))
     for k in range(1, count):
         part = load(shape, values, at + slot[first + k] * size + j)
-        mixture = fma(part, broadcast(shape, weight[weights + k]), mixture)
-    return mixture
+        mixed = fma(part, broadcast(shape, weight[weights + k]), mixed)
+    return mixed
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def mix_all(shape, values, at, size, count, slot, weight, first, weights, target):
+def mix_all(shape, values, at, size, mixture, target):
     """Write the whole mixture that ``mix`` forms a vector of, in the same order, to ``target``.
 
     The slots are the outer loop, so that a vector costs no look-up.
     """
+    count, slot, weight, first, weights = mixture
     width = len(shape) * len(shape[0])
     one = beyond(values, at + slot[first] * size)
     share = broadcast(shape, weight[weights])

@@ -30,15 +30,16 @@ from .unrolled import multiply_columns
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def _mix_policies(shape, powers, inverses, at, one, count, slot, weight, first, weights):
+def _mix_policies(shape, powers, inverses, at, one, mixture):
     """Return the arithmetic mixture of the policies of slots."""
+    count, slot, weight, first, weights = mixture
     width = len(shape) * len(shape[0])
-    mixture = broadcast(shape, 0.0)
+    mixed = broadcast(shape, 0.0)
     for k in range(count):
         s = slot[first + k]
         part = load(shape, powers, at + s * width)
-        mixture = fma(part, broadcast(shape, weight[weights + k] * inverses[one + s]), mixture)
-    return mixture
+        mixed = fma(part, broadcast(shape, weight[weights + k] * inverses[one + s]), mixed)
+    return mixed
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
@@ -80,13 +81,8 @@ def advance_panels(shape, actions, columns, logits, powers, inverses, total, pro
     slots = logits.shape[1]
     stages = program.into.size
     most = program.base_slot.shape[1]
-    panels, log_at, power_at, inverse_at, mean_at = (
-        pointer(columns),
-        pointer(logits),
-        pointer(powers),
-        pointer(inverses),
-        pointer(total),
-    )
+    panels, log_at = pointer(columns), pointer(logits)
+    power_at, inverse_at, mean_at = pointer(powers), pointer(inverses), pointer(total)
     kind, into, eta, base_count, base_slot, base_weight, count, slot, weight = pointers(program)
     for problem in range(first, last):
         at = problem * slots * width
@@ -102,43 +98,21 @@ def advance_panels(shape, actions, columns, logits, powers, inverses, total, pro
                     mean = fma(part, broadcast(shape, inverse_at[one + program.played]), mean)
                     store(mean_at, problem * width, mean)
                 weights = (row + stage) * most
+                base = (base_count[stage], base_slot, base_weight, stage * most, weights)
+                opponent = (count[stage], slot, weight, stage * most, weights)
                 what = kind[stage]
                 asked = slot[stage * most]
                 if what >= GEOMETRIC:
                     asked = slots - 1
                     fresh = asked
                     if what == GEOMETRIC:
-                        x = mix(
-                            shape, log_at, at, width, count[stage], slot, weight, stage * most, weights, 0
-                        )
+                        x = mix(shape, log_at, at, width, opponent, 0)
                         x, power, inverse = _exponentiate(shape, x)
                     else:
-                        power = _mix_policies(
-                            shape,
-                            power_at,
-                            inverse_at,
-                            at,
-                            one,
-                            count[stage],
-                            slot,
-                            weight,
-                            stage * most,
-                            weights,
-                        )
+                        power = _mix_policies(shape, power_at, inverse_at, at, one, opponent)
                         inverse = 1.0
                     store(power_at, at + asked * width, power)
-                x = mix(
-                    shape,
-                    log_at,
-                    at,
-                    width,
-                    base_count[stage],
-                    base_slot,
-                    base_weight,
-                    stage * most,
-                    weights,
-                    0,
-                )
+                x = mix(shape, log_at, at, width, base, 0)
                 if what != MIX:
                     if asked != fresh:
                         inverse = inverse_at[one + asked]

@@ -66,7 +66,7 @@ def _polynomials(positions, degrees, tile):
     Parameters
     ----------
     positions : ndarray, shape (annotators, width)
-        In [-1, 1].
+        Positions in [-1, 1].
     degrees : ndarray of int, shape (annotators,)
         How many polynomials each has; at least 2.
     tile : ndarray, shape (columns, width)

@@ -165,13 +165,8 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
     slots, size = logits.shape[1:]
     stages = program.into.size
     most = program.base_slot.shape[1]
-    tile_at, log_at, power_at, inverse_at, mean_at = (
-        pointer(tiles),
-        pointer(logits),
-        pointer(powers),
-        pointer(inverses),
-        pointer(total),
-    )
+    tile_at, log_at = pointer(tiles), pointer(logits)
+    power_at, inverse_at, mean_at = pointer(powers), pointer(inverses), pointer(total)
     margin_at = pointer(product)
     kind, into, eta, base_count, base_slot, base_weight, count, slot, weight = pointers(program)
     for problem in range(first, last):
@@ -187,6 +182,8 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                         part = load(shape, power_at, at + program.played * size + j)
                         store(mean_at, offset + j, fma(part, inverse, load(shape, mean_at, offset + j)))
                 weights = (row + stage) * most
+                base = (base_count[stage], base_slot, base_weight, stage * most, weights)
+                opponent = (count[stage], slot, weight, stage * most, weights)
                 what = kind[stage]
                 asked = slot[stage * most]
                 if what >= GEOMETRIC:
@@ -195,9 +192,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                     if what == GEOMETRIC:
                         masses = broadcast(shape, 0.0)
                         for j in range(0, size, width):
-                            x = mix(
-                                shape, log_at, at, size, count[stage], slot, weight, stage * most, weights, j
-                            )
+                            x = mix(shape, log_at, at, size, opponent, j)
                             power = exp2(x)
                             masses = add(masses, power)
                             store(log_at, spare + j, x)
@@ -228,18 +223,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                     )
                     scale = broadcast(shape, eta[row + stage] * inverse_at[one + asked])
                     for j in range(0, size, width):
-                        x = mix(
-                            shape,
-                            log_at,
-                            at,
-                            size,
-                            base_count[stage],
-                            base_slot,
-                            base_weight,
-                            stage * most,
-                            weights,
-                            j,
-                        )
+                        x = mix(shape, log_at, at, size, base, j)
                         x = fma(load(shape, margin_at, offset + j), scale, x)
                         power = exp2(x)
                         masses = add(masses, power)
@@ -247,18 +231,7 @@ def advance_tiles(shape, tiles, logits, powers, inverses, total, product, progra
                         store(power_at, target + j, power)
                 else:
                     for j in range(0, size, width):
-                        x = mix(
-                            shape,
-                            log_at,
-                            at,
-                            size,
-                            base_count[stage],
-                            base_slot,
-                            base_weight,
-                            stage * most,
-                            weights,
-                            j,
-                        )
+                        x = mix(shape, log_at, at, size, base, j)
                         power = exp2(x)
                         masses = add(masses, power)
                         store(log_at, target + j, x)

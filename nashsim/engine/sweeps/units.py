@@ -117,7 +117,7 @@ def run_unit(unit: Unit, options: dict, folder: Path | None = None, parent: int 
     options : dict
         Arguments of ``run_many``.
     folder : Path or None
-        Where its state is kept while it runs.
+        Folder in which its state is kept while it runs.
     parent : int or None
         The process without which a worker ends, its state being on disk: it would outlive a sweep that was killed
         and then work beside the resumed one.

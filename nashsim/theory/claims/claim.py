@@ -71,7 +71,7 @@ class Control:
     algorithm : object or None
         What is measured in place of the claim's algorithm; ``None`` leaves it.
     domain : Domain or None
-        Where it is measured in place of the claim's conditions; ``None`` leaves them.
+        Conditions under which it is measured in place of the claim's conditions; ``None`` leaves them.
     games : int
         How many instances a verification draws to find the violation.
     """
@@ -95,7 +95,7 @@ class Claim:
     id : str
         Lower case with hyphens.
     statement : str
-        In mathematics.
+        Statement in mathematics.
     source : str
         Paper and place.
     tag : str
@@ -103,7 +103,7 @@ class Claim:
     kind : str
         ``bound``, ``rate``, ``identity`` or ``statistical``.
     conditions : str
-        On game and step, in words of mathematics.
+        Conditions on game and step, in words of mathematics.
     quantity : str
         What is measured, for the axis of its figure.
     measure : callable
@@ -119,7 +119,7 @@ class Claim:
     games : int or None
         The most games it is measured on; a statistical claim has its named games and seeds. ``None`` is any number.
     remark : callable or None
-        From the worst ratio to a sentence that a report may add, such as a sharper constant.
+        Function from the worst ratio to a sentence that a report may add, such as a sharper constant.
     """
 
     id: str

@@ -34,7 +34,7 @@ class Domain:
         Ranges of tau and of the step, as a share of the largest that is admitted; both ends belong to them.
     reference, start : "any" or "uniform"; for the start "reference" too
     structure : callable or None
-        From an instance to the nearest one of the kind that the claim is about.
+        Function from an instance to the nearest one of the kind that the claim is about.
     games : tuple of str
         Names of the catalogue, for claims about named games; empty for random ones.
     cells : int

@@ -88,7 +88,7 @@ class Stack:
     Parameters
     ----------
     instances : sequence of Instance
-        With the same number of actions, tau and step.
+        Instances with the same number of actions, tau and step.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ class Mutated(Rule):
     ----------
     rule : Rule
     change : callable
-        From the steps of an iteration and tau to other steps.
+        Function from the steps of an iteration and tau to other steps.
     """
 
     rule: Rule
@@ -145,7 +145,7 @@ def play(stack: Stack, rule: Rule, steps: int, record="every", log_start: np.nda
         Whole iterations.
     record : "every" or as for ``run``
     log_start : ndarray or None, shape (instances, actions)
-        Where they start instead.
+        Policies that they start from instead.
     """
     log_start = stack.log_start if log_start is None else log_start
     with warnings.catch_warnings():

@@ -27,7 +27,7 @@ def average_gaps(stack: Stack, rule_of, horizons=_HORIZONS) -> np.ndarray:
     ----------
     stack : Stack
     rule_of : callable
-        From T to the rule for T steps.
+        Function from T to the rule for T steps.
     horizons : sequence of int
     """
     gaps = []
