@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from .layouts import ABSENT
 from .reference_engine import ReadableEngine
 from .table import SEGMENT, tabulate
 from .vector_drive import VectorDrive
+from .work import in_threads
 
 
 class PortableDrive:
@@ -60,12 +60,10 @@ class PortableDrive:
         from .kernels.portable import advance_portable
 
         problems = self._total.shape[0] * self._total.shape[1]
-        edges = np.linspace(0, problems, min(self.jobs, problems) + 1).astype(int)
         state = (self._skew, self._logits, self._policies, self._total, self._streams)
         for a in range(t0, t1, SEGMENT):
             table = tabulate(self.rule, self.game.tau, a, min(a + SEGMENT, t1))
-            arguments = (
-                *state,
+            steps = (
                 table.base,
                 table.opponent,
                 table.eta,
@@ -73,16 +71,9 @@ class PortableDrive:
                 table.query,
                 table.played,
                 table.others,
-                *self._code,
             )
-            if len(edges) == 2:
-                advance_portable(*arguments, 0, problems)
-            else:
-                with ThreadPoolExecutor(len(edges) - 1) as pool:
-                    for future in [
-                        pool.submit(advance_portable, *arguments, *span) for span in pairwise(edges)
-                    ]:
-                        future.result()
+            arguments = (*state, *steps, *self._code)
+            in_threads(partial(advance_portable, *arguments), problems, self.jobs)
         self._t = t1
 
     def arrays(self) -> dict[str, np.ndarray]:

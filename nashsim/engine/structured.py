@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .kernels.structured import mirror_pass
 from .layouts import ABSENT
 from .payoffs import payoff_of
 from .table import StepTable, tabulate
+from .work import in_threads
 
 #: Longest stretch of a schedule held as a table.
 _SEGMENT = 1 << 12
@@ -70,15 +71,9 @@ class StructuredDrive:
 
     def advance(self, t0: int, t1: int) -> None:
         """Do the iterations ``t0 <= t < t1``."""
-        seeds = range(len(self._total))
         for a in range(t0, t1, _SEGMENT):
             table = tabulate(self.rule, self.game.tau, a, min(a + _SEGMENT, t1))
-            if self.jobs == 1 or len(seeds) == 1:
-                for seed in seeds:
-                    self._play(seed, table)
-            else:
-                with ThreadPoolExecutor(min(self.jobs, len(seeds))) as pool:
-                    list(pool.map(lambda seed: self._play(seed, table), seeds))  # noqa: B023
+            in_threads(partial(self._play, table), len(self._total), self.jobs)
         self._t = t1
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -105,8 +100,12 @@ class StructuredDrive:
         average = self._total / self._t if self._t else np.exp(log_policy)
         return log_policy[:, None], average[:, None]
 
-    def _play(self, seed: int, table: StepTable) -> None:
-        """Do the iterations of a table from one start."""
+    def _play(self, table: StepTable, first: int, last: int) -> None:
+        """Do the iterations of a table from the starts ``first <= seed < last``."""
+        for seed in range(first, last):
+            self._play_one(table, seed)
+
+    def _play_one(self, table: StepTable, seed: int) -> None:
         counted = int(np.flatnonzero(table.query)[-1])
         for base, opponent, eta in zip(table.base, table.opponent, table.eta, strict=True):
             for stage, (into, query) in enumerate(zip(table.into, table.query, strict=True)):

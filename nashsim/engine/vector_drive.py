@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from .feedback import Feedback
 from .layouts import ABSENT, choose_layout
 from .program import program
 from .table import SEGMENT, tabulate
+from .work import in_threads
 
 
 class VectorDrive:
@@ -55,16 +55,9 @@ class VectorDrive:
 
     def advance(self, t0: int, t1: int) -> None:
         """Do the iterations ``t0 <= t < t1``."""
-        units = self._layout.units
-        edges = np.linspace(0, units, min(self.jobs, units) + 1).astype(int).tolist()
         for a, b, numbers in self._programs(t0, t1):
             work = (self._logits, self._powers, self._inverses, self._total, numbers, a, b)
-            if len(edges) == 2:
-                self._layout.advance(*work, 0, units)
-                continue
-            with ThreadPoolExecutor(len(edges) - 1) as pool:
-                for future in [pool.submit(self._layout.advance, *work, *span) for span in pairwise(edges)]:
-                    future.result()
+            in_threads(partial(self._layout.advance, *work), self._layout.units, self.jobs)
         self._t = t1
 
     def _programs(self, t0: int, t1: int):

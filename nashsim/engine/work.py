@@ -1,6 +1,11 @@
-"""How much work a run is, so that it can be cut into parts without asking a clock."""
+"""How much work a run is, so that it can be cut into parts without asking a clock, and its parts in threads."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 
 from ..game import PreferenceGame
 from ..preferences import AnnotatorPreference, BlockPreference, BradleyTerryPreference, LowRankPreference
@@ -53,3 +58,21 @@ def stretch(cost: int) -> int:
         Multiply-adds of one iteration on all games and seeds that run side by side.
     """
     return max(1, STRETCH // max(1, cost))
+
+
+def in_threads(work: Callable[[int, int], None], units: int, jobs: int) -> None:
+    """Call ``work(first, last)`` on equal shares of 0..units, each in a thread of its own.
+
+    Parameters
+    ----------
+    work : callable
+    units : int
+    jobs : int
+        Most threads; one share is done without any.
+    """
+    edges = np.linspace(0, units, min(jobs, units) + 1).astype(int).tolist()
+    if len(edges) == 2:
+        work(0, units)
+        return
+    with ThreadPoolExecutor(len(edges) - 1) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))

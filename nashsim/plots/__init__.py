@@ -6,12 +6,5 @@ from .simplex import draw_simplex, to_plane
 from .style import PALETTE, RULE_STYLE, rule_line, style
 
 __all__ = [
-    "PALETTE",
-    "RULE_STYLE",
-    "bands",
-    "draw_simplex",
-    "legend_below",
-    "rule_line",
-    "style",
-    "to_plane",
-]
+    "PALETTE", "RULE_STYLE", "bands", "draw_simplex", "legend_below", "rule_line", "style", "to_plane",
+]  # fmt: skip

@@ -11,19 +11,9 @@ from .rule import Rule
 
 #: Files whose rules lead in tables and figures; those of any other file follow by its name.
 _FIRST = (
-    *(
-        "nash_md",
-        "one_call",
-        "two_call",
-        "prox",
-        "multiplicative",
-        "ranking",
-        "optimistic",
-        "mnpo",
-        "refresh",
-    ),
-    *("nash_ema", "baselines", "policy_gradient", "prox_gradient"),
-)
+    "nash_md", "one_call", "two_call", "prox", "multiplicative", "ranking", "optimistic", "mnpo", "refresh", "nash_ema",
+    "baselines", "policy_gradient", "prox_gradient",
+)  # fmt: skip
 
 
 def _found() -> tuple[type[Rule], ...]:

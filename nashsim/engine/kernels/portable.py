@@ -193,24 +193,9 @@ def _answer(others, t, stage, a, opponent, log_pi, pi, margin, feedback, samples
 
 @nb.njit(cache=True, nogil=True)
 def advance_portable(
-    skew,
-    logits,
-    probabilities,
-    total,
-    streams,
-    base,
-    opponent,
-    eta,
-    into,
-    query,
-    played,
-    others,
-    feedback,
-    samples,
-    ridge,
-    first,
-    last,
-):
+    skew, logits, probabilities, total, streams, base, opponent, eta, into, query, played, others, feedback, samples,
+    ridge, first, last,
+):  # fmt: skip
     """Run the tabulated iterations on problems ``first <= i < last``, in place.
 
     Parameters

@@ -40,24 +40,9 @@ def multiply_columns(typing_context, shape, actions, columns, policy):
 
 @intrinsic
 def step_games(
-    typing_context,
-    shape,
-    actions,
-    panel,
-    counting,
-    entries,
-    values,
-    inverse,
-    eta,
-    one,
-    share,
-    other,
-    rest,
-    mean,
-    counted,
-    logits,
-    powers,
-):
+    typing_context, shape, actions, panel, counting, entries, values, inverse, eta, one, share, other, rest, mean,
+    counted, logits, powers,
+):  # fmt: skip
     """Do a mirror step on as many games as the shape has lanes.
 
     Write log pi+ = share one + rest other + eta A v inverse and two to its power, add v counted to the mean, and
@@ -85,39 +70,13 @@ def step_games(
     """
     size, vector, across = len(actions), vector_of(shape), vector_of(panel)
     signature = vector(
-        shape,
-        actions,
-        panel,
-        counting,
-        entries,
-        values,
-        inverse,
-        eta,
-        one,
-        share,
-        other,
-        rest,
-        mean,
-        counted,
-        logits,
-        powers,
-    )
+        shape, actions, panel, counting, entries, values, inverse, eta, one, share, other, rest, mean, counted,
+        logits, powers,
+    )  # fmt: skip
 
     def generate(context, builder, signature, arguments):
-        (
-            entry_at,
-            value_at,
-            inverse,
-            eta,
-            one_at,
-            share,
-            other_at,
-            rest,
-            mean_at,
-            counted,
-            log_at,
-            power_at,
-        ) = arguments[4:]
+        entry_at, value_at, inverse, eta, one_at, share, other_at, rest, *written = arguments[4:]
+        mean_at, counted, log_at, power_at = written
         inverse, eta, share, rest, counted = (split(builder, v) for v in (inverse, eta, share, rest, counted))
         columns = _read_all(builder, value_at, size, vector)
         parts = []

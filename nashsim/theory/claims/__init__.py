@@ -10,9 +10,9 @@ from .instance import Instance, Stack, stacks
 
 #: Papers whose claims lead in reports; those of any other file of this folder follow by its name.
 _FIRST = (
-    *("identities", "nlhf", "mmd", "inpo", "nash_mp", "egpo", "spo_onpo", "comal", "dno", "mnpo", "ipo"),
-    *("baselines", "online"),
-)
+    "identities", "nlhf", "mmd", "inpo", "nash_mp", "egpo", "spo_onpo", "comal", "dno", "mnpo", "ipo", "baselines",
+    "online",
+)  # fmt: skip
 
 #: Every claim: the ``CLAIMS`` of the files of this folder.
 CLAIMS: tuple[Claim, ...] = tuple(
@@ -44,14 +44,5 @@ def get_claim(name: str) -> Claim:
 
 
 __all__ = [
-    "CATALOGUE",
-    "CLAIMS",
-    "Claim",
-    "Control",
-    "Domain",
-    "Evidence",
-    "Instance",
-    "Stack",
-    "get_claim",
-    "stacks",
-]
+    "CATALOGUE", "CLAIMS", "Claim", "Control", "Domain", "Evidence", "Instance", "Stack", "get_claim", "stacks",
+]  # fmt: skip
