@@ -26,7 +26,7 @@ from llm_bridge.algorithms import ALGORITHMS
 from llm_bridge.decoding.compiled import CompiledEngine
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.trainer import Settings, Trainer, get_algorithm
-from llm_bridge.training.rollout import Sampled
+from llm_bridge.training.source import Sampled
 from nashsim.figures import Experiment, Finding
 from nashsim.plots import PALETTE
 

@@ -46,7 +46,7 @@ def _played(inverse_taus, seeds: int, iterations: int, pairs: int, fit_steps: in
     from llm_bridge.policy import CausalPolicy
     from llm_bridge.tasks import StyledTask, Teaching
     from llm_bridge.trainer import Settings, Trainer
-    from llm_bridge.training.rollout import Sampled
+    from llm_bridge.training.source import Sampled
 
     torch.set_num_threads(1)
     rows = []

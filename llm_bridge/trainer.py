@@ -2,8 +2,8 @@
 
 from .algorithms import ALGORITHMS, Algorithm, get_algorithm
 from .tasks.exact import ExactMeasure, Training, train
-from .training.rollout import Sampled
 from .training.settings import Settings
+from .training.source import Sampled
 from .training.trainer import Trainer
 
 __all__ = [

@@ -7,7 +7,8 @@ of them, and which loss carries the step.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, REFERENCE, GradientStep, MirrorStep, Rule
@@ -33,6 +34,8 @@ class StepB:
 
     beta: float = 0.05
     sign: int = 1
+    #: Whether pi_{t-1} is kept for it.
+    keeps_previous: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Oracle:
 
     ridge: float = 1.0
     candidates: int = 16
+    keeps_previous: ClassVar[bool] = False
 
     def __post_init__(self):
         if not self.ridge > 0 or self.candidates < 1:
@@ -91,6 +95,9 @@ class Algorithm:
         Whom the second response of a pair comes from, where it is not a policy of the rule.
     replay : bool
         Whether pairs of all iterations so far are fitted, with fresh comparators.
+    averaged : tuple of str
+        Policies of the rule that are moving averages of parameters, as in their papers, where the rule averages
+        logits: a departure. Every other mixture of policies is fitted.
     """
 
     name: str
@@ -107,6 +114,7 @@ class Algorithm:
     anchor: float = 0.0
     explorer: StepB | Oracle | None = None
     replay: bool = False
+    averaged: tuple[str, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "fit", get_fit(self.fit))
@@ -133,6 +141,11 @@ class Algorithm:
     def needs_pairs(self) -> bool:
         """Whether the loss is on pairs."""
         return self.fit.needs_pairs
+
+    @property
+    def keeps_previous(self) -> bool:
+        """Whether pi_{t-1} is kept."""
+        return self.explorer is not None and self.explorer.keeps_previous
 
     @property
     def one_step(self) -> bool:
@@ -166,9 +179,41 @@ class Algorithm:
     @property
     def departure(self) -> str | None:
         """What keeps a fit from being the rule's own step, or None."""
+        told = []
         if self.selection == BEST_WORST:
-            return "best-against-worst pairs: biased, the fitted spread grows with K"
-        return None
+            told.append("best-against-worst pairs: biased, the fitted spread grows with K")
+        if self.averaged:
+            told.append(f"{', '.join(self.averaged)}: an average of parameters, and not of logits")
+        return "; ".join(told) or None
+
+    def fitted(self, step: MirrorStep | GradientStep) -> tuple[Algorithm, MirrorStep | GradientStep] | None:
+        """Return how a step of the rule is fitted, or None where copying or averaging parameters does it.
+
+        A step that only mixes, wherever it is written, is fitted as one of length zero: by regression, which any pairs
+        allow, and which asks the judge nothing.
+
+        Parameters
+        ----------
+        step : MirrorStep or GradientStep
+
+        Returns
+        -------
+        algorithm : Algorithm
+            This one, or that of mixtures.
+        step : MirrorStep or GradientStep
+            The step as that algorithm carries it.
+        """
+        if step.opponent:
+            return self, self.carried(step)
+        weights = [float(weight) for weight in step.base.values() if float(weight) != 0.0]
+        if weights == [1.0] or step.into in self.averaged:
+            return None
+        return self.of_mixtures, replace(step, opponent={POLICY: 1.0}, eta=0.0)
+
+    @property
+    def of_mixtures(self) -> Algorithm:
+        """The algorithm that fits this one's mixtures: pairs of the policy, regression, nothing else."""
+        return Algorithm(self.name, self.rule, get_fit("regression"), responses=max(2, self.responses))
 
     def carried(self, step: MirrorStep | GradientStep) -> MirrorStep | GradientStep:
         """Return the step in the form that the loss takes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from nashsim.rules import POLICY, REFERENCE
 
@@ -18,26 +18,26 @@ class Iterates:
     Parameters
     ----------
     policy : CausalPolicy
-    names : iterable of str
-        All that the rule names; at the start each is the policy as it is.
+    init : mapping of str to str
+        Every policy that the rule names, and where it starts: at ``POLICY``, the policy as it is, or ``REFERENCE``.
 
     Attributes
     ----------
     live : str
-        Whom the trainable weights are.
+        Name of the policy in the trainable weights.
     """
 
-    def __init__(self, policy: CausalPolicy, names: Iterable[str]):
+    def __init__(self, policy: CausalPolicy, init: Mapping[str, str]):
         self.policy, self.live = policy, POLICY
-        # A rule's other policies start where the policy does, and share one frozen copy.
-        others = [name for name in dict.fromkeys(names) if name not in (POLICY, REFERENCE)]
-        for name in others:
-            if name is others[0]:
-                policy.snapshot(name)
-            else:
-                policy.copy(others[0], name)
+        # Policies of one start share one frozen copy.
+        first: dict[str, str] = {REFERENCE: REFERENCE}
+        for name, start in init.items():
+            if name in (POLICY, REFERENCE):
+                continue
+            policy.copy(first.get(start, POLICY), name)
+            first.setdefault(start, name)
 
-    def real(self, name: str) -> str:
+    def stored(self, name: str) -> str:
         """Return what the CausalPolicy calls a policy of the rule, as long as the live weights have not moved.
 
         Parameters
@@ -50,7 +50,7 @@ class Iterates:
     def _frozen(name: str) -> str:
         return ITERATE if name == POLICY else name
 
-    def occupy(self, name: str) -> None:
+    def make_live(self, name: str) -> None:
         """Make a named policy the one in the live weights, its predecessor frozen.
 
         Parameters
@@ -63,8 +63,8 @@ class Iterates:
             self._drop(name)
             self.live = name
 
-    def leave(self, into: str) -> None:
-        """Train the live weights into another policy from here on, the one that they are frozen.
+    def branch(self, into: str) -> None:
+        """Train the live weights into another policy from here on; the one that they are is frozen.
 
         Parameters
         ----------
@@ -73,8 +73,8 @@ class Iterates:
         if into != self.live:
             self.policy.snapshot(self._frozen(self.live))
 
-    def wrote(self, into: str) -> None:
-        """Take note that the live weights now are the policy ``into``.
+    def rename_live(self, into: str) -> None:
+        """Take note that the live weights, trained, now are the policy ``into``.
 
         Parameters
         ----------
@@ -83,35 +83,42 @@ class Iterates:
         self.live = into
         self._drop(into)
 
-    def mix(self, base: Mapping[str, float], into: str) -> None:
-        """Write into a policy, which must not be live, the policy of the average parameters sum_k base[k] theta_k.
+    def copy(self, source: str, into: str) -> None:
+        """Write one named policy over another.
 
-        For a softmax table that is the geometric mixture; for a network it is the moving average of parameters that
-        the papers of Nash-EMA and Nash Prox use.
+        Parameters
+        ----------
+        source, into : str
+        """
+        if source != into:
+            self._write({source: 1.0}, into)
+
+    def average(self, base: Mapping[str, float], into: str) -> None:
+        """Write into a policy the one of the average parameters sum_k base[k] theta_k.
+
+        For a softmax table that is the geometric mixture; for a network it is the moving average of parameters of
+        Nash-EMA and of Nash Prox's target, which is another policy.
 
         Parameters
         ----------
         base : mapping of str to float
         into : str
         """
-        if base == {into: 1.0}:
-            return
-        if into == self.live:
-            # A mixture into the live policy would lose what trains: it moves out, frozen, and is mixed there.
+        self._write(base, into)
+
+    def _write(self, base: Mapping[str, float], into: str) -> None:
+        live = into == self.live
+        if live:
+            # It moves out, frozen, and is written there: an average would lose what trains.
             self.policy.snapshot(self._frozen(into))
-            self._assign(base, self._frozen(into))
+        stored = {self.stored(name): weight for name, weight in base.items()}
+        if len(stored) == 1:
+            self.policy.copy(*stored, self._frozen(into))
+        else:
+            self.policy.average(stored, self._frozen(into))
+        if live:
             self.policy.copy(self._frozen(into), POLICY)
             self._drop(into)
-            return
-        self._assign(base, self._frozen(into))
-
-    def _assign(self, base: Mapping[str, float], name: str) -> None:
-        real = {self.real(k): w for k, w in base.items()}
-        if len(real) == 1:
-            [source] = real
-            self.policy.copy(source, name)
-        else:
-            self.policy.average(real, name)
 
     def _drop(self, name: str) -> None:
         """Forget the frozen copy of a policy that is live: it would only grow stale."""

@@ -20,7 +20,7 @@ from ..parallel.processes import Processes
 from ..policy.causal_policy import CausalPolicy
 from ..tasks.enumerated_source import Enumerated
 from ..tasks.exact import ExactMeasure
-from ..training.rollout import Sampled
+from ..training.source import Sampled, Source
 from ..training.trainer import Trainer
 from .config import Config
 from .models import load_causal, make_policy
@@ -37,7 +37,7 @@ class RunParts:
     ----------
     policy : CausalPolicy
     prompts : list of tuple of int
-    source : Sampled or Enumerated
+    source : Source
     measure : callable
     tokenizer : transformers.PreTrainedTokenizerBase or None
     judge : Judge
@@ -52,7 +52,7 @@ class RunParts:
 
     policy: CausalPolicy
     prompts: list[tuple[int, ...]]
-    source: Sampled | Enumerated
+    source: Source
     measure: Callable
     tokenizer: object
     judge: Judge

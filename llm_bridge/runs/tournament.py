@@ -13,7 +13,6 @@ from nashsim.errors import NashsimError
 from nashsim.files import atomic_path, to_json, write_frame, write_text
 from nashsim.rules import POLICY, REFERENCE
 
-from ..decoding.eager import sample
 from ..decoding.roles import pure
 from ..evaluation import WinRates, length_adjusted, win_rates
 from ..evaluation.text_measure import response_statistics
@@ -158,7 +157,7 @@ def run_tournament(
     config = load_config(config_of(runs[0]))
     parts = assemble(config)
     chosen = parts.prompts[:prompts]
-    length, engine = _length(config, parts), getattr(parts.source, "engine", sample)
+    length, engine = parts.source.length, parts.source.engine
     answers: dict[str, list] = {}
     players: list[dict] = []
     for number, (name, weights) in enumerate(_players(parts, runs, checkpoints)):
@@ -226,11 +225,6 @@ def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
     if found.keys() != live.keys() or any(found[k].shape != live[k].shape for k in live):
         raise NashsimError(f"run: the model of {str(folder)!r} has other layers than the first run's")
     return {k: v.to(live[k]) for k, v in found.items()}
-
-
-def _length(config, parts: RunParts) -> int:
-    length = getattr(parts.source, "length", None)
-    return parts.source.task.length if length is None else length
 
 
 def _measured(parts: RunParts) -> dict[str, float]:

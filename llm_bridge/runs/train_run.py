@@ -78,7 +78,7 @@ def train_run(
     # Records of the checkpoint are the truth; what was written after it will be made again.
     folder.restart(trainer.records)
     try:
-        _advance(config, folder, trainer, parts, progress, interval, processes)
+        _advance(config, folder, trainer, parts, progress, interval)
     except NashsimError:
         if trainer.batch is not None and processes.main:
             save_state(
@@ -87,7 +87,7 @@ def train_run(
         raise
     finally:
         folder.close()
-    trainer.occupy()
+    trainer.make_policy_live()
     state = parts.policy.state()
     if processes.main:
         _finish(config, folder, trainer, parts, state)
@@ -109,26 +109,20 @@ def _identity(config: Config) -> str:
 
 
 def _advance(
-    config,
-    folder: RunFolder,
-    trainer: Trainer,
-    parts: RunParts,
-    progress,
-    interval: float,
-    processes: Processes,
+    config: Config, folder: RunFolder, trainer: Trainer, parts: RunParts, progress, interval: float
 ) -> None:
-    """Tick until all iterations are done; write records as they are made and states when they are due."""
-    training, every = config.training, config.evaluation.every
-    if progress:
-        progress(trainer, None)
-    if not trainer.records:
-        _record(folder, trainer, parts, config)
-    saved = time.monotonic()
-    while trainer.iteration < training.iterations:
-        ended = trainer.tick()
-        made = None
-        if ended and (trainer.iteration % every == 0 or trainer.iteration == training.iterations):
-            made = _record(folder, trainer, parts, config)
+    """Train until all iterations are done; write records as they are made and states when they are due."""
+    training, processes, saved = config.training, parts.source.processes, time.monotonic()
+    progress = progress or (lambda trainer, made: None)
+
+    def recorded(made: dict) -> None:
+        folder.record(made)
+        # Who enumerates every response shows none.
+        if not parts.source.exact:
+            folder.samples(trainer.iteration, _said(trainer, parts, training.seed))
+
+    def ticked(ended: bool, made: dict | None) -> None:
+        nonlocal saved
         due = ended and trainer.iteration % training.checkpoint_every == 0
         late = time.monotonic() - saved > interval
         if parts.policy.sharded:
@@ -137,8 +131,10 @@ def _advance(
         if due or late or trainer.iteration == training.iterations:
             folder.checkpoints.save(_ticks(trainer), trainer.state_dict())
             saved = time.monotonic()
-        if progress:
-            progress(trainer, made)
+        progress(trainer, made)
+
+    progress(trainer, None)
+    trainer.run(training.iterations, config.evaluation.every, recorded=recorded, ticked=ticked)
 
 
 def _ticks(trainer: Trainer) -> int:
@@ -148,21 +144,11 @@ def _ticks(trainer: Trainer) -> int:
     return (trainer.iteration * stages + trainer.stage) * per_stage + trainer.done
 
 
-def _record(folder: RunFolder, trainer: Trainer, parts: RunParts, config: Config) -> dict:
-    trainer.record()
-    made = trainer.records[-1]
-    folder.record(made)
-    length = getattr(parts.source, "length", None)
-    if length is not None:
-        folder.samples(trainer.iteration, _said(trainer, parts, length, config.training.seed))
-    return made
-
-
-def _said(trainer: Trainer, parts: RunParts, length: int, seed: int) -> list[dict]:
+def _said(trainer: Trainer, parts: RunParts, seed: int) -> list[dict]:
     """What the policy says to the first prompts, for people to read."""
     prompts = parts.prompts[:SHOWN]
     with torch.no_grad(), parts.policy.gathered([POLICY]):
-        drawn = sample(parts.policy, prompts, {"shown": pure(seed=seed)}, length)["shown"]
+        drawn = sample(parts.policy, prompts, {"shown": pure(seed=seed)}, parts.source.length)["shown"]
     return [
         {"prompt": parts.texts[i], "response": parts.decode(y), "log_prob": float(drawn.log_probs[i])}
         for i, y in enumerate(drawn.sequences.responses())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, REFERENCE, GradientStep, opponents
 
 from ..algorithms.algorithm import Algorithm
+from ..decoding.eager import sample
+from ..parallel.processes import Processes
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
-from ..training.batch import Batch, needed
+from ..training.batch import Batch, Request, needed
 from . import EnumerableTask
 
 #: Most pairs of enumerated responses that a loss on pairs may take.
@@ -32,8 +35,11 @@ class Enumerated:
     task : EnumerableTask
     """
 
+    exact, processes, teacher = True, Processes(), None
+
     def __init__(self, task: EnumerableTask):
         self.task, self.count, self.prompts = task, len(task.enumeration), len(task.prompts)
+        self.length, self.engine = task.length, sample
         responses = task.enumeration.responses()
         prompts = [prompt for prompt in task.prompts for _ in responses]
         self.all = Sequences.of(prompts, responses * self.prompts).to(task.device)
@@ -77,7 +83,7 @@ class Enumerated:
         self,
         policy: CausalPolicy,
         weights: Mapping[str, Any],
-        real: Callable[[str], str],
+        stored: Callable[[str], str],
         *,
         level: str = "sequence",
         arithmetic: bool = False,
@@ -88,7 +94,7 @@ class Enumerated:
         ----------
         policy : CausalPolicy
         weights : mapping of str to float
-        real : callable
+        stored : callable
             The policy's own name of a rule's policy.
         level : str
             Of a geometric mixture: ``"sequence"`` or ``"token"``.
@@ -102,11 +108,11 @@ class Enumerated:
                 raise NashsimError(
                     f"weights: {weights} has a negative weight and is no distribution; name one policy"
                 )
-            parts = [np.log(w) + self.table(policy, real(name)) for name, w in weights.items()]
+            parts = [np.log(w) + self.table(policy, stored(name)) for name, w in weights.items()]
             return torch.stack(parts).logsumexp(0)
         if level == "token" and len(weights) > 1:
-            return self._token_mixture(policy, {real(name): w for name, w in weights.items()})
-        terms = (w * self.table(policy, real(name)) for name, w in weights.items())
+            return self._token_mixture(policy, {stored(name): w for name, w in weights.items()})
+        terms = (w * self.table(policy, stored(name)) for name, w in weights.items())
         return sum(terms, torch.zeros(())).log_softmax(-1)
 
     def _token_mixture(self, policy: CausalPolicy, weights: Mapping[str, float]) -> torch.Tensor:
@@ -137,49 +143,64 @@ class Enumerated:
         masses.index_add_(1, self.classes, opponent.exp())
         return (masses @ self.preference.T)[:, self.classes]
 
-    def batch(self, policy: CausalPolicy, algorithm: Algorithm, step, real: Callable[[str], str]) -> Batch:
-        """Return the batch of a step over all responses.
+    def new_explorer(self, policy: CausalPolicy, wanted) -> None:
+        """Return None: every pair of enumerated responses is compared, and there is nothing to look for.
 
         Parameters
         ----------
         policy : CausalPolicy
-        algorithm : Algorithm
-        step : MirrorStep or GradientStep
-            As carried by the algorithm.
-        real : callable
-            The policy's own name of a rule's policy.
+        wanted : StepB, Oracle or None
+        """
+
+    def sample(self, request: Request) -> EnumeratedRollout:
+        """Return all responses: nothing is drawn.
+
+        Parameters
+        ----------
+        request : Request
+        """
+        return EnumeratedRollout(self, request)
+
+    def batch(self, request: Request) -> Batch:
+        """Return the batch of a step over all responses.
+
+        Parameters
+        ----------
+        request : Request
         """
         self._remembering = True
         try:
-            return self._batch(policy, algorithm, step, real)
+            return self._batch(request.policy, request.algorithm, request.step, request.stored)
         finally:
             self._remembering, self._memo = False, {}
 
-    def _batch(self, policy: CausalPolicy, algorithm: Algorithm, step, real) -> Batch:
+    def _batch(self, policy: CausalPolicy, algorithm: Algorithm, step, stored) -> Batch:
         options = {"level": algorithm.level, "arithmetic": step.arithmetic}
-        parts = [(w, self.distribution(policy, mixed, real, **options)) for w, mixed in opponents(step)]
+        parts = [(w, self.distribution(policy, mixed, stored, **options)) for w, mixed in opponents(step)]
         payoff = sum((float(weight) * self.payoff(part) for weight, part in parts), torch.zeros(()))
         opponent = parts[0][1]
-        rows, second = self._sources(policy, algorithm, step, real, opponent)
+        rows, second = self._sources(policy, algorithm, step, stored, opponent)
         if algorithm.fit.ranks_within:
             payoff = self.payoff(rows)  # the win rate within a batch, of K without end
         pairs, wins, weights = self._weighted(algorithm, rows.exp(), second)
-        frozen = {name: self.tokens(policy, real(name)) for name in sorted(needed(step))}
+        frozen = {name: self.tokens(policy, stored(name)) for name in sorted(needed(step))}
         if not algorithm.fit.reads_tokens:
             frozen = {name: table.sum(-1) for name, table in frozen.items()}
-        anchors = self._anchors(policy, algorithm, real)
+        anchors = self._anchors(policy, algorithm, stored)
         every = torch.arange(len(self.all) if len(anchors) else 0, device=payoff.device)
         return Batch(self.all, payoff.flatten(), pairs, wins, weights, every, anchors, frozen, self.prompts)
 
-    def _sources(self, policy, algorithm, step, real, opponent):
+    def _sources(self, policy, algorithm, step, stored, opponent):
         """Log-probabilities that rows are weighted by, and of the second response of a pair or None."""
         if isinstance(step, GradientStep):
-            return self.table(policy, real(step.at)), None
+            return self.table(policy, stored(step.at)), None
         if algorithm.fit.any_pairs and not algorithm.every_step:
-            parts = [self.table(policy, real(name)) for name in (POLICY, REFERENCE)]
+            parts = [self.table(policy, stored(name)) for name in (POLICY, REFERENCE)]
             return torch.stack(parts).logsumexp(0) - np.log(2), None
-        drawn = opponent if algorithm.pairs is None else self.distribution(policy, algorithm.pairs, real)
-        second = None if algorithm.second is None else self.distribution(policy, algorithm.second, real).exp()
+        drawn = opponent if algorithm.pairs is None else self.distribution(policy, algorithm.pairs, stored)
+        second = (
+            None if algorithm.second is None else self.distribution(policy, algorithm.second, stored).exp()
+        )
         return drawn, second
 
     def _weighted(self, algorithm: Algorithm, rows: torch.Tensor, second: torch.Tensor | None):
@@ -202,11 +223,29 @@ class Enumerated:
         wins = self.preference[styles[:, 0], styles[:, 1]].repeat(self.prompts)
         return pairs, wins, weights
 
-    def _anchors(self, policy, algorithm: Algorithm, real) -> torch.Tensor:
+    def _anchors(self, policy, algorithm: Algorithm, stored) -> torch.Tensor:
         """Weights of the anchor term over all rows: pi_t for ENPO, mu for XPO."""
         if not algorithm.anchor:
             return torch.zeros(0, dtype=torch.float64, device=self.all.prompt.device)
-        return self.table(policy, real(algorithm.fit.anchor_of)).exp().flatten() / self.prompts
+        return self.table(policy, stored(algorithm.fit.anchor_of)).exp().flatten() / self.prompts
+
+
+@dataclass(frozen=True, eq=False)
+class EnumeratedRollout:
+    """Every response to every prompt, for one step.
+
+    Attributes
+    ----------
+    source : Enumerated
+    request : Request
+    """
+
+    source: Enumerated
+    request: Request
+
+    def judged(self) -> Batch:
+        """Return the batch whose weights and payoffs are exact."""
+        return self.source.batch(self.request)
 
 
 def _tree(tokens: np.ndarray, lengths: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

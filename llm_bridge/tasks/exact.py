@@ -12,8 +12,8 @@ from nashsim.rules import POLICY, REFERENCE, Rule
 
 from ..algorithms import Algorithm, get_algorithm
 from ..policy.causal_policy import CausalPolicy
-from ..training.rollout import Sampled
 from ..training.settings import Settings
+from ..training.source import Source
 from ..training.trainer import Trainer
 from . import EnumerableTask, class_log_masses
 from .enumerated_source import Enumerated
@@ -115,7 +115,7 @@ def train(
     *,
     queries: int = 30,
     settings: Settings | None = None,
-    source: Sampled | None = None,
+    source: Source | None = None,
     seed: int = 0,
     record: int = 1,
 ) -> Training:
@@ -130,7 +130,7 @@ def train(
         Budget of payoff vectors, as for ``nashsim.run``: a two-call rule spends two an iteration.
     settings : Settings or None
         ``None`` is ``Settings.enumerated``.
-    source : Sampled or None
+    source : Source or None
         Where responses are sampled and judged; ``None`` takes exact expectations over all of them.
     seed : int
         Of samples and coins. The model's weights are the task's.

@@ -1,24 +1,36 @@
-"""What one step is fitted to: responses, what the judge said of them, and log-probabilities of frozen policies."""
+"""What a step asks for, and what it is fitted to: responses, what the judge said of them, frozen log-probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 
 import torch
 
-from nashsim.errors import NashsimError
-from nashsim.rules import POLICY, GradientStep
+from nashsim.rules import GradientStep, MirrorStep
 
 from ..algorithms.algorithm import Algorithm
-from ..algorithms.losses import anchor_loss
-from ..parallel.processes import Processes
+from ..decoding.exploration import EllipticalExplorer
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
-from .minibatches import Part, parts_of
 
-#: No process but this one.
-ALONE = Processes()
+
+@dataclass(frozen=True, eq=False)
+class BatchPart:
+    """Some of a batch's items and anchors, with their weights in the whole.
+
+    Attributes
+    ----------
+    items, anchors : Tensor of int
+        Places among the items, and rows.
+    item_weight, anchor_weight : float
+        Of each.
+    """
+
+    items: torch.Tensor
+    anchors: torch.Tensor
+    item_weight: float
+    anchor_weight: float
 
 
 @dataclass(eq=False)
@@ -42,7 +54,9 @@ class Batch:
     frozen : dict of str to Tensor, shape (rows,) or (rows, T)
         Log-probabilities of the named policies of the step.
     prompts : int
-        For enumerated responses, the number of prompts; 0 for sampled ones.
+        Number of prompts of enumerated responses; 0 for sampled ones.
+    comparisons : int
+        Comparisons that the judge answered for it.
     """
 
     responses: Sequences
@@ -54,6 +68,7 @@ class Batch:
     anchor_weights: torch.Tensor
     frozen: dict[str, torch.Tensor] = field(default_factory=dict)
     prompts: int = 0
+    comparisons: int = 0
 
     def state_dict(self) -> dict:
         """Return the batch as plain tensors and numbers."""
@@ -69,19 +84,81 @@ class Batch:
         }
 
     @classmethod
-    def of(cls, state: dict) -> Batch:
+    def of(cls, state: dict, device=None) -> Batch:
         """Return the batch of ``state_dict()``.
 
         Parameters
         ----------
         state : dict
+        device : torch.device or None
+            Device of its tensors; ``None`` leaves them where they are.
         """
+        state = _moved(state, device) if device is not None else state
         return cls(**{**state, "responses": Sequences(*state["responses"])})
+
+    def part(self, part: BatchPart) -> Batch:
+        """Return the batch of a part, weighted so that the losses of all parts add up to that of the whole.
+
+        Parameters
+        ----------
+        part : BatchPart
+        """
+        device, items, anchors = self.payoff.device, part.items, part.anchors
+        rows = torch.unique(torch.cat([self.pairs[items].flatten() if len(self.pairs) else items, anchors]))
+        place = torch.full((len(self.payoff),), -1, dtype=torch.long, device=device)
+        place[rows] = torch.arange(len(rows), device=device)
+        if len(self.pairs):
+            pairs, wins = place[self.pairs[items]], self.wins[items]
+            weights = torch.full((len(items),), part.item_weight, dtype=torch.float64, device=device)
+        else:
+            # Rows of anchors alone are no items: their weight is zero.
+            pairs, wins = self.pairs, self.wins
+            weights = torch.zeros(len(rows), dtype=torch.float64, device=device)
+            weights[place[items]] = part.item_weight
+        anchored = torch.full((len(anchors),), part.anchor_weight, dtype=torch.float64, device=device)
+        frozen = {name: table[rows] for name, table in self.frozen.items()}
+        return Batch(
+            self.responses[rows], self.payoff[rows], pairs, wins, weights, place[anchors], anchored, frozen
+        )
 
     @property
     def items(self) -> int:
         """What minibatches are made of: pairs, or responses where there are none, those of the anchor term apart."""
         return len(self.pairs) or len(self.responses) - (0 if self.prompts else len(self.anchors))
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What the batch of one step is asked for.
+
+    Attributes
+    ----------
+    policy : CausalPolicy
+        Policies that responses are drawn from, none of which has moved yet.
+    algorithm : Algorithm
+        Which pairs, labels and loss.
+    step : MirrorStep or GradientStep
+        Step as the algorithm carries it.
+    stored : callable
+        The CausalPolicy's own name of a rule's policy.
+    prompts : sequence of tuple of int
+        Prompts of this iteration.
+    seed : int
+        Seed of this step of this iteration.
+    buffer : list
+        Groups of responses of earlier iterations, which replay adds to.
+    explorer : EllipticalExplorer or None
+        The oracle's memory, which takes in the pairs drawn.
+    """
+
+    policy: CausalPolicy
+    algorithm: Algorithm
+    step: MirrorStep | GradientStep
+    stored: Callable[[str], str]
+    prompts: Sequence[tuple[int, ...]] = ()
+    seed: int = 0
+    buffer: list = field(default_factory=list)
+    explorer: EllipticalExplorer | None = None
 
 
 def needed(step) -> set[str]:
@@ -96,125 +173,10 @@ def needed(step) -> set[str]:
     return {name for name, w in step.base.items() if float(w) != 0.0}
 
 
-def loss_of(
-    algorithm: Algorithm,
-    step,
-    batch: Batch,
-    policy: CausalPolicy,
-    chosen: torch.Tensor | None = None,
-    processes: Processes = ALONE,
-) -> torch.Tensor:
-    """Return the algorithm's loss of the live policy on a batch, or on this process's share of it.
-
-    Parameters
-    ----------
-    algorithm, step, batch, policy, chosen, processes
-        As for :func:`losses_of`.
-
-    Returns
-    -------
-    Tensor, a scalar
-    """
-    return sum(losses_of(algorithm, step, batch, policy, chosen, processes))
-
-
-def losses_of(
-    algorithm: Algorithm,
-    step,
-    batch: Batch,
-    policy: CausalPolicy,
-    chosen: torch.Tensor | None = None,
-    processes: Processes = ALONE,
-    rows: int | None = None,
-) -> Iterator[torch.Tensor]:
-    """Yield losses that add up to the algorithm's loss: one after the other, so that each can be freed before the next.
-
-    Parameters
-    ----------
-    algorithm : Algorithm
-    step : MirrorStep or GradientStep
-        As carried by the algorithm.
-    batch : Batch
-    policy : CausalPolicy
-    chosen : Tensor of int or None
-        Items of a minibatch: pairs, or rows where there are none. ``None`` is all of them.
-    processes : Processes
-        Each takes a part of sampled batches; the losses of all add up to the loss.
-    rows : int or None
-        Most responses of sampled batches that one loss holds; ``None`` is all of them.
-
-    Yields
-    ------
-    Tensor, a scalar
-    """
-    if batch.prompts:
-        if chosen is not None:
-            raise NashsimError("minibatch: an expectation over enumerated responses is taken whole")
-        yield _loss(algorithm, step, batch, policy, processes)
-        return
-    device = batch.payoff.device
-    members = batch.pairs if len(batch.pairs) else torch.arange(batch.items, device=device)[:, None]
-    parts = parts_of(members, batch.anchors, chosen, processes, rows)
-    whole = len(parts) == 1 and chosen is None and processes.world == 1 and not len(batch.anchors)
-    # Processes that share weights out must pass through the model equally often.
-    idle = processes.most(len(parts), device) - len(parts) if policy.sharded else 0
-    statistic = None
-    if algorithm.fit.whole_batch and len(parts) != 1:
-        # Every part needs it before any is fitted.
-        with torch.no_grad(), policy.gathered([POLICY]):
-            statistic = torch.zeros((), dtype=torch.float64, device=device)
-            for part in _chunks(batch, parts):
-                statistic += algorithm.fit.statistic(part, policy.sequence_log_probs(part.responses))
-            statistic = processes.total(statistic)
-    for part in [batch] if whole else _chunks(batch, parts):
-        yield _loss(algorithm, step, part, policy, processes, statistic)
-    for _ in range(idle):
-        yield 0.0 * policy.sequence_log_probs(batch.responses[:1]).sum()
-
-
-def _chunks(batch: Batch, parts: list[Part]) -> Iterator[Batch]:
-    return (_selected(batch, part) for part in parts)
-
-
-def _loss(
-    algorithm: Algorithm, step, batch: Batch, policy: CausalPolicy, processes: Processes, statistic=None
-) -> torch.Tensor:
-    fit, weights = algorithm.fit, batch.weights if len(batch.weights) else None
-    read = policy.token_log_probs if fit.reads_tokens else policy.sequence_log_probs
-    current = read(batch.responses)
-    if fit.whole_batch and statistic is None:
-        statistic = processes.total(fit.statistic(batch, current))
-    # A part may hold responses of the anchor term alone.
-    loss = (
-        fit.loss(algorithm, step, batch, current, weights, statistic)
-        if batch.items
-        else current.new_zeros(())
-    )
-    if algorithm.every_step:
-        loss = fit.scaled(loss, step)
-    if algorithm.anchor and len(batch.anchors):
-        anchor_weights = batch.anchor_weights if len(batch.anchor_weights) else None
-        share = fit.anchor_sign * algorithm.anchor
-        loss = loss + share * anchor_loss(current[batch.anchors], anchor_weights)
-    return loss
-
-
-def _selected(batch: Batch, part: Part) -> Batch:
-    """The batch of a part, weighted so that the losses of all parts add up to that of the whole."""
-    device, items, anchors = batch.payoff.device, part.items, part.anchors
-    rows = torch.unique(torch.cat([batch.pairs[items].flatten() if len(batch.pairs) else items, anchors]))
-    place = torch.full((len(batch.payoff),), -1, dtype=torch.long, device=device)
-    place[rows] = torch.arange(len(rows), device=device)
-    if len(batch.pairs):
-        pairs, wins = place[batch.pairs[items]], batch.wins[items]
-        weights = torch.full((len(items),), part.item_weight, dtype=torch.float64, device=device)
-    else:
-        # Rows of anchors alone are no items: their weight is zero.
-        pairs, wins = batch.pairs, batch.wins
-        weights = torch.zeros(len(rows), dtype=torch.float64, device=device)
-        weights[place[items]] = part.item_weight
-    anchored = torch.full((len(anchors),), part.anchor_weight, dtype=torch.float64, device=device)
-    frozen = {name: table[rows] for name, table in batch.frozen.items()}
-    return Batch(
-        batch.responses[rows], batch.payoff[rows], pairs, wins, weights, place[anchors], anchored, frozen
-    )
+def _moved(value, device):
+    """Every tensor of nested lists and dicts on a device."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _moved(part, device) for key, part in value.items()}
+    return [_moved(part, device) for part in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""How the items of a loss are shared out: to processes, and within one to parts that fit into memory.
+"""Prompts of an iteration, items of an optimiser step, and the loss in parts, for processes and to fit into memory.
 
 A loss is a weighted sum over items (pairs, or single responses) and over the responses of its anchor term. Any split of
 both, each with the weight that it has in the whole, has losses and gradients that add up to the whole's.
@@ -6,32 +6,159 @@ both, each with the weight that it has in the whole, has losses and gradients th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 
 from nashsim.errors import NashsimError
+from nashsim.rules import POLICY
 
+from ..algorithms.algorithm import Algorithm
+from ..algorithms.losses import anchor_loss
 from ..parallel.processes import Processes
+from ..policy.causal_policy import CausalPolicy
+from .batch import Batch, BatchPart
+
+#: No process but this one.
+ALONE = Processes()
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Some of a batch's items and anchors, with their weights in the whole.
+def prompts_at(prompts: Sequence, count: int | None, iteration: int, seed: int) -> Sequence:
+    """Return the prompts of an iteration: the next ones of an order that is a function of seed and epoch.
 
-    Attributes
+    Parameters
     ----------
-    items, anchors : Tensor of int
-        Places among the items, and rows.
-    item_weight, anchor_weight : float
-        Of each.
+    prompts : sequence of tuple of int
+    count : int or None
+        Prompts of an iteration; ``None`` is all of them, in their order.
+    iteration, seed : int
     """
+    if count is None:
+        return prompts
+    total, places = len(prompts), range(iteration * count, (iteration + 1) * count)
+    epochs = {p // total for p in places}
+    orders = {e: np.random.default_rng([seed, 7, e]).permutation(total) for e in epochs}
+    return [prompts[orders[p // total][p % total]] for p in places]
 
-    items: torch.Tensor
-    anchors: torch.Tensor
-    item_weight: float
-    anchor_weight: float
+
+def minibatch(batch: Batch, size: int | None, done: int, place: Sequence[int]) -> torch.Tensor | None:
+    """Return the items of an optimiser step, shape (size,), or None for the whole batch; an epoch has each item once.
+
+    Parameters
+    ----------
+    batch : Batch
+    size : int or None
+        Items of a minibatch; ``None``, or as many as there are, is the whole batch.
+    done : int
+        Optimiser steps done on this batch.
+    place : sequence of int
+        Numbers that the order is a function of, with the epoch.
+    """
+    if size is None or size >= batch.items:
+        return None
+    epoch, start = divmod(done, batch.items // size)
+    order = np.random.default_rng([*place, epoch]).permutation(batch.items)
+    return torch.as_tensor(order[start * size : (start + 1) * size], device=batch.payoff.device)
+
+
+def loss_of(
+    algorithm: Algorithm,
+    step,
+    batch: Batch,
+    policy: CausalPolicy,
+    chosen: torch.Tensor | None = None,
+    processes: Processes = ALONE,
+) -> torch.Tensor:
+    """Return the algorithm's loss of the live policy on a batch, or on this process's share of it.
+
+    Parameters
+    ----------
+    algorithm, step, batch, policy, chosen, processes
+        As for :func:`losses_of`.
+
+    Returns
+    -------
+    Tensor, a scalar
+    """
+    return sum(losses_of(algorithm, step, batch, policy, chosen, processes))
+
+
+def losses_of(
+    algorithm: Algorithm,
+    step,
+    batch: Batch,
+    policy: CausalPolicy,
+    chosen: torch.Tensor | None = None,
+    processes: Processes = ALONE,
+    rows: int | None = None,
+) -> Iterator[torch.Tensor]:
+    """Yield losses that add up to the algorithm's loss: one after the other, so that each can be freed before the next.
+
+    Parameters
+    ----------
+    algorithm : Algorithm
+    step : MirrorStep or GradientStep
+        As carried by the algorithm.
+    batch : Batch
+    policy : CausalPolicy
+    chosen : Tensor of int or None
+        Items of a minibatch: pairs, or rows where there are none. ``None`` is all of them.
+    processes : Processes
+        Each takes a part of sampled batches; the losses of all add up to the loss.
+    rows : int or None
+        Most responses of sampled batches that one loss holds; ``None`` is all of them.
+
+    Yields
+    ------
+    Tensor, a scalar
+    """
+    if batch.prompts:
+        if chosen is not None:
+            raise NashsimError("minibatch: an expectation over enumerated responses is taken whole")
+        yield _loss(algorithm, step, batch, policy, processes)
+        return
+    device = batch.payoff.device
+    members = batch.pairs if len(batch.pairs) else torch.arange(batch.items, device=device)[:, None]
+    parts = parts_of(members, batch.anchors, chosen, processes, rows)
+    whole = len(parts) == 1 and chosen is None and processes.world == 1 and not len(batch.anchors)
+    # Processes that share weights out must pass through the model equally often.
+    idle = processes.most(len(parts), device) - len(parts) if policy.sharded else 0
+    statistic = None
+    if algorithm.fit.whole_batch and len(parts) != 1:
+        # Every part needs it before any is fitted.
+        with torch.no_grad(), policy.gathered([POLICY]):
+            statistic = torch.zeros((), dtype=torch.float64, device=device)
+            for part in map(batch.part, parts):
+                statistic += algorithm.fit.statistic(part, policy.sequence_log_probs(part.responses))
+            statistic = processes.total(statistic)
+    for part in [batch] if whole else map(batch.part, parts):
+        yield _loss(algorithm, step, part, policy, processes, statistic)
+    for _ in range(idle):
+        yield 0.0 * policy.sequence_log_probs(batch.responses[:1]).sum()
+
+
+def _loss(
+    algorithm: Algorithm, step, batch: Batch, policy: CausalPolicy, processes: Processes, statistic=None
+) -> torch.Tensor:
+    fit, weights = algorithm.fit, batch.weights if len(batch.weights) else None
+    read = policy.token_log_probs if fit.reads_tokens else policy.sequence_log_probs
+    current = read(batch.responses)
+    if fit.whole_batch and statistic is None:
+        statistic = processes.total(fit.statistic(batch, current))
+    # A part may hold responses of the anchor term alone.
+    loss = (
+        fit.loss(algorithm, step, batch, current, weights, statistic)
+        if batch.items
+        else current.new_zeros(())
+    )
+    if algorithm.every_step:
+        loss = fit.scaled(loss, step)
+    if algorithm.anchor and len(batch.anchors):
+        anchor_weights = batch.anchor_weights if len(batch.anchor_weights) else None
+        share = fit.anchor_sign * algorithm.anchor
+        loss = loss + share * anchor_loss(current[batch.anchors], anchor_weights)
+    return loss
 
 
 def parts_of(
@@ -40,7 +167,7 @@ def parts_of(
     chosen: torch.Tensor | None,
     processes: Processes,
     rows: int | None,
-) -> list[Part]:
+) -> list[BatchPart]:
     """Return this process's share of the chosen items, cut into parts of at most ``rows`` responses.
 
     Anchors go with items, each as often as every other over an epoch.
@@ -68,7 +195,7 @@ def parts_of(
     weights = 1 / max(len(items), 1), 1 / max(len(anchors), 1)
     items, anchors = (part[processes.rank :: processes.world] for part in (items, anchors))
     if rows is None:
-        return [Part(items, anchors, *weights)] if len(items) or len(anchors) else []
+        return [BatchPart(items, anchors, *weights)] if len(items) or len(anchors) else []
     if members.shape[1] > rows:
         raise NashsimError(
             f"training.rows: a pair is two responses, found room for {rows}; at least 2 are needed"
@@ -76,7 +203,8 @@ def parts_of(
     wanted = [*members[items].tolist(), *anchors[:, None].tolist()]
     cuts = _packed(wanted, rows)
     return [
-        Part(items[a:b], anchors[max(a - len(items), 0) : max(b - len(items), 0)], *weights) for a, b in cuts
+        BatchPart(items[a:b], anchors[max(a - len(items), 0) : max(b - len(items), 0)], *weights)
+        for a, b in cuts
     ]
 
 

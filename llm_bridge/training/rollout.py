@@ -6,9 +6,7 @@ that a resumed run, or one spread over processes, draws the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from zlib import crc32
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,19 +14,12 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep, opponents
 
-from ..algorithms.algorithm import PREVIOUS, Algorithm, Oracle
+from ..algorithms.algorithm import PREVIOUS, Oracle
 from ..algorithms.labels import BEST_WORST, IID
-from ..data.teacher import Teacher
-from ..decoding.eager import sample
-from ..decoding.exploration import EllipticalExplorer, explore, tilt
-from ..decoding.features import Features, HiddenFeatures
-from ..decoding.roles import Engine, Role, uniforms
-from ..decoding.sequence_mixture import sequence_mixture
-from ..judges import Comparison, Judge, check_probabilities
-from ..parallel.processes import Processes
-from ..policy.causal_policy import CausalPolicy
+from ..decoding.exploration import explore, tilt
+from ..decoding.roles import Role
 from ..policy.sequences import Sequences
-from .batch import Batch, needed
+from .batch import Batch, Request, needed
 
 
 def seed_of(*words: int) -> int:
@@ -41,144 +32,40 @@ def seed_of(*words: int) -> int:
     return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """Batches of sampled responses.
-
-    Attributes
-    ----------
-    judge : Judge
-    length : int
-        Most tokens of a response.
-    duels : bool
-        Whether an answer is a coin with the judge's probability; equal responses count 1/2 without a coin.
-    candidates : int
-        K of ``sequence_mixture``.
-    show : callable or None
-        What the judge reads of a prompt or a response; ``None`` shows tuples of token ids.
-    engine : callable
-        As ``sample``.
-    processes : Processes
-        Who draws and judges which part.
-    features : Features
-        In whose directions the elliptical oracle looks.
-    teacher : Teacher or None
-        Of token ids; its response to a prompt joins those drawn for pairs, as DNO-Prct's gold response does [paper].
-    """
-
-    judge: Judge
-    length: int
-    duels: bool = False
-    candidates: int = 16
-    show: Callable | None = None
-    engine: Engine = sample
-    processes: Processes = Processes()
-    features: Features = HiddenFeatures()
-    teacher: Teacher | None = None
-
-    def draw(
-        self,
-        policy: CausalPolicy,
-        prompts: Sequence,
-        weights: Mapping[str, float],
-        role: str,
-        seed: int,
-        *,
-        level: str = "sequence",
-        arithmetic: bool = False,
-    ) -> Sequences:
-        """Draw one response a prompt from a mixture of named policies.
-
-        Parameters
-        ----------
-        policy : CausalPolicy
-        prompts : sequence of tuple of int
-        weights : mapping of str to float
-            Over names that the policy knows.
-        role : str
-        seed : int
-        level : str
-        arithmetic : bool
-            sum_k w_k pi_k: each response from one policy, chosen by its weight.
-        """
-        weights = {name: float(w) for name, w in weights.items() if float(w) != 0.0}
-        if level == "sequence" and not arithmetic and len(weights) > 1:
-            mixed = sequence_mixture(
-                policy,
-                prompts,
-                weights,
-                self.length,
-                candidates=self.candidates,
-                seed=seed_of(seed, crc32(role.encode())),
-                engine=self.engine,
-            )
-            return mixed.sequences
-        if arithmetic and min(weights.values()) < 0:
-            raise NashsimError(
-                f"weights: {weights} has a negative weight, so that nothing can be drawn from it; name one policy"
-            )
-        if arithmetic and len(weights) > 1:
-            share = np.cumsum(list(weights.values()))
-            coins = uniforms(seed, prompts, 1, f"{role}: whose voice")[:, 0]
-            voice = np.minimum(np.searchsorted(share, coins, side="right"), len(share) - 1)
-            weights = {name: (voice == k).astype(float).tolist() for k, name in enumerate(weights)}
-        return self.engine(policy, prompts, {role: Role(weights, seed)}, self.length)[role].sequences
-
-    def ask(self, prompts: Sequence, first: Sequence, second: Sequence, seed: int) -> np.ndarray:
-        """Return P(first ≻ second), or coins with that probability, shape (comparisons,).
-
-        Parameters
-        ----------
-        prompts, first, second : sequence of tuple of int
-        seed : int
-            Of the coins.
-        """
-        show = self.show or (lambda tokens: tokens)
-        asked = [
-            Comparison(show(x), show(a), show(b)) for x, a, b in zip(prompts, first, second, strict=True)
-        ]
-
-        def judged(places: list[int]) -> list[float]:
-            return check_probabilities(self.judge([asked[i] for i in places]), len(places)).tolist()
-
-        answers = np.array(self.processes.shared(list(prompts), judged))
-        if not self.duels:
-            return answers
-        coins = (uniforms(seed, prompts, 1, "coins")[:, 0] < answers).astype(float)
-        return np.array([0.5 if a == b else coin for a, b, coin in zip(first, second, coins, strict=True)])
-
-
-class Round:
-    """One step's samples: drawn, judged, and turned into a batch.
+class SampledRollout:
+    """One step's responses as groups, a list [prompt, [responses of the first source], [of the second]] each.
 
     Parameters
     ----------
-    sampled : Sampled
-    policy : CausalPolicy
-    algorithm : Algorithm
-    step : MirrorStep or GradientStep
-        As carried by the algorithm.
-    real : callable
-        The policy's own name of a rule's policy.
-    seed : int
-        Of this step of this iteration.
-    explorer : EllipticalExplorer or None
-        The oracle's, which takes in the pairs collected.
+    source : Sampled
+        Who draws and judges.
+    request : Request
+        Which step of which algorithm, from which policies.
     """
 
-    def __init__(
-        self,
-        sampled: Sampled,
-        policy: CausalPolicy,
-        algorithm: Algorithm,
-        step,
-        real,
-        seed: int,
-        explorer: EllipticalExplorer | None = None,
-    ):
-        self.sampled, self.policy, self.algorithm, self.step = sampled, policy, algorithm, step
-        self.real, self.seed, self.explorer, self.comparisons = real, seed, explorer, 0
+    def __init__(self, source, request: Request):
+        self.source, self.policy, self.stored = source, request.policy, request.stored
+        self.algorithm, self.step = request.algorithm, request.step
+        self.seed, self.explorer, self.comparisons = request.seed, request.explorer, 0
         self._against: list[list] | None = None
+        drawn = self.collect(request.prompts)
+        self.anchors = self._anchored(drawn) if self.algorithm.anchor else []
+        self.groups = self._replayed(drawn, request.buffer) if self.algorithm.replay else drawn
+
+    def judged(self) -> Batch:
+        """Return the batch of all groups, compared as the labels ask for."""
+        return self.batch(self.groups, self.anchors)
+
+    def _anchored(self, groups: list[list]) -> list[tuple]:
+        """Prompts and responses of the anchor term; a teacher's response, the last, is no draw from a policy."""
+        side, count = self.anchor_side(), self.algorithm.responses
+        return [(group[0], y) for group in groups for y in group[side][:count]]
+
+    def _replayed(self, groups: list[list], buffer: list) -> list[list]:
+        """As many groups as were drawn, of all iterations so far."""
+        buffer += groups
+        order = np.random.default_rng([self.seed, 1]).integers(len(buffer), size=len(groups))
+        return [buffer[i] for i in order]
 
     def _first(self) -> dict[str, float]:
         """Named policies that the first responses are drawn from."""
@@ -222,25 +109,25 @@ class Round:
             firsts = self._both(prompts, first)
         else:
             firsts = self._grouped(prompts, first, "response", count)
-        if self.sampled.teacher is not None:
-            firsts = self.sampled.teacher.joined(prompts, firsts)
+        if self.source.teacher is not None:
+            firsts = self.source.teacher.joined(prompts, firsts)
         seconds = self._grouped(prompts, second, "second", count) if second else [[] for _ in prompts]
         return [[x, a, b] for x, a, b in zip(prompts, firsts, seconds, strict=True)]
 
     def _explored(self, prompts, firsts: list[list]) -> list[list]:
         """Pair responses with those that the oracle wants compared, and tell it that they will be."""
-        sampled, policy = self.sampled, self.policy
+        source, policy = self.source, self.policy
         rows = [prompt for prompt, group in zip(prompts, firsts, strict=True) for _ in group]
         flat = [y for group in firsts for y in group]
 
         def look(places: list[int]) -> list[list]:
-            mine, options = [rows[i] for i in places], {"of": self.real(POLICY), "engine": sampled.engine}
+            mine, options = [rows[i] for i in places], {"of": self.stored(POLICY), "engine": source.engine}
             options |= {"candidates": self.algorithm.explorer.candidates, "seed": self.seed}
-            found = explore(self.explorer, sampled.features, policy, mine, sampled.length, **options)
-            phi = [sampled.features(policy, mine, said) for said in ([flat[i] for i in places], found)]
+            found = explore(self.explorer, source.features, policy, mine, source.length, **options)
+            phi = [source.features(policy, mine, said) for said in ([flat[i] for i in places], found)]
             return [list(part) for part in zip(found, *(p.tolist() for p in phi), strict=True)]
 
-        looked = sampled.processes.shared(rows, look)
+        looked = source.processes.shared(rows, look)
         self.explorer.observe([a for _, a, _ in looked], [b for _, _, b in looked])
         count, seconds = self.algorithm.responses, [tuple(y) for y, _, _ in looked]
         return [
@@ -262,16 +149,16 @@ class Round:
         count = self.algorithm.responses
         rows = [prompt for prompt in prompts for _ in range(count)]
         roles = {
-            role: Role({self.real(k): float(w) for k, w in weights.items() if float(w) != 0.0}, self.seed)
+            role: Role({self.stored(k): float(w) for k, w in weights.items() if float(w) != 0.0}, self.seed)
             for role, weights in (("response", first), ("opponent", self.step.opponent))
         }
 
         def draw(places: list[int]) -> list[tuple]:
             mine = [rows[i] for i in places]
-            drawn = self.sampled.engine(self.policy, mine, roles, self.sampled.length)
+            drawn = self.source.engine(self.policy, mine, roles, self.source.length)
             return list(zip(*(drawn[role].sequences.responses() for role in roles), strict=True))
 
-        said = zip(*self.sampled.processes.shared(rows, draw), strict=True)
+        said = zip(*self.source.processes.shared(rows, draw), strict=True)
         firsts, self._against = (
             [list(of_role[i : i + count]) for i in range(0, len(rows), count)] for of_role in said
         )
@@ -279,14 +166,14 @@ class Round:
 
     def _grouped(self, prompts, weights, role: str, count: int, arithmetic: bool = False) -> list[list]:
         rows = [prompt for prompt in prompts for _ in range(count)]
-        named = {self.real(name): w for name, w in weights.items()}
+        named = {self.stored(name): w for name, w in weights.items()}
 
         def draw(places: list[int]) -> list[tuple[int, ...]]:
             mine, level = [rows[i] for i in places], self.algorithm.level
             options = {"level": level, "arithmetic": arithmetic}
-            return self.sampled.draw(self.policy, mine, named, role, self.seed, **options).responses()
+            return self.source.draw(self.policy, mine, named, role, self.seed, **options).responses()
 
-        drawn = self.sampled.processes.shared(rows, draw)
+        drawn = self.source.processes.shared(rows, draw)
         return [drawn[i : i + count] for i in range(0, len(rows), count)]
 
     def batch(self, groups: list[list], fresh: list[tuple]) -> Batch:
@@ -353,7 +240,7 @@ class Round:
 
     def _ask(self, prompts, first, second) -> np.ndarray:
         self.comparisons += len(prompts)
-        return self.sampled.ask(prompts, first, second, self.seed)
+        return self.source.ask(prompts, first, second, self.seed)
 
     def _assembled(self, sequences, payoff, pairs, wins, anchors) -> Batch:
         device = self.policy.device
@@ -361,7 +248,7 @@ class Round:
         tokens = self.algorithm.fit.reads_tokens
         read = self.policy.token_log_probs if tokens else self.policy.sequence_log_probs
         with torch.no_grad():
-            frozen = {name: read(sequences, self.real(name)) for name in sorted(needed(self.step))}
+            frozen = {name: read(sequences, self.stored(name)) for name in sorted(needed(self.step))}
         return Batch(
             sequences,
             torch.as_tensor(payoff, device=device),
@@ -371,6 +258,7 @@ class Round:
             torch.tensor(list(anchors), dtype=torch.long, device=device),
             empty,
             frozen,
+            comparisons=self.comparisons,
         )
 
 

@@ -12,7 +12,8 @@ from nashsim.progress import progress_bar
 
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
-from .settings import share_of_rate
+from .optimisation import descend, make_optimiser
+from .settings import Settings, share_of_rate
 
 
 def token_loss(policy: CausalPolicy, batch: Sequences) -> torch.Tensor:
@@ -76,21 +77,21 @@ def sft(
             "steps, batch, lr, clip, warmup: > 0, and warmup in [0, 1), are needed,"
             f" found {steps}, {batch}, {lr}, {clip}, {warmup}"
         )
-    optimiser = torch.optim.Adam(policy.parameters(), lr=lr)
+    optimiser = make_optimiser(policy.parameters(), Settings(lr=lr))
     losses = np.empty(steps)
     for k in _shown(range(steps), progress):
-        for group in optimiser.param_groups:
-            group["lr"] = lr * share_of_rate("cosine", (k + 1) / steps, warmup)
         rows = np.random.default_rng([seed, k]).integers(len(examples), size=batch)
         prompts, responses = zip(*(examples[i] for i in rows), strict=True)
-        value = loss(policy, Sequences.of(prompts, responses, policy.pad).to(policy.device))
-        losses[k] = value.item()
-        if not np.isfinite(losses[k]):
-            raise NashsimError(f"lr: the loss became {losses[k]} at step {k}; take one below {lr:g}")
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(policy.parameters(), clip)
-        optimiser.step()
+        chosen = Sequences.of(prompts, responses, policy.pad).to(policy.device)
+        rate = lr * share_of_rate("cosine", (k + 1) / steps, warmup)
+        told = f"at step {k}; take one below {lr:g}"
+        losses[k] = descend(
+            optimiser,
+            [loss(policy, chosen)],
+            rate=rate,
+            clip=clip,
+            blame=lambda value, norm, told=told: f"lr: the loss became {value}, its gradient {norm} {told}",
+        ).loss
     return losses
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,15 +11,13 @@ from nashsim.rules import REFERENCE
 
 from ..parallel.sharding import shared_state, whole_state
 from .batch import Batch
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .optimisation import make_optimiser
 
 #: The numbers and lists of a trainer's state.
 _COUNTERS = ("iteration", "stage", "done", "queries", "comparisons", "records", "descent", "buffer")
 
 
-def state_of(trainer: Trainer) -> dict:
+def state_of(trainer) -> dict:
     """Return all that a resumed training needs; random numbers are functions of place and need no state.
 
     Parameters
@@ -41,7 +38,7 @@ def state_of(trainer: Trainer) -> dict:
     }
 
 
-def restore(trainer: Trainer, state: dict) -> None:
+def restore(trainer, state: dict) -> None:
     """Put a state of the same algorithm on the same model into a trainer.
 
     Parameters
@@ -73,23 +70,12 @@ def restore(trainer: Trainer, state: dict) -> None:
         [tuple(x), *([tuple(y) for y in side] for side in sides)] for x, *sides in state["buffer"]
     ]
     trainer.iterates.live = state["live"]
-    trainer.batch = None if state["batch"] is None else Batch.of(_to(state["batch"], policy.device))
-    trainer.optimisers = {name: trainer.new_optimiser() for name in state["optimisers"]}
-    for name, optimiser in trainer.optimisers.items():
-        found = deepcopy(state["optimisers"][name])
-        optimiser.load_state_dict(shared_state(found, policy.parameters()))
+    trainer.batch = None if state["batch"] is None else Batch.of(state["batch"], policy.device)
+    trainer.optimisers = {}
+    for name, found in state["optimisers"].items():
+        trainer.optimisers[name] = make_optimiser(policy.parameters(), trainer.settings)
+        trainer.optimisers[name].load_state_dict(shared_state(deepcopy(found), policy.parameters()))
     if state["explorer"] is not None:
         trainer.explorer.inverse = state["explorer"].cpu().numpy().copy()
     if state["measure"]:
         trainer.measure.load_state_dict(deepcopy(state["measure"]))
-
-
-def _to(value, device):
-    """Every tensor of nested lists and dicts on a device."""
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(value, dict):
-        return {key: _to(part, device) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_to(part, device) for part in value]
-    return value

@@ -1,4 +1,4 @@
-"""The training loop: sample, judge, fit, record; for every algorithm, on text or on enumerated responses.
+"""The training loop: sample, judge, fit, write, record; for every algorithm, on text or on enumerated responses.
 
 A step of a rule is one batch and the optimiser steps on it: many for a fit of a mirror step, one for a gradient step.
 The loop moves by single optimiser steps, between any two of which its whole state can be saved.
@@ -6,28 +6,26 @@ The loop moves by single optimiser steps, between any two of which its whole sta
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict
 
-import numpy as np
 import torch
 
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
-from ..algorithms.algorithm import PREVIOUS, Algorithm, Oracle, StepB
-from ..algorithms.registry import get_algorithm
-from ..decoding.exploration import EllipticalExplorer
-from ..parallel.sharding import whole
+from ..algorithms import Algorithm, get_algorithm
+from ..algorithms.algorithm import PREVIOUS
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import Iterates
 from ..storage.run_folder import tidy_records
-from ..tasks.enumerated_source import Enumerated
-from .batch import ALONE, Batch, losses_of
-from .rollout import Round, Sampled, seed_of
+from .batch import Batch, Request
+from .minibatches import losses_of, minibatch, prompts_at
+from .optimisation import descend, make_optimiser
+from .rollout import seed_of
 from .settings import Settings
+from .source import Rollout, Source
 from .state import restore, state_of
 
 
@@ -40,7 +38,7 @@ class Trainer:
         Trained in place; its reference is mu.
     prompts : sequence of tuple of int
     algorithm : str, Rule or Algorithm
-    source : Sampled or Enumerated
+    source : Source
         Where responses come from, and what judges them.
     tau : float
         KL regularisation, > 0.
@@ -64,7 +62,7 @@ class Trainer:
         policy: CausalPolicy,
         prompts: Sequence[tuple[int, ...]],
         algorithm: str | Rule | Algorithm,
-        source: Sampled | Enumerated,
+        source: Source,
         *,
         tau: float,
         settings: Settings | None = None,
@@ -80,7 +78,7 @@ class Trainer:
             raise NashsimError("prompts: at least one is needed")
         self.policy, self.prompts, self.source = policy, [tuple(p) for p in prompts], source
         self.algorithm, self.tau = get_algorithm(algorithm), float(tau)
-        if getattr(source, "teacher", None) is not None and self.algorithm.own_responses_only:
+        if source.teacher is not None and self.algorithm.own_responses_only:
             raise NashsimError(
                 f"teacher: {self.algorithm.name} takes none; {self.algorithm.own_responses_only}"
             )
@@ -90,194 +88,186 @@ class Trainer:
         self.batch: Batch | None = None
         self.buffer: list[list] = []
         self.records: list[dict] = []
-        #: Of the last optimiser step: its loss, the norm of its gradient before clipping, its learning rate.
+        #: Loss, norm of the gradient before clipping and learning rate of the last optimiser step.
         self.descent: dict[str, float] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
-        self.iterates = Iterates(policy, self._names())
-        self.explorer = self._new_explorer()
-
-    def _new_explorer(self) -> EllipticalExplorer | None:
-        wanted = self.algorithm.explorer
-        # On enumerated responses every pair is compared, and there is nothing to look for.
-        if not isinstance(wanted, Oracle) or isinstance(self.source, Enumerated):
-            return None
-        return EllipticalExplorer(self.source.features.width(self.policy), wanted.ridge)
-
-    @property
-    def _tilts(self) -> bool:
-        return isinstance(self.algorithm.explorer, StepB)
-
-    def _names(self) -> set[str]:
-        """Every policy that the rule names at any of its first iterations, and what the explorer needs."""
-        rule, names = self.algorithm.rule, {PREVIOUS} if self._tilts else set()
-        for step in rule.steps(self.tau, 0):
-            names |= {step.into, *step.base, *step.opponent, *getattr(step, "score", {})}
-        return names
+        remembered = {PREVIOUS: POLICY} if self.algorithm.keeps_previous else {}
+        self.iterates = Iterates(policy, remembered | self.algorithm.rule.init)
+        self.explorer = source.new_explorer(policy, self.algorithm.explorer)
 
     @property
     def step(self) -> MirrorStep | GradientStep:
         """The rule's step that is due."""
         return self.algorithm.rule.steps(self.tau, self.iteration)[self.stage]
 
-    def run(self, iterations: int, record: int = 1) -> Trainer:
+    def run(
+        self,
+        iterations: int,
+        record: int = 1,
+        *,
+        recorded: Callable[[dict], None] | None = None,
+        ticked: Callable[[bool, dict | None], None] | None = None,
+    ) -> Trainer:
         """Train until a number of whole iterations is done, measuring every ``record`` of them and at the end.
 
         Parameters
         ----------
         iterations : int
         record : int
+            Iterations between records.
+        recorded : callable or None
+            ``recorded(record)``, after every record.
+        ticked : callable or None
+            ``ticked(ended, record)``, after every :meth:`tick`: whether an iteration ended, and the record or None.
         """
         if iterations < 1 or record < 1:
             raise NashsimError(f"iterations, record: each must be >= 1, found {iterations} and {record}")
+        recorded, ticked = recorded or (lambda made: None), ticked or (lambda ended, made: None)
         if not self.records:
-            self.record()
+            recorded(self.record())
         while self.iteration < iterations:
-            if self.tick() and (self.iteration % record == 0 or self.iteration == iterations):
-                self.record()
+            ended, made = self.tick(), None
+            if ended and (self.iteration % record == 0 or self.iteration == iterations):
+                made = self.record()
+                recorded(made)
+            ticked(ended, made)
         return self
 
     def tick(self) -> bool:
         """Do one optimiser step, or one step of the rule that needs none; return whether an iteration ended."""
-        step = self._askable(self.step)
-        if step is None:
-            self._mix(self.step)
+        due = self.algorithm.fitted(self.step)
+        if due is None:
+            self.write(self.step)
         else:
-            carried = self.algorithm.carried(step)
+            algorithm, step = due
             if self.batch is None:
-                self.batch = self._sample(carried, asked=bool(self.step.opponent))
-            self._descend(carried)
-            self.done += 1
-            if self.done < self._fit_steps():
+                self.batch = self.judge(self.sample(step, algorithm))
+                self.queries += bool(self.step.opponent)
+                if algorithm.keeps_previous and step.into == POLICY:
+                    self.policy.snapshot(PREVIOUS)
+            self.fit(step, algorithm)
+            if self.done < self._fit_steps(algorithm):
                 return False
-            self.iterates.wrote(step.into)
+            self.write(step)
         self.batch, self.done, self.stage = None, 0, self.stage + 1
         if self.stage < len(self.algorithm.rule.steps(self.tau, self.iteration)):
             return False
         self.stage, self.iteration = 0, self.iteration + 1
         return True
 
-    def _askable(self, step):
-        """The step as something to fit, or None where copies and averages of parameters do it."""
-        base = {name: float(w) for name, w in step.base.items() if float(w) != 0.0}
+    def sample(self, step: MirrorStep | GradientStep, algorithm: Algorithm) -> Rollout:
+        """Draw the responses of a step, from policies none of which has moved yet, and make its optimiser.
+
+        Parameters
+        ----------
+        step : MirrorStep or GradientStep
+            Step as the algorithm carries it.
+        algorithm : Algorithm
+        """
+        self.iterates.make_live(_home(step))
+        self.iterates.branch(step.into)
+        self._start(step, algorithm)
+        seed, stored = seed_of(self.seed, self.iteration, self.stage), self.iterates.stored
+        drawn = self._prompts(), seed, self.buffer, self.explorer
+        with self.policy.gathered():
+            return self.source.sample(Request(self.policy, algorithm, step, stored, *drawn))
+
+    def judge(self, rollout: Rollout) -> Batch:
+        """Let the responses of a step be compared; return what the step is fitted to.
+
+        Parameters
+        ----------
+        rollout : Rollout
+        """
+        with self.policy.gathered():
+            batch = rollout.judged()
+        self.comparisons += batch.comparisons
+        return batch
+
+    def fit(self, step: MirrorStep | GradientStep, algorithm: Algorithm) -> None:
+        """Do one optimiser step on the batch.
+
+        Parameters
+        ----------
+        step : MirrorStep or GradientStep
+        algorithm : Algorithm
+        """
+        policy, processes, chosen = self.policy, self.source.processes, self._chosen(algorithm)
+        made = descend(
+            self.optimisers[self._optimiser_of(step, algorithm)],
+            losses_of(algorithm, step, self.batch, policy, chosen, processes, policy.rows),
+            rate=self.settings.rate(self.iteration) * (1 - self.done / self._fit_steps(algorithm)),
+            clip=self.settings.clip,
+            blame=self._blame,
+            processes=processes,
+            sharded=policy.sharded,
+        )
+        self.descent, self.done = asdict(made), self.done + 1
+
+    def write(self, step: MirrorStep | GradientStep) -> None:
+        """Give fitted weights their name; copy a policy, or average those that the algorithm says are averaged.
+
+        Parameters
+        ----------
+        step : MirrorStep or GradientStep
+        """
         if step.opponent:
-            return step
-        if step.into != POLICY or len(base) == 1:
-            return None
-        # A mixture written into the policy is fitted as a step of length zero, which asks nothing.
-        return replace(step, opponent={POLICY: 1.0}, eta=0.0)
-
-    def _mix(self, step) -> None:
+            return self.iterates.rename_live(step.into)
         base = {name: float(w) for name, w in step.base.items() if float(w) != 0.0}
-        self.iterates.mix(base, step.into)
-
-    def _fit_steps(self) -> int:
-        return 1 if self.algorithm.one_step else self.settings.fit_steps
-
-    def _sample(self, step, asked: bool) -> Batch:
-        """Sample and judge: the batch of a step, from policies none of which has moved yet."""
-        self.iterates.occupy(_home(step))
-        self.iterates.leave(step.into)
-        self._start(step)
-        self.queries += asked
-        if isinstance(self.source, Enumerated):
-            batch = self.source.batch(self.policy, self.algorithm, step, self.iterates.real)
+        if len(base) == 1:
+            self.iterates.copy(*base, step.into)
         else:
-            with self.policy.gathered():
-                batch = self._drawn(step)
-        if self._tilts and step.into == POLICY:
-            self.policy.snapshot(PREVIOUS)
-        return batch
+            self.iterates.average(base, step.into)
 
-    def _drawn(self, step) -> Batch:
-        seed = seed_of(self.seed, self.iteration, self.stage)
-        real = self.iterates.real
-        sampling = Round(self.source, self.policy, self.algorithm, step, real, seed, self.explorer)
-        groups = sampling.collect(self._prompts())
-        fresh = []
-        if self.algorithm.anchor:
-            side = sampling.anchor_side()
-            # A teacher's response, the last, is no draw from the policy.
-            fresh = [(group[0], y) for group in groups for y in group[side][: self.algorithm.responses]]
-        if self.algorithm.replay:
-            self.buffer += groups
-            order = np.random.default_rng([seed, 1]).integers(len(self.buffer), size=len(groups))
-            groups = [self.buffer[i] for i in order]
-        batch = sampling.batch(groups, fresh)
-        self.comparisons += sampling.comparisons
-        return batch
+    def record(self) -> dict:
+        """Measure the policy; keep and return the record, with what is known of the last optimiser step."""
+        self.make_policy_live()
+        counts = {"step": self.iteration, "queries": self.queries, "comparisons": self.comparisons}
+        with self.policy.gathered():
+            self.records.append(counts | self.measure(self.policy) | self.descent)
+        return self.records[-1]
 
-    def _prompts(self) -> list[tuple[int, ...]]:
-        """The prompts of this iteration: the next ones of an order that is a function of seed and epoch."""
-        count, total = self.settings.prompts or len(self.prompts), len(self.prompts)
-        places = range(self.iteration * count, (self.iteration + 1) * count)
-        orders = {e: np.random.default_rng([self.seed, 7, e]).permutation(total)
-                  for e in {p // total for p in places}}  # fmt: skip
-        if self.settings.prompts is None:
-            return self.prompts
-        return [self.prompts[orders[p // total][p % total]] for p in places]
+    def make_policy_live(self) -> None:
+        """Make the rule's policy the one in the live weights, as it is between iterations."""
+        self.iterates.make_live(POLICY)
 
-    def _start(self, step) -> None:
+    def _fit_steps(self, algorithm: Algorithm) -> int:
+        return 1 if algorithm.one_step else self.settings.fit_steps
+
+    def _prompts(self) -> Sequence[tuple[int, ...]]:
+        return prompts_at(self.prompts, self.settings.prompts, self.iteration, self.seed)
+
+    def _optimiser_of(self, step: MirrorStep | GradientStep, algorithm: Algorithm) -> str:
+        """The name of a step's optimiser: a fitted mixture must not take that of the gradient steps, which lives on."""
+        return step.into if algorithm is self.algorithm else f"{step.into} (mixture)"
+
+    def _start(self, step: MirrorStep | GradientStep, algorithm: Algorithm) -> None:
         """Make an optimiser for a fit; that of gradient steps lives on, and a half step only looks ahead with it."""
-        key, home = step.into, _home(step)
-        lives_on = self._fit_steps() == 1
+        key, home = self._optimiser_of(step, algorithm), _home(step)
+        lives_on = algorithm is self.algorithm and self._fit_steps(algorithm) == 1
         if lives_on and key == home and key in self.optimisers:
             return
-        new = self.new_optimiser()
+        new = make_optimiser(self.policy.parameters(), self.settings)
         if lives_on and key != home and home in self.optimisers:
             new.load_state_dict(deepcopy(self.optimisers[home].state_dict()))
         self.optimisers[key] = new
 
-    def new_optimiser(self) -> torch.optim.Optimizer:
-        """Return a fresh optimiser of the live weights."""
-        weights, settings = self.policy.parameters(), self.settings
-        if settings.optimiser == "sgd":
-            return torch.optim.SGD(weights, lr=settings.lr, momentum=settings.momentum or 0.0)
-        first = 0.9 if settings.momentum is None else settings.momentum
-        return torch.optim.Adam(weights, lr=settings.lr, betas=(first, 0.999))
+    def _blame(self, loss: float, norm: float) -> str:
+        return (
+            f"training: loss {loss:.4g} and gradient norm {norm:.4g} at iteration {self.iteration},"
+            f" optimiser step {self.done}; lower lr, or check the judge and the weights of the model"
+        )
 
-    def _descend(self, step) -> None:
-        """Do one optimiser step on the batch."""
-        chosen = self._chosen()
-        processes = getattr(self.source, "processes", ALONE)
-        optimiser, total = self.optimisers[step.into], self._fit_steps()
-        for group in optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.iteration) * (1 - self.done / total)
-        optimiser.zero_grad(set_to_none=True)
-        loss = torch.zeros((), dtype=torch.float64, device=self.policy.device)
-        for part in losses_of(
-            self.algorithm, step, self.batch, self.policy, chosen, processes, self.policy.rows
-        ):
-            # Weights that are shared out have the mean over processes for a gradient, all others the sum.
-            (part * processes.world if self.policy.sharded else part).backward()
-            loss += part.detach()
-        if not self.policy.sharded:
-            processes.add_gradients(self.policy.parameters())
-        norm = float(whole(torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip)))
-        value = float(processes.total(loss))
-        if not (math.isfinite(value) and math.isfinite(norm)):
-            raise NashsimError(
-                f"training: loss {value:.4g} and gradient norm {norm:.4g} at iteration {self.iteration},"
-                f" optimiser step {self.done}; lower lr, or check the judge and the weights of the model"
-            )
-        optimiser.step()
-        self.descent = {"loss": value, "grad_norm": norm, "learning_rate": optimiser.param_groups[0]["lr"]}
-
-    def _chosen(self) -> torch.Tensor | None:
-        """The minibatch of this optimiser step, a function of its place, or None for the whole batch."""
-        size, items = self.settings.minibatch, self.batch.items
+    def _chosen(self, algorithm: Algorithm) -> torch.Tensor | None:
         # A gradient step is the whole batch's: a part of it would throw the rest away.
-        if size is None or size >= items or self.algorithm.one_step:
-            return None
-        per_epoch = items // size
-        epoch, place = divmod(self.done, per_epoch)
-        order = np.random.default_rng([self.seed, 9, self.iteration, self.stage, epoch]).permutation(items)
-        return torch.as_tensor(order[place * size : (place + 1) * size], device=self.policy.device)
+        size = None if algorithm.one_step else self.settings.minibatch
+        return minibatch(self.batch, size, self.done, (self.seed, 9, self.iteration, self.stage))
 
     def frame(self):
         """Return the records as a tidy DataFrame: game, rule, seed, step, queries, metric, value."""
         tidy = tidy_records(self.records)
-        for place, name in enumerate(("game", "rule", "seed")):
-            value = self.algorithm.name if name == "rule" else getattr(self, name)
+        own = {"game": self.game, "rule": self.algorithm.name, "seed": self.seed}
+        for place, (name, value) in enumerate(own.items()):
             tidy.insert(place, name, value)
         return tidy
 
@@ -295,20 +285,9 @@ class Trainer:
         Raises
         ------
         NashsimError
-            For the state of another algorithm or another model.
+            For the state of another algorithm, another model or another version.
         """
         restore(self, state)
-
-    def occupy(self) -> None:
-        """Make the rule's policy the one in the live weights, as it is between iterations."""
-        self.iterates.occupy(POLICY)
-
-    def record(self) -> None:
-        """Measure the policy and keep the record, with what is known of the last optimiser step."""
-        self.occupy()
-        counts = {"step": self.iteration, "queries": self.queries, "comparisons": self.comparisons}
-        with self.policy.gathered():
-            self.records.append(counts | self.measure(self.policy) | self.descent)
 
 
 def _home(step: MirrorStep | GradientStep) -> str:

@@ -11,7 +11,7 @@ from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.tasks.exact import train
 from llm_bridge.trainer import Sampled, Settings, Trainer
-from llm_bridge.training.batch import loss_of, losses_of
+from llm_bridge.training.minibatches import loss_of, losses_of
 from nashsim import NashsimError
 from nashsim.rules import INPO, BestResponse, DNOPrct, RankingStep
 
@@ -75,7 +75,7 @@ def moved(name):
     """What a loss is computed from, the policy a little away from where the batch was drawn."""
     trainer = trainer_of(name)
     step = trainer.algorithm.carried(trainer.step)
-    batch = trainer._sample(step, asked=True)
+    batch = trainer.judge(trainer.sample(step, trainer.algorithm))
     shake(trainer.policy, 0.05, 7)
     return trainer, (trainer.algorithm, step, batch, trainer.policy)
 
@@ -88,7 +88,7 @@ def test_a_batch_holds_what_the_fit_asks_for(name):
     assert all(
         (table.ndim == 2) == fit.reads_tokens and len(table) == rows for table in batch.frozen.values()
     )
-    assert trainer._fit_steps() == (2 if fit.takes_minibatches else 1)
+    assert trainer._fit_steps(algorithm) == (2 if fit.takes_minibatches else 1)
     wins_rates = batch.payoff[torch.unique(batch.pairs)] if fit.needs_pairs else batch.payoff
     informed = len(batch.wins.unique()) > 1 if algorithm.labels == "winner" and fit.needs_pairs else True
     assert informed and (algorithm.labels == "winner" or len(wins_rates.unique()) > 1)

@@ -18,7 +18,7 @@ from llm_bridge.policy.sequences import Sequences
 from llm_bridge.runs.config import load_config
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Settings, Trainer
-from llm_bridge.training.rollout import Sampled
+from llm_bridge.training.source import Sampled
 from nashsim.errors import NashsimError
 from tests.llm_bridge.parallel.launching import launched
 
@@ -120,7 +120,7 @@ def test_resumed_to_the_same_bits(name):
     while whole.iteration < 2:
         states.append(whole.state_dict())
         whole.tick()
-    whole.occupy()
+    whole.make_policy_live()
     for state in (states[1], states[-1]):
         resumed = trainer_of(name, Teacher(GOLD), seed=5)
         resumed.load_state_dict(state)

@@ -11,7 +11,7 @@ from llm_bridge.decoding.roles import pure
 from llm_bridge.judges import ClassGameJudge
 from llm_bridge.policy.sequences import Sequences
 from llm_bridge.trainer import Trainer
-from llm_bridge.training.rollout import Sampled
+from llm_bridge.training.source import Sampled
 from nashsim import NashsimError
 
 from ..enumerated import PROMPT, counts, enumerated, responses, sequence_level, surprise

@@ -11,9 +11,9 @@ from llm_bridge.parallel.processes import Processes
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
-from llm_bridge.training.batch import loss_of
-from llm_bridge.training.rollout import Sampled
+from llm_bridge.training.minibatches import loss_of
 from llm_bridge.training.settings import Settings
+from llm_bridge.training.source import Sampled
 from llm_bridge.training.trainer import Trainer
 from tests.llm_bridge.parallel.launching import launched
 
@@ -78,7 +78,7 @@ def test_parts_of_a_loss_add_up(name, world):
     if trainer.batch is None:
         trainer.tick()
     step = algorithm.carried(trainer.step)
-    batch = trainer.batch or trainer._sample(step, asked=True)
+    batch = trainer.batch or trainer.judge(trainer.sample(step, trainer.algorithm))
 
     def gradient(*processes):
         policy.model.zero_grad()
@@ -99,7 +99,7 @@ def test_enumerated_batches_are_not_shared_out():
         CausalPolicy(task.build_model(), eos=0, pad=0), task.prompts, "inpo", Enumerated(task), tau=0.2
     )
     step = trainer.algorithm.carried(trainer.step)
-    batch = trainer._sample(step, asked=True)
+    batch = trainer.judge(trainer.sample(step, trainer.algorithm))
     one, two = (
         float(loss_of(trainer.algorithm, step, batch, trainer.policy, None, p))
         for p in (Processes(), Processes(1, 2))

@@ -12,7 +12,7 @@ from llm_bridge.algorithms.labels import Labels
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.trainer import Trainer
-from llm_bridge.training.batch import loss_of
+from llm_bridge.training.minibatches import loss_of
 from nashsim.rules import INPO, GradientStep, NashMDPG, NashProxSGD, SelfPlayPG
 
 from ..enumerated import PROMPT, enumerated, token_mixture
@@ -130,7 +130,7 @@ def error_in_the_loop(made, algorithm):
     task = EnumerableTask(vocabulary=4, length=3, prompts=(PROMPT,), tau=TAU)
     trainer = Trainer(made, task.prompts, algorithm, Enumerated(task), tau=TAU)
     step = trainer.step
-    found = trainer.source.batch(made, trainer.algorithm, step, trainer.iterates.real)
+    found = trainer.judge(trainer.sample(step, trainer.algorithm))
     loss = loss_of(trainer.algorithm, step, found, made)
     batch = enumerated(made, task.length)
     assert batch.responses() == found.responses.responses()

@@ -13,8 +13,8 @@ from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.tasks.exact import ExactMeasure, train
 from llm_bridge.trainer import Trainer
-from llm_bridge.training.rollout import Sampled
 from llm_bridge.training.settings import Settings
+from llm_bridge.training.source import Sampled
 from nashsim import PreferenceGame, run
 from nashsim.engine.feedback import Feedback
 from nashsim.rules import COMAL, MPO, NashProx

@@ -13,9 +13,8 @@ from llm_bridge.data import Teacher
 from llm_bridge.evaluation.text_measure import TextMeasure
 from llm_bridge.parallel.processes import Processes
 from llm_bridge.trainer import Settings, Trainer
-from llm_bridge.training.batch import loss_of, losses_of
-from llm_bridge.training.minibatches import parts_of
-from llm_bridge.training.rollout import Sampled
+from llm_bridge.training.minibatches import loss_of, losses_of, parts_of
+from llm_bridge.training.source import Sampled
 from nashsim.errors import NashsimError
 from tests.llm_bridge import models
 
@@ -72,7 +71,7 @@ def moved(trainer):
     while not trainer.step.opponent:
         trainer.tick()
     step = trainer.algorithm.carried(trainer.step)
-    return step, trainer.batch or trainer._sample(step, asked=True)
+    return step, trainer.batch or trainer.judge(trainer.sample(step, trainer.algorithm))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,7 +81,7 @@ def test_chunked_training_is_the_whole_training(name, forwards):
     for rows in (None, 3):
         forwards.clear()
         trainer = trainer_of(name, rows).run(2)
-        trainer.occupy()
+        trainer.make_policy_live()
         found.append((trainer.policy.weights(), trainer.records, list(forwards)))
     (whole, records, free), (parts, same_records, bounded) = found
     for key, weight in whole.items():

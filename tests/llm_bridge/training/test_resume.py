@@ -10,7 +10,7 @@ from llm_bridge.policy import CausalPolicy
 from llm_bridge.policy.sequences import Sequences
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Settings, Trainer
-from llm_bridge.training.rollout import Sampled
+from llm_bridge.training.source import Sampled
 from nashsim import NashsimError
 
 torch.set_num_threads(1)
@@ -46,7 +46,7 @@ def test_resumed_between_any_two_optimiser_steps(name):
     while whole.iteration < 2:
         states.append(through_a_file(whole.state_dict()))
         whole.tick()
-    whole.iterates.occupy("policy")
+    whole.make_policy_live()
     # One stop within the first fit, and one that leaves a whole iteration behind.
     for state in {1: states[1], len(states) - 1: states[-1]}.values():
         resumed = fresh(name)

@@ -6,6 +6,7 @@ import torch
 
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Settings, Trainer
+from llm_bridge.training.optimisation import make_optimiser
 from llm_bridge.training.settings import SCHEDULES, share_of_rate
 from nashsim import NashsimError
 
@@ -63,7 +64,7 @@ def test_momentum_is_the_optimisers_own(optimiser, momentum, found):
     task = EnumerableTask(vocabulary=4, length=2, tau=0.1)
     settings = Settings(optimiser=optimiser, momentum=momentum)
     trainer = Trainer(policy_of(task), task.prompts, "inpo", sampled(task), tau=0.1, settings=settings)
-    [group] = trainer.new_optimiser().param_groups
+    [group] = make_optimiser(trainer.policy.parameters(), trainer.settings).param_groups
     assert (group["betas"][0] if optimiser == "adam" else group["momentum"]) == found
 
 

@@ -12,8 +12,9 @@ from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.tasks.exact import train
 from llm_bridge.trainer import Settings, Trainer
-from llm_bridge.training.batch import loss_of
-from llm_bridge.training.rollout import Round, Sampled
+from llm_bridge.training.batch import Request
+from llm_bridge.training.minibatches import loss_of
+from llm_bridge.training.source import Sampled
 from nashsim import NashsimError, StepSizeWarning, run
 from nashsim.rules import MirrorStep, OptimisticOMD, get_rule
 
@@ -118,7 +119,7 @@ def test_policy_gradient_is_the_gradient_of_the_regularised_objective(rule):
         policy.snapshot("target")
         shake(policy, 0.05, 2)
     step = trainer.step
-    batch = source.batch(policy, algorithm, step, trainer.iterates.real)
+    batch = trainer.judge(trainer.sample(step, algorithm))
     found = torch.autograd.grad(loss_of(algorithm, step, batch, policy), policy.parameters())
 
     log_policy = task.log_probs(policy.model)
@@ -143,7 +144,7 @@ def test_online_ipo_climbs_as_fast_as_self_play():
         trainer = trainer_of(task, rule)
         shake(trainer.policy, 0.05, 1)
         step = trainer.algorithm.carried(trainer.step)
-        batch = trainer.source.batch(trainer.policy, trainer.algorithm, step, trainer.iterates.real)
+        batch = trainer.judge(trainer.sample(step, trainer.algorithm))
         loss = loss_of(trainer.algorithm, step, batch, trainer.policy)
         gradients.append(torch.autograd.grad(loss, trainer.policy.parameters()))
     scale = max(g.abs().max() for g in gradients[0])
@@ -229,7 +230,7 @@ def test_minibatches_cover_a_batch_once_an_epoch(small):
     trainer.tick()
     items = []
     for trainer.done in range(3):
-        items += trainer._chosen().tolist()
+        items += trainer._chosen(trainer.algorithm).tolist()
     assert sorted(items) == list(range(18))  # 3 prompts of 6 pairs
 
 
@@ -265,7 +266,7 @@ def test_records_tell_loss_gradient_and_rate_of_the_last_optimiser_step(small, c
     trainer.run(2)
     assert set(trainer.records[0]) == {"step", "queries", "comparisons", "measured"}
     step = trainer.algorithm.carried(trainer.step)
-    batch = trainer.source.batch(trainer.policy, trainer.algorithm, step, trainer.iterates.real)
+    batch = trainer.judge(trainer.sample(step, trainer.algorithm))
     loss = loss_of(trainer.algorithm, step, batch, trainer.policy).item()
     before = torch.cat([w.flatten() for w in trainer.policy.weights().values()])
     trainer.run(3)
@@ -343,10 +344,10 @@ def test_one_decode_loop_draws_what_two_would(small, monkeypatch):
     found = []
     for together in (True, False):
         if not together:
-            monkeypatch.setattr("llm_bridge.training.rollout.Round._one_loop", lambda *_: False)
+            monkeypatch.setattr("llm_bridge.training.rollout.SampledRollout._one_loop", lambda *_: False)
         trainer = trainer_of(small, "nash-md-pg", sampled(small), seed=2)
         shake(trainer.policy, 0.05, 1)
-        found.append(trainer._sample(trainer.step, asked=True))
+        found.append(trainer.judge(trainer.sample(trainer.step, trainer.algorithm)))
     assert found[0].responses.responses() == found[1].responses.responses()
     assert torch.equal(found[0].payoff, found[1].payoff)
 
@@ -359,11 +360,12 @@ def test_the_payoff_of_a_signed_opponent_adds_up_over_its_policies(small):
     step = MirrorStep({"policy": 1.0}, {"policy": 2.0, "reference": -1.0}, 0.5, arithmetic=True)
     source = Enumerated(small)
     alone, mu = (source.payoff(source.table(policy, name)) for name in ("policy", "reference"))
-    batch = source.batch(policy, algorithm, step, lambda name: name)
+    request = Request(policy, algorithm, step, lambda name: name, small.prompts[:1])
+    batch = source.sample(request).judged()
     np.testing.assert_allclose(batch.payoff, (2 * alone - mu).flatten(), atol=1e-12)
 
     rows = small.enumeration.responses()[:6]
-    rollout = Round(sampled(small), policy, algorithm, step, lambda name: name, 0)
+    rollout = sampled(small).sample(request)
     found, _ = rollout._judged([[small.prompts[0], rows, []]], rows, [0] * 6, [])
     # an answer in [0, 1] has a variance of at most 1/4: five standard errors of 2 a - b
     error = 5 * np.sqrt((4 + 1) / 4 / 4000)
