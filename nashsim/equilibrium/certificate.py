@@ -117,19 +117,7 @@ def unregularised_gap(game: PreferenceGame, policy) -> np.ndarray:
     >>> unregularised_gap(game, [0.5, 0.5])
     array([0.25])
     """
-    return unchecked_unregularised_gap(game, game.as_log_policy(policy))
-
-
-def unchecked_unregularised_gap(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
-    """Return :func:`unregularised_gap` of log-probabilities as they are, of a run that overflowed too.
-
-    Parameters
-    ----------
-    game : PreferenceGame
-    log_policy : ndarray, shape (contexts, actions)
-        Log-probabilities.
-    """
-    return 2.0 * game.margin(log_policy).max(axis=-1)
+    return 2.0 * game.margin(game.as_log_policy(policy)).max(axis=-1)
 
 
 def best_response_distance(game: PreferenceGame, policy) -> tuple[np.ndarray, np.ndarray]:

@@ -76,15 +76,7 @@ class Environment:
         self._fought = 0
 
     def read_policy(self, policy, name: str = "policy") -> np.ndarray:
-        """Return the log-probabilities of a policy of this environment, shape (contexts, actions).
-
-        Parameters
-        ----------
-        policy : array_like, Series, DataFrame or result
-            See :func:`~nashsim.policies.read_log_policy`.
-        name : str
-            Argument to name in the error.
-        """
+        """Return the log-probabilities of a policy, shape (contexts, actions), aligned by label or number."""
         return read_numbered(policy, name)
 
     @property
@@ -296,29 +288,13 @@ class Replay(Environment):
 
 
 def read_numbered(policy, name: str = "policy") -> np.ndarray:
-    """Return the log-probabilities, shape (contexts, actions), of a policy of actions that only have numbers.
-
-    Parameters
-    ----------
-    policy : array_like, Series, DataFrame or result
-        See :func:`~nashsim.policies.read_log_policy`.
-    name : str
-        Argument to name in the error.
-    """
+    """Return the log-probabilities of a policy of arms that only have numbers; see ``read_log_policy``."""
     shape = np.shape(policy.log_policy if is_result(policy) else policy)
     return read_log_policy(policy, [str(arm) for arm in range(shape[-1])], (1, *shape)[-2], name)
 
 
 def align_duels(contexts, first, second, shape) -> list[np.ndarray]:
-    """Return contexts, first and second as arrays of one length, or raise NashsimError for one outside the game.
-
-    Parameters
-    ----------
-    contexts, first, second : int or array_like of int, shape (duels,)
-        Contexts and arms of the duels.
-    shape : tuple of int or None
-        Numbers of contexts, first and second arms; ``None`` checks no range.
-    """
+    """Return contexts, first and second as arrays of one length, within ``shape`` unless that is None."""
     arrays = [np.atleast_1d(np.asarray(array)) for array in (contexts, first, second)]
     if any(array.dtype.kind not in "iu" for array in arrays):
         raise NashsimError("first, second, contexts: whole numbers are needed, found others")

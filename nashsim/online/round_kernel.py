@@ -1,4 +1,9 @@
-"""What every learner's compiled round is made of: drawing, duelling, charging regret, moving the policy."""
+"""What every learner's compiled round is made of: drawing, duelling, charging regret, moving the policy.
+
+Each learner's ``..._rounds(arena, book, arrays, ..., t0, t1, first, last)`` does iterations ``t0 <= t < t1`` of the
+seeds ``first <= s < last`` in place; ``arrays`` are those of its ``state``, in that order. A step that changes with t
+comes as an array over the iterations, in place of t1.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +34,7 @@ def draw_outcome(arena, context, y, z, stream):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def charge_policy(arena, book, seed, rounds):
+def charge(arena, book, seed, rounds):
     """Charge ``rounds`` rounds of the policy played now, over all contexts."""
     contexts, actions = arena.log_mu.shape
     for c in range(contexts):
@@ -87,7 +92,7 @@ def multiply(skew, policy, margin):
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)
-def measure_gaps(arena, book, seed, context):
+def measure(arena, book, seed, context):
     """Write both gaps of the policy played now in a context.
 
     tau KL(pi || BR) = sum pi (tau log pi/mu - A pi) + tau log sum mu exp(A pi / tau), a closed form [derived].
@@ -128,4 +133,4 @@ def play_tilted(arena, book, seed, context, theta):
         book.log_policy[seed, context],
         book.policy[seed, context],
     )
-    measure_gaps(arena, book, seed, context)
+    measure(arena, book, seed, context)

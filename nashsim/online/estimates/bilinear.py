@@ -88,20 +88,6 @@ class BilinearEstimate(PreferenceEstimate):
         With delta = 1 - confidence, and 1/2 the sub-Gaussian scale of a label in [-1/2, 1/2]. They hold for all pairs
         and at all times at once, however the duels were chosen, if |s| <= norm: Theorem 2 of Abbasi-Yadkori, Pál and
         Szepesvári, Improved Algorithms for Linear Stochastic Bandits, 2011 [recalled]. At most 1.
-
-        Parameters
-        ----------
-        confidence : float
-            Level of confidence, in (0, 1).
-
-        Returns
-        -------
-        ndarray, shape (actions, actions)
-
-        Raises
-        ------
-        NashsimError
-            For a confidence outside (0, 1).
         """
         radius = 0.5 * math.sqrt(self._log_growth + 2 * math.log(1 / tail(confidence)))
         arms = np.arange(self.actions)

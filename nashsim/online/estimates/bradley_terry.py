@@ -83,20 +83,6 @@ class BradleyTerryEstimate(PreferenceEstimate):
 
         H is the curvature of the ridged likelihood. They hold for each pair alone, as duels grow and *if preferences
         are Bradley-Terry ones* [recalled, textbook]; on a cycle they shrink about wrong numbers.
-
-        Parameters
-        ----------
-        confidence : float
-            Level of confidence, in (0, 1).
-
-        Returns
-        -------
-        ndarray, shape (actions, actions)
-
-        Raises
-        ------
-        NashsimError
-            For a confidence outside (0, 1).
         """
         quantile = NormalDist().inv_cdf(1 - tail(confidence) / 2)
         chance = self.matrix()

@@ -48,20 +48,6 @@ class CountEstimate(PreferenceEstimate):
         Hoeffding's inequality for the share of wins, and the most that shrinkage can be wrong by [derived]: for each
         pair alone, at any N that was not chosen by looking at the outcomes. For all pairs together divide delta by
         their number.
-
-        Parameters
-        ----------
-        confidence : float
-            Level of confidence, in (0, 1).
-
-        Returns
-        -------
-        ndarray, shape (actions, actions)
-
-        Raises
-        ------
-        NashsimError
-            For a confidence outside (0, 1).
         """
         duels = self._wins + self._wins.T
         width = (np.sqrt(0.5 * duels * math.log(2 / tail(confidence))) + 0.5) / (duels + 1)

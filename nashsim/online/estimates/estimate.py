@@ -63,7 +63,22 @@ class PreferenceEstimate(abc.ABC):
 
     @abc.abstractmethod
     def width(self, confidence: float = 0.95) -> np.ndarray:
-        """Return half-widths about P, shape (actions, actions), symmetric with 0 on the diagonal."""
+        """Return half-widths about P, shape (actions, actions), symmetric with 0 on the diagonal.
+
+        Parameters
+        ----------
+        confidence : float
+            Level of confidence, in (0, 1).
+
+        Returns
+        -------
+        ndarray, shape (actions, actions)
+
+        Raises
+        ------
+        NashsimError
+            For a confidence outside (0, 1).
+        """
 
 
 def tail(confidence: float) -> float:

@@ -10,8 +10,8 @@ import numpy as np
 from ...data.structure import condorcet_winner, smith_set
 from ...errors import NashsimError
 from ...game import PreferenceGame
-from ..arena import ABSENT, Arena, Book
-from .learner import Learner, State
+from ..arena import ABSENT
+from .learner import Learner
 
 #: How a pair is chosen.
 CHOICES = ("uniform", "thompson", "bounds")
@@ -43,7 +43,7 @@ class BanditLearner(Learner):
         if not self.alpha > 0.5:
             raise NashsimError(f"alpha: the learner {self.name!r} needs a number > 1/2, found {self.alpha!r}")
 
-    def state(self, arena: Arena, seeds: int) -> State:
+    def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         pairs = (seeds, contexts, n, n)
@@ -60,9 +60,7 @@ class BanditLearner(Learner):
             "draws": np.zeros((seeds, n * n)),
         }
 
-    def advance(
-        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
-    ) -> None:
+    def advance(self, arena, book, state, t0, t1, first, last):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .bandits_kernel import bandit_rounds
 

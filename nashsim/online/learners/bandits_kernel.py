@@ -8,7 +8,7 @@ import numba as nb
 
 from ..arena import ABSENT, PRESENT
 from ..beta_kernel import update_counts, update_posterior
-from ..round_kernel import charge_arms, charge_policy, draw_context, draw_outcome, measure_gaps
+from ..round_kernel import charge, charge_arms, draw_context, draw_outcome, measure
 from .pairs_kernel import random_other, thompson_first, thompson_second, ucb_first, ucb_second
 
 # Learners, as ``bandit_rounds`` is told them: the places of the names in ``bandits.CHOICES``.
@@ -17,20 +17,7 @@ UNIFORM, THOMPSON, BOUNDS = 0, 1, 2
 
 @nb.njit(cache=True, nogil=True)
 def bandit_rounds(arena, book, arrays, alpha, who, t0, t1, first, last):
-    """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
-
-    Parameters
-    ----------
-    arena : Arena
-    book : Book
-    arrays : tuple of ndarray
-        wins, ahead, log_peak, edge, seen, champion, scratch and draws of ``BanditLearner.state``.
-    alpha : float
-        Width of the bounds: sqrt(alpha log t / duels).
-    who : int
-        Code of the choice, its place in CHOICES.
-    t0, t1, first, last : int
-    """
+    """Play a dueling bandit: ``who`` is its place in CHOICES, the bounds are sqrt(alpha log t / duels) wide."""
     wins, ahead, log_peak, edge, seen, champion, scratch, draws = arrays
     for seed in range(first, last):
         stream = book.streams[seed]
@@ -38,7 +25,7 @@ def bandit_rounds(arena, book, arrays, alpha, who, t0, t1, first, last):
             for c in range(arena.log_mu.shape[0]):
                 if who == UNIFORM:
                     play_uniform(arena, book, seed, c)
-                measure_gaps(arena, book, seed, c)
+                measure(arena, book, seed, c)
         for _ in range(t0, t1):
             c = draw_context(arena, stream)
             seen[seed, c] += 1
@@ -58,7 +45,7 @@ def bandit_rounds(arena, book, arrays, alpha, who, t0, t1, first, last):
                     )
                     z = ucb_second(wins[seed, c], inside, reach, y, scratch[seed, 0], stream)
                 play_pair(arena, book, seed, c, y, z)
-            charge_policy(arena, book, seed, 1)
+            charge(arena, book, seed, 1)
             charge_arms(arena, book, seed, c, y, z)
             if y == z:
                 continue
@@ -84,7 +71,7 @@ def play_pair(arena, book, seed, context, y, z):
         policy[i], log_policy[i] = 0.0, ABSENT
     policy[y] = policy[z] = share
     log_policy[y] = log_policy[z] = math.log(share)
-    measure_gaps(arena, book, seed, context)
+    measure(arena, book, seed, context)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import NashsimError
-from ..arena import Arena, Book
 from .iterative import SCHEDULES
-from .learner import Learner, State
+from .learner import Learner
 
 #: Who the second response of a collected pair is drawn from.
 EXPLORERS = ("none", "step-b", "vertex", "soft")
@@ -74,6 +73,8 @@ class ENPO(Learner):
     source = "ENPO, Algorithm 2: pairs y ~ pi_t, y' ~ pihat_t, replay, Step A with an SFT anchor, Step B"
     tag = "code"
     labels = 2
+    positive = ("ridge", "beta", "temperature")
+    choices = {"explore": EXPLORERS, "schedule": SCHEDULES, "sign": (1, -1)}
 
     alpha: float = 1e-3
     beta: float = 0.05
@@ -85,17 +86,7 @@ class ENPO(Learner):
     ridge: float = 10.0
     eta_inverse: float | None = None
 
-    def __post_init__(self):
-        super().__post_init__()
-        for name, choices in (("explore", EXPLORERS), ("schedule", SCHEDULES), ("sign", (1, -1))):
-            if getattr(self, name) not in choices:
-                listed = ", ".join(map(str, choices))
-                raise NashsimError(f"{name}: one of {listed} is needed, found {getattr(self, name)!r}")
-        for name in ("ridge", "beta", "temperature"):
-            if not getattr(self, name) > 0:
-                raise NashsimError(f"{name}: a number > 0 is needed, found {getattr(self, name)!r}")
-
-    def state(self, arena: Arena, seeds: int) -> State:
+    def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
         contexts, actions = arena.log_mu.shape
         inverse = np.broadcast_to(np.eye(actions) / self.ridge, (seeds, contexts, actions, actions))
@@ -123,15 +114,11 @@ class ENPO(Learner):
             raise NashsimError(f"eta_inverse: must exceed tau = {tau:g}, found {self.eta_inverse!r}")
         return t * tau / eta
 
-    def advance(
-        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
-    ) -> None:
+    def advance(self, arena, book, state, t0, t1, first, last):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .enpo_kernel import enpo_rounds
 
-        arrays = tuple(
-            state[k] for k in ("theta", "inverse", "collected", "buffer", "tilted", "moved", "scratch")
-        )
+        arrays = tuple(state.values())
         explore = (EXPLORERS.index(self.explore), float(self.sign / self.beta), float(self.temperature))
         anchor = float(self.alpha / (2 * arena.tau))
         gains = self.gains(arena.tau, t0, t1)

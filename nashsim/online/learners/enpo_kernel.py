@@ -7,15 +7,7 @@ import numba as nb
 from ...engine.kernels.random_stream import draw, uniform
 from ..arena import ABSENT, PRESENT
 from ..regression_kernel import rank_one_update
-from ..round_kernel import (
-    charge_arms,
-    charge_policy,
-    draw_context,
-    draw_outcome,
-    measure_gaps,
-    normalise,
-    play_tilted,
-)
+from ..round_kernel import charge, charge_arms, draw_context, draw_outcome, measure, normalise, play_tilted
 
 # How pihat is chosen: the places of the names in ``enpo.EXPLORERS``.
 STEP_B, VERTEX, SOFT = 1, 2, 3
@@ -23,23 +15,7 @@ STEP_B, VERTEX, SOFT = 1, 2, 3
 
 @nb.njit(cache=True, nogil=True)
 def enpo_rounds(arena, book, arrays, gains, anchor, replay, explore, t0, first, last):
-    """Do iterations ``t0 <= t < t0 + len(gains)`` of the seeds ``first <= s < last``.
-
-    Parameters
-    ----------
-    arena : Arena
-    book : Book
-    arrays : tuple of ndarray
-        theta, inverse, collected, buffer, tilted, moved and scratch of ``ENPO.state``.
-    gains : ndarray, shape (iterations,)
-        t s_t.
-    anchor : float
-        alpha/(2 tau).
-    replay : bool
-    explore : tuple (int, float, float)
-        Place in EXPLORERS, sign/beta, temperature.
-    t0, first, last : int
-    """
+    """Play ENPO, of gains t s_t, anchor alpha/(2 tau) and explore = (place in EXPLORERS, sign/beta, temperature)."""
     theta, inverse, collected, buffer, tilted, moved, scratch = arrays
     how, lean, temperature = explore
     for seed in range(first, last):
@@ -47,9 +23,9 @@ def enpo_rounds(arena, book, arrays, gains, anchor, replay, explore, t0, first, 
         direction, logs, sampler = scratch[seed, 0], scratch[seed, 1], scratch[seed, 2]
         if t0 == 0:
             for c in range(arena.log_mu.shape[0]):
-                measure_gaps(arena, book, seed, c)
+                measure(arena, book, seed, c)
         for step in range(gains.shape[0]):
-            charge_policy(arena, book, seed, 2)
+            charge(arena, book, seed, 2)
             c = draw_context(arena, stream)
             policy = book.policy[seed, c]
             y = draw(policy, stream)

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import NashsimError
 from ...rules import POLICY, REFERENCE
 from ...rules.policy_gradient import NashMDPG, OnlineIPO
 from ...rules.prox_gradient import TARGET, NashMPSGD, NashProxSGD
 from ...rules.rule import HALF, GradientStep
-from ..arena import Arena, Book
-from .learner import Learner, State
+from .learner import Learner
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,9 @@ class GradientLearner(Learner):
         is climbed, so that the pull back of a drawn logit is at most its own distance [derived].
     """
 
-    step: float | None = None
+    positive = ("step",)
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.step is not None and not self.step > 0:
-            raise NashsimError(f"step: a number > 0 is needed, found {self.step!r}")
+    step: float | None = None
 
     def gradient(self, tau: float) -> GradientStep:
         """Return the exact gradient step of which an iteration is a sample."""
@@ -49,7 +44,7 @@ class GradientLearner(Learner):
         """Return the weight of the old target in the next; 1 where there is none."""
         return 1.0
 
-    def state(self, arena: Arena, seeds: int) -> State:
+    def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
         contexts, actions = arena.log_mu.shape
         return {
@@ -58,18 +53,17 @@ class GradientLearner(Learner):
             "scratch": np.zeros((seeds, 2, actions)),
         }
 
-    def advance(
-        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
-    ) -> None:
+    def advance(self, arena, book, state, t0, t1, first, last):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .gradient_kernel import gradient_rounds
 
         step = self.gradient(arena.tau)
-        arrays = (state["theta"], state["target"], state["scratch"])
         weights = (_weights(step.opponent), _weights(step.score))
         first_rate = min(1.0, -1 / weights[1][0]) if self.step is None else self.step
         rates = first_rate / np.sqrt(np.arange(t0, t1) + 1.0)
-        gradient_rounds(arena, book, *arrays, *weights, step.pairwise, self.keep(), rates, t0, first, last)
+        gradient_rounds(
+            arena, book, *state.values(), *weights, step.pairwise, self.keep(), rates, t0, first, last
+        )
 
 
 def _weights(named: Mapping[str, float | np.ndarray]) -> np.ndarray:

@@ -5,15 +5,7 @@ from __future__ import annotations
 import numba as nb
 
 from ...engine.kernels.random_stream import draw
-from ..round_kernel import (
-    charge_arms,
-    charge_policy,
-    draw_context,
-    draw_outcome,
-    measure_gaps,
-    normalise,
-    tilt,
-)
+from ..round_kernel import charge, charge_arms, draw_context, draw_outcome, measure, normalise, tilt
 
 # Places of the weights: the policy that climbs, the reference, the target.
 POLICY, REFERENCE, TARGET = 0, 1, 2
@@ -38,25 +30,11 @@ def gradient_update(logits, policy, log_policy, log_mu, goal, score, pairwise, r
 def gradient_rounds(
     arena, book, theta, target, scratch, opponent, score, pairwise, decay, rates, t0, first, last
 ):
-    """Do iterations ``t0 <= t < t0 + len(rates)`` of the seeds ``first <= s < last``.
+    """Play stochastic policy gradient.
 
-    Parameters
-    ----------
-    arena : Arena
-    book : Book
-    theta : ndarray, shape (seeds, contexts, actions)
-        Logits relative to the reference.
-    target : ndarray, shape (seeds, contexts, actions)
-        log pi_k.
-    scratch : ndarray, shape (seeds, 2, actions)
-    opponent, score : ndarray, shape (3,)
-        Weights of log pi, log mu and log pi_k in log of the opponent, and in what is climbed.
-    pairwise : bool
-        Descend the loss on the pair instead of following grad log pi(y).
-    decay : float
-        Weight of the old target; 1 keeps none.
-    rates : ndarray, shape (iterations,)
-    t0, first, last : int
+    ``opponent`` and ``score``, shape (3,), weigh log pi, log mu and the target log pi_k in the log of the opponent, and
+    in what is climbed; ``pairwise`` descends the loss on the pair instead of following grad log pi(y); ``decay`` is the
+    weight of the old target, 1 keeps none.
     """
     contexts, actions = arena.log_mu.shape
     for seed in range(first, last):
@@ -64,9 +42,9 @@ def gradient_rounds(
         mixed, sampler = scratch[seed, 0], scratch[seed, 1]
         if t0 == 0:
             for c in range(contexts):
-                measure_gaps(arena, book, seed, c)
+                measure(arena, book, seed, c)
         for step in range(rates.shape[0]):
-            charge_policy(arena, book, seed, 1)
+            charge(arena, book, seed, 1)
             c = draw_context(arena, stream)
             policy, log_policy, log_mu = book.policy[seed, c], book.log_policy[seed, c], arena.log_mu[c]
             goal, logits = target[seed, c], theta[seed, c]
@@ -92,4 +70,4 @@ def gradient_rounds(
                 for i in range(actions):
                     goal[i] = decay * goal[i] + (1.0 - decay) * log_policy[i]
                 normalise(goal, sampler)
-            measure_gaps(arena, book, seed, c)
+            measure(arena, book, seed, c)

@@ -8,8 +8,7 @@ import numpy as np
 
 from ...errors import NashsimError
 from ...rules import POLICY, REFERENCE, NashMD
-from ..arena import Arena, Book
-from .learner import Learner, State
+from .learner import Learner
 
 #: Schedules of the step eta_t tau, by name: how much of the fit the newest iteration weighs.
 SCHEDULES = ("decreasing", "root", "constant")
@@ -32,18 +31,14 @@ class IterativeLearner(Learner):
         models.
     """
 
+    positive = ("ridge",)
+    choices = {"schedule": SCHEDULES}
+
     schedule: str = "decreasing"
     ridge: float = 10.0
     eta_inverse: float | None = None
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.schedule not in SCHEDULES:
-            raise NashsimError(f"schedule: one of {', '.join(SCHEDULES)} is needed, found {self.schedule!r}")
-        if not self.ridge > 0:
-            raise NashsimError(f"ridge: a number > 0 is needed, found {self.ridge!r}")
-
-    def state(self, arena: Arena, seeds: int) -> State:
+    def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
         contexts, actions = arena.log_mu.shape
         return {
@@ -70,15 +65,12 @@ class IterativeLearner(Learner):
         """Return the weight of the policy, beside the reference, in the geometric mixture that is sampled."""
         return np.ones(t1 - t0)
 
-    def advance(
-        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
-    ) -> None:
+    def advance(self, arena, book, state, t0, t1, first, last):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .iterative_kernel import iterative_rounds
 
-        arrays = (state["theta"], state["inverse"], state["scratch"])
         shares, own = self.shares(arena.tau, t0, t1), self.own_weight(arena.tau, t0, t1)
-        iterative_rounds(arena, book, *arrays, shares, own, t0, first, last)
+        iterative_rounds(arena, book, *state.values(), shares, own, t0, first, last)
 
 
 class OnlineINPO(IterativeLearner):

@@ -6,31 +6,14 @@ import numba as nb
 
 from ...engine.kernels.random_stream import draw
 from ..regression_kernel import least_squares_update
-from ..round_kernel import (
-    charge_arms,
-    charge_policy,
-    draw_context,
-    draw_outcome,
-    measure_gaps,
-    normalise,
-    play_tilted,
-)
+from ..round_kernel import charge, charge_arms, draw_context, draw_outcome, measure, normalise, play_tilted
 
 
 @nb.njit(cache=True, nogil=True)
 def iterative_rounds(arena, book, theta, inverse, scratch, shares, own, t0, first, last):
-    """Do iterations ``t0 <= t < t0 + len(shares)`` of the seeds ``first <= s < last``.
+    """Play iterative NLHF, ``shares`` being eta_t tau, 0 for the ridge fit of all pairs.
 
-    Parameters
-    ----------
-    arena : Arena
-    book : Book
-    theta : ndarray, shape (seeds, contexts, actions)
-    inverse : ndarray, shape (seeds, contexts, actions, actions)
-    scratch : ndarray, shape (seeds, 2, actions)
-    shares, own : ndarray, shape (iterations,)
-        eta_t tau, 0 for the ridge fit of all pairs; and the policy's weight in the mixture that is sampled.
-    t0, first, last : int
+    ``own`` is the policy's weight in the mixture that is sampled; theta has shape (seeds, contexts, actions).
     """
     contexts, actions = arena.log_mu.shape
     for seed in range(first, last):
@@ -38,9 +21,9 @@ def iterative_rounds(arena, book, theta, inverse, scratch, shares, own, t0, firs
         mixed, sampler = scratch[seed, 0], scratch[seed, 1]
         if t0 == 0:
             for c in range(contexts):
-                measure_gaps(arena, book, seed, c)
+                measure(arena, book, seed, c)
         for step in range(shares.shape[0]):
-            charge_policy(arena, book, seed, 1)
+            charge(arena, book, seed, 1)
             c = draw_context(arena, stream)
             if own[step] == 1.0:
                 y, z = draw(book.policy[seed, c], stream), draw(book.policy[seed, c], stream)

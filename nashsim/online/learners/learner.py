@@ -34,6 +34,9 @@ class Learner(abc.ABC):
     tag: ClassVar[str]
     #: Duels of one iteration.
     labels: ClassVar[int] = 1
+    #: Parameters that must be > 0 where they are given, and those with a choice of values.
+    positive: ClassVar[tuple[str, ...]] = ()
+    choices: ClassVar[dict[str, tuple]] = {}
 
     def __post_init__(self):
         for field in fields(self):
@@ -42,6 +45,11 @@ class Learner(abc.ABC):
                 raise NashsimError(
                     f"{field.name}: the learner {self.name!r} needs a finite number >= 0, found {value!r}"
                 )
+            if field.name in self.positive and value is not None and not value > 0:
+                raise NashsimError(f"{field.name}: a number > 0 is needed, found {value!r}")
+            if value not in self.choices.get(field.name, (value,)):
+                listed = ", ".join(map(str, self.choices[field.name]))
+                raise NashsimError(f"{field.name}: one of {listed} is needed, found {value!r}")
 
     def check(self, game: PreferenceGame) -> None:  # noqa: B027  most learners take every game
         """Raise NashsimError, naming the reason, where the learner cannot play a game."""

@@ -9,8 +9,7 @@ import numpy as np
 
 from ...errors import NashsimError
 from ...game import PreferenceGame
-from ..arena import Arena, Book
-from .learner import Learner, State
+from .learner import Learner
 
 #: Who the policy is duelled with.
 OPPONENTS = ("reference", "self", "adversary")
@@ -35,14 +34,13 @@ class MinimaxLearner(Learner):
 
     #: One of ``OPPONENTS``.
     opponent: ClassVar[str]
+    positive = ("tolerance",)
 
     prior: tuple[tuple, ...] = ()
     tolerance: float = 0.1
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.tolerance > 0:
-            raise NashsimError(f"tolerance: a number > 0 is needed, found {self.tolerance!r}")
         for one in self.prior:
             if len(one) != 3 or one[0] == one[1] or min(one) < 0:
                 raise NashsimError(
@@ -57,7 +55,7 @@ class MinimaxLearner(Learner):
                     f"prior: responses 0 to {game.actions - 1} are in the game, found {max(winner, loser)}"
                 )
 
-    def state(self, arena: Arena, seeds: int) -> State:
+    def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         wins = np.zeros((seeds, contexts, n, n))
@@ -74,13 +72,11 @@ class MinimaxLearner(Learner):
             "scratch": np.zeros((seeds, n + 5, n)),
         }
 
-    def advance(
-        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
-    ) -> None:
+    def advance(self, arena, book, state, t0, t1, first, last):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .minimax_kernel import minimax_rounds
 
-        arrays = tuple(state[k] for k in ("wins", "skew", "width", "theta", "scratch"))
+        arrays = tuple(state.values())
         reference = np.exp(arena.log_mu)
         who = OPPONENTS.index(self.opponent)
         minimax_rounds(arena, book, arrays, reference, who, float(self.tolerance), t0, t1, first, last)

@@ -9,7 +9,7 @@ import numba as nb
 from ...engine.kernels.random_stream import draw
 from ..arena import PRESENT
 from ..estimate_kernel import update_estimate
-from ..round_kernel import charge_arms, charge_policy, draw_context, draw_outcome, measure_gaps, tilt
+from ..round_kernel import charge, charge_arms, draw_context, draw_outcome, measure, tilt
 
 # How y' is chosen: the places of the names in ``minimax.OPPONENTS``.
 REFERENCE, SELF = 0, 1
@@ -19,20 +19,9 @@ STEPS, HALVINGS = 60, 40
 
 @nb.njit(cache=True, nogil=True)
 def minimax_rounds(arena, book, arrays, reference, who, tolerance, t0, t1, first, last):
-    """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
+    """Play a minimax oracle against y' of ``who``, a place in OPPONENTS.
 
-    Parameters
-    ----------
-    arena : Arena
-    book : Book
-    arrays : tuple of ndarray
-        wins, skew, width, theta and scratch of ``MinimaxLearner.state``.
-    reference : ndarray, shape (contexts, actions)
-    who : int
-        Code of the choice, its place in OPPONENTS.
-    tolerance : float
-        Largest residual, relative to tau and before the division by sqrt t.
-    t0, t1, first, last : int
+    The residual of round t is ``tolerance`` tau/sqrt t at most; ``reference``, shape (contexts, actions), is mu.
     """
     wins, skew, width, theta, scratch = arrays
     for seed in range(first, last):
@@ -41,7 +30,7 @@ def minimax_rounds(arena, book, arrays, reference, who, tolerance, t0, t1, first
             for c in range(arena.log_mu.shape[0]):
                 play_nash(arena, book, seed, c, skew[seed, c], theta[seed, c], tolerance, scratch[seed])
         for t in range(t0, t1):
-            charge_policy(arena, book, seed, 1)
+            charge(arena, book, seed, 1)
             c = draw_context(arena, stream)
             policy = book.policy[seed, c]
             y = draw(policy, stream)
@@ -68,7 +57,7 @@ def play_nash(arena, book, seed, context, skew, theta, tolerance, scratch):
     solve_nash(
         skew, arena.log_mu[context], arena.tau, theta, tolerance * arena.tau, log_policy, policy, scratch
     )
-    measure_gaps(arena, book, seed, context)
+    measure(arena, book, seed, context)
 
 
 @nb.njit(cache=True, nogil=True)

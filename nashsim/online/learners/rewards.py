@@ -8,8 +8,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from ...errors import NashsimError
-from ..arena import PRESENT, Arena, Book
-from .learner import Learner, State
+from ..arena import PRESENT
+from .learner import Learner
 
 #: Where a response is drawn from.
 SAMPLERS = ("uniform", "policy", "reference")
@@ -47,16 +47,12 @@ class RewardLearner(Learner):
         Growth of a context's duels, as a share, after which the rewards are fitted whole; 0 refits after every duel.
     """
 
+    positive = ("ridge", "tolerance", "beta")
+    choices = {"pairs": ("policy", "uniform")}
+
     pairs: str = "policy"
     ridge: float = 0.1
     share: float = 0.02
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.pairs not in ("policy", "uniform"):
-            raise NashsimError(f"pairs: one of policy, uniform is needed, found {self.pairs!r}")
-        if not self.ridge > 0:
-            raise NashsimError(f"ridge: a number > 0 is needed, found {self.ridge!r}")
 
     def plan(self, tau: float) -> Plan:
         """Return what the compiled rounds are told.
@@ -68,7 +64,7 @@ class RewardLearner(Learner):
         source = SAMPLERS.index(self.pairs)
         return Plan(source, source, False, 4 * tau, float(self.ridge), float(self.share), 0.0, 0.0)
 
-    def state(self, arena: Arena, seeds: int) -> State:
+    def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         return {
@@ -82,16 +78,13 @@ class RewardLearner(Learner):
             "scratch": np.zeros((seeds, 2 * n + 8, n)),
         }
 
-    def advance(
-        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
-    ) -> None:
+    def advance(self, arena, book, state, t0, t1, first, last):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .rewards_kernel import reward_rounds
 
-        names = ("wins", "reward", "inverse", "met", "duels", "due", "theta", "scratch")
         inside = arena.log_mu > PRESENT
         samplers = np.stack([inside / inside.sum(axis=1, keepdims=True), np.exp(arena.log_mu)])
-        arrays = tuple(state[k] for k in names)
+        arrays = tuple(state.values())
         reward_rounds(arena, book, arrays, samplers, self.plan(arena.tau), t0, t1, first, last)
 
 
@@ -126,18 +119,8 @@ class BTNash(RewardLearner):
 
     tolerance: float = 0.1
 
-    def __post_init__(self):
-        super().__post_init__()
-        if not self.tolerance > 0:
-            raise NashsimError(f"tolerance: a number > 0 is needed, found {self.tolerance!r}")
-
     def plan(self, tau: float) -> Plan:
-        """Return what the compiled rounds are told.
-
-        Parameters
-        ----------
-        tau : float
-        """
+        """Return what the compiled rounds are told."""
         return super().plan(tau)._replace(nash=True, tolerance=float(self.tolerance))
 
 
@@ -147,18 +130,8 @@ class _DirectLearner(RewardLearner):
 
     beta: float | None = None
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.beta is not None and not self.beta > 0:
-            raise NashsimError(f"beta: a number > 0 is needed, found {self.beta!r}")
-
     def plan(self, tau: float) -> Plan:
-        """Return what the compiled rounds are told.
-
-        Parameters
-        ----------
-        tau : float
-        """
+        """Return what the compiled rounds are told."""
         return super().plan(tau)._replace(beta=4 * tau if self.beta is None else float(self.beta))
 
 
@@ -227,10 +200,5 @@ class XPO(_DirectLearner):
             raise NashsimError(f"pairs: 'xpo' draws y from its policy and y' from mu, found {self.pairs!r}")
 
     def plan(self, tau: float) -> Plan:
-        """Return what the compiled rounds are told.
-
-        Parameters
-        ----------
-        tau : float
-        """
+        """Return what the compiled rounds are told."""
         return super().plan(tau)._replace(second=SAMPLERS.index("reference"), alpha=float(self.alpha))

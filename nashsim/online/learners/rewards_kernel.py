@@ -9,7 +9,7 @@ import numba as nb
 from ...engine.kernels.random_stream import draw
 from ...engine.kernels.structured import exponential
 from ..logistic_kernel import fit_rewards, newton_update
-from ..round_kernel import charge_arms, charge_policy, draw_context, draw_outcome, measure_gaps, tilt
+from ..round_kernel import charge, charge_arms, draw_context, draw_outcome, measure, tilt
 from .minimax_kernel import solve_nash
 
 # Where a response is drawn from: the places of the names in ``rewards.SAMPLERS``.
@@ -22,27 +22,15 @@ FINE = 1e-9
 
 @nb.njit(cache=True, nogil=True)
 def reward_rounds(arena, book, arrays, samplers, plan, t0, t1, first, last):
-    """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
-
-    Parameters
-    ----------
-    arena : Arena
-    book : Book
-    arrays : tuple of ndarray
-        wins, reward, inverse, met, duels, due, theta and scratch of ``RewardLearner.state``.
-    samplers : ndarray, shape (2, contexts, actions)
-        The uniform policy on the support, and the reference.
-    plan : Plan
-    t0, t1, first, last : int
-    """
+    """Play a learner of rewards as ``Plan`` says; ``samplers`` are the uniform policy on the support and mu."""
     wins, reward, inverse, met, duels, due, theta, scratch = arrays
     for seed in range(first, last):
         stream = book.streams[seed]
         if t0 == 0:
             for c in range(arena.log_mu.shape[0]):
-                measure_gaps(arena, book, seed, c)
+                measure(arena, book, seed, c)
         for t in range(t0, t1):
-            charge_policy(arena, book, seed, 1)
+            charge(arena, book, seed, 1)
             c = draw_context(arena, stream)
             y = sample_response(plan.first, book.policy[seed, c], samplers[0, c], samplers[1, c], stream)
             z = sample_response(plan.second, book.policy[seed, c], samplers[0, c], samplers[1, c], stream)
@@ -73,7 +61,7 @@ def reward_rounds(arena, book, arrays, samplers, plan, t0, t1, first, last):
                     book.log_policy[seed, c],
                     book.policy[seed, c],
                 )
-            measure_gaps(arena, book, seed, c)
+            measure(arena, book, seed, c)
 
 
 @nb.njit(cache=True, nogil=True, forceinline=True)

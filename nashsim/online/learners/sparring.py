@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import NashsimError
-from ..arena import ABSENT, Arena, Book
-from .learner import Learner, State
+from ..arena import ABSENT
+from .learner import Learner
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,11 @@ class SparringEXP3(Learner):
     source = "Ailon, Karnin and Joachims, Reducing Dueling Bandits to Cardinal Bandits, arXiv 1405.3396"
     tag = "recalled"
 
+    positive = ("scale",)
+
     scale: float = 1.0
 
-    def __post_init__(self):
-        super().__post_init__()
-        if not self.scale > 0:
-            raise NashsimError(f"scale: a number > 0 is needed, found {self.scale!r}")
-
-    def state(self, arena: Arena, seeds: int) -> State:
+    def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
         players = (seeds, arena.log_mu.shape[0], 2, arena.log_mu.shape[1])
         base = np.where(arena.log_mu > ABSENT, 0.0, ABSENT)
@@ -56,9 +52,7 @@ class SparringEXP3(Learner):
             "seen": np.zeros(players[:2], np.int64),
         }
 
-    def advance(
-        self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
-    ) -> None:
+    def advance(self, arena, book, state, t0, t1, first, last):
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .sparring_kernel import sparring_rounds
 

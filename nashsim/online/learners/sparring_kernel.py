@@ -8,24 +8,13 @@ import numba as nb
 
 from ...engine.kernels.random_stream import draw
 from ..arena import PRESENT
-from ..round_kernel import charge_arms, charge_policy, draw_context, draw_outcome, measure_gaps, tilt
+from ..round_kernel import charge, charge_arms, draw_context, draw_outcome, measure, tilt
 from .bandits_kernel import play_uniform
 
 
 @nb.njit(cache=True, nogil=True)
 def sparring_rounds(arena, book, arrays, scale, t0, t1, first, last):
-    """Do iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``.
-
-    Parameters
-    ----------
-    arena : Arena
-    book : Book
-    arrays : tuple of ndarray
-        losses, policies, log_policies, base and seen of ``SparringEXP3.state``.
-    scale : float
-        Factor of the anytime step sqrt(log K / (K t)), K the arms of the support.
-    t0, t1, first, last : int
-    """
+    """Play two EXP3 players of step scale sqrt(log K/(K t)), K the arms of the support."""
     losses, policies, log_policies, base, seen = arrays
     for seed in range(first, last):
         stream = book.streams[seed]
@@ -35,9 +24,9 @@ def sparring_rounds(arena, book, arrays, scale, t0, t1, first, last):
                 for player in range(2):
                     policies[seed, c, player] = book.policy[seed, c]
                     log_policies[seed, c, player] = book.log_policy[seed, c]
-                measure_gaps(arena, book, seed, c)
+                measure(arena, book, seed, c)
         for _ in range(t0, t1):
-            charge_policy(arena, book, seed, 1)
+            charge(arena, book, seed, 1)
             c = draw_context(arena, stream)
             seen[seed, c] += 1
             y, z = draw(policies[seed, c, 0], stream), draw(policies[seed, c, 1], stream)
@@ -62,7 +51,7 @@ def sparring_rounds(arena, book, arrays, scale, t0, t1, first, last):
             mean_policy(
                 log_policies[seed, c], policies[seed, c], book.log_policy[seed, c], book.policy[seed, c]
             )
-            measure_gaps(arena, book, seed, c)
+            measure(arena, book, seed, c)
 
 
 @nb.njit(cache=True, nogil=True)
