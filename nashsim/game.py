@@ -214,13 +214,7 @@ class PreferenceGame:
         return log_normalise(self.log_reference + self.margin(policy) / self.require_tau())
 
     def label_policy(self, log_policy: np.ndarray) -> pd.Series:
-        """Return probabilities with their labels: a Series by action, or by (context, action) for several contexts.
-
-        Parameters
-        ----------
-        log_policy : ndarray, shape (contexts, actions)
-            Log-probabilities.
-        """
+        """Return the probabilities of log-probabilities with their labels; see :meth:`label_probabilities`."""
         return self.label_probabilities(np.exp(log_policy))
 
     def label_probabilities(self, probabilities: np.ndarray) -> pd.Series:

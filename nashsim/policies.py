@@ -61,17 +61,7 @@ def read_log_policy(policy, labels: Sequence[str], contexts: int, name: str = "p
 
 
 def by_label(policy, labels: Sequence[str], name: str):
-    """Return the numbers of labelled probabilities or of a result in the order of ``labels``, all else as it is.
-
-    Parameters
-    ----------
-    policy : array_like, Series, DataFrame or result
-        See :func:`read_log_policy`.
-    labels : sequence of str
-        Labels of the actions.
-    name : str
-        Argument to name in the error.
-    """
+    """Return the numbers of labelled probabilities or of a result in the order of ``labels``, all else as it is."""
     if is_result(policy):
         array = policy.log_policy
         if array.ndim == 3 and len(array) != 1:  # a play: one policy a seed
@@ -96,15 +86,6 @@ def is_result(policy) -> bool:
 def order_of(found, wanted: Sequence[str], name: str) -> list[int]:
     """Return where each wanted label stands among those found, or raise NashsimError unless both are the same labels.
 
-    Parameters
-    ----------
-    found : iterable
-        Labels that came with the numbers.
-    wanted : sequence of str
-        Labels of the actions.
-    name : str
-        Argument to name in the error.
-
     Examples
     --------
     >>> order_of(["b", "a"], ["a", "b"], "policy")
@@ -122,12 +103,6 @@ def order_of(found, wanted: Sequence[str], name: str) -> list[int]:
 
 
 def few(labels) -> str:
-    """Return labels as a message names them, at most six of them.
-
-    Parameters
-    ----------
-    labels : iterable
-        Labels of actions or contexts.
-    """
+    """Return labels as a message names them, at most six of them."""
     labels = [str(label) for label in labels]
     return ", ".join(labels[:6]) + (f", ... ({len(labels)} in all)" if len(labels) > 6 else "")

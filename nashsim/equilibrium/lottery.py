@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..game import PreferenceGame
 from ..preferences import DensePreference, check_dense
 from .certificate import average
+from .result import Labelled
 from .skew import symmetric_equilibrium
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Largest game whose matrix the linear programme takes where its storage does not hold it: 200 MB.
 MOST_ACTIONS = 5000
 
 
 @dataclass(frozen=True, eq=False)
-class Lottery:
+class Lottery(Labelled):
     """The maximal lottery of a game, with what proves it.
 
     Attributes
@@ -55,15 +52,6 @@ class Lottery:
         """Log-probabilities, -inf off the support; shape (contexts, actions)."""
         with np.errstate(divide="ignore"):
             return np.log(self.probabilities)
-
-    @property
-    def policy(self) -> pd.Series:
-        """The probabilities by action, or by (context, action) for several contexts."""
-        return self.to_series()
-
-    def to_series(self) -> pd.Series:
-        """Return the probabilities by action, or by (context, action) for several contexts."""
-        return self.game.label_probabilities(self.probabilities)
 
 
 def lottery(game: PreferenceGame) -> Lottery:

@@ -14,8 +14,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Labelled:
+    """The policy of a solver's answer by label."""
+
+    game: PreferenceGame
+    probabilities: np.ndarray
+
+    @property
+    def policy(self) -> pd.Series:
+        """The probabilities by action, or by (context, action) for several contexts."""
+        return self.game.label_probabilities(self.probabilities)
+
+    def to_series(self) -> pd.Series:
+        """Return ``policy``."""
+        return self.policy
+
+
 @dataclass(frozen=True, eq=False)
-class Equilibrium:
+class Equilibrium(Labelled):
     """The equilibrium pi* of the regularised game, as one solver found it.
 
     Attributes
@@ -45,9 +61,9 @@ class Equilibrium:
     unique: bool = True
 
     @property
-    def policy(self) -> pd.Series:
-        """The probabilities by action, or by (context, action) for several contexts."""
-        return self.to_series()
+    def probabilities(self) -> np.ndarray:  # type: ignore[override]  # a field of a lottery
+        """The policy as an array, shape (contexts, actions)."""
+        return np.exp(self.log_policy)
 
     @property
     def residual(self) -> float:
@@ -63,10 +79,6 @@ class Equilibrium:
     def value(self) -> float:
         """min_pi' J_tau(pi, pi'), averaged over contexts; 1/2 at the equilibrium."""
         return self.certificate.value
-
-    def to_series(self) -> pd.Series:
-        """Return the probabilities by action, or by (context, action) for several contexts."""
-        return self.game.label_policy(self.log_policy)
 
     def __repr__(self) -> str:
         return f"Equilibrium({self.game!r}, method={self.method!r}, residual={self.residual:.2g})"

@@ -31,12 +31,7 @@ class DuelLog(NamedTuple):
     won: np.ndarray
 
     def save(self, path: str | Path) -> None:
-        """Write the log as ``.npz``, atomically.
-
-        Parameters
-        ----------
-        path : str or Path
-        """
+        """Write the log as ``.npz`` to a path, atomically."""
         path = Path(path)
         with atomic_path(path if path.suffix == ".npz" else path.with_name(path.name + ".npz")) as temporary:
             np.savez_compressed(temporary, **self._asdict())
@@ -149,12 +144,7 @@ class Duels(Environment):
         return self.game.as_log_policy(policy, name)
 
     def draw_contexts(self, size: int = 1) -> np.ndarray:
-        """Draw contexts to choose arms for, shape (size,).
-
-        Parameters
-        ----------
-        size : int
-        """
+        """Draw the contexts of ``size`` duels, to choose arms for; shape (size,)."""
         from .duels_kernel import draw_contexts
 
         contexts = np.empty(size, np.int64)
@@ -238,12 +228,7 @@ class Replay(Environment):
         self._log = log
 
     def draw_contexts(self, size: int = 1) -> np.ndarray:
-        """Return the contexts of the next duels, shape (size,).
-
-        Parameters
-        ----------
-        size : int
-        """
+        """Return the contexts of the next ``size`` duels, shape (size,)."""
         self._afford(size)
         return self._log.contexts[self._fought : self._fought + size].copy()
 
@@ -272,14 +257,7 @@ class Replay(Environment):
         return self._keep(recorded).won
 
     def round(self, policy=None, opponent=None, size: int = 1) -> DuelLog:
-        """Return the next recorded duels, whatever the policies.
-
-        Parameters
-        ----------
-        policy, opponent : ignored
-        size : int
-            Number of duels.
-        """
+        """Return the next ``size`` recorded duels, whatever the policies."""
         return self._keep(self._next(size))
 
     def _next(self, size: int) -> DuelLog:

@@ -75,15 +75,8 @@ def pepo(
 
     Parameters
     ----------
-    log : DuelLog or Environment
-        An environment, such as ``Duels`` or ``RecordedVotes``, gives the duels fought so far.
-    reference : array_like, Series, DataFrame or result
-        The reference policy as probabilities or their logarithms, shape (contexts, actions) or (actions,); labelled
-        ones are aligned with the labels of the environment, or with the numbers of the arms of a log.
-    beta : float
-        Temperature of the policy, > 0.
-    ridge : float
-        Weight of |r|^2/2 in the fit, > 0.
+    log, reference, beta, ridge
+        As for ``offline_dpo``.
     members : int
         Number of policies in the ensemble, at least 1; one member with disjoint parts is DPO.
     parts : {"disjoint", "bootstrap"}

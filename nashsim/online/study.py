@@ -38,20 +38,10 @@ def run_regret(
     learners : str, Learner, or sequence of them
     taus : sequence of float or None
         ``None`` takes every game at its own tau; a callable needs them.
-    rounds : int
-        Duels to buy for each seed.
-    seeds : int or sequence of int
-        Number of seeds, 0 to seeds - 1, or the seeds themselves.
-    noise : float
-        Probability in [0, 1/2) that an observed label is flipped.
-    jobs : int
-        Threads over the seeds (compiled rounds do not hold Python's lock); the same bits for any number.
+    rounds, seeds, noise, jobs, interval, progress
+        As for ``play_learner``, the rounds of ``progress`` counted over all plays.
     checkpoints : str, Path or None
         Folder that keeps the state of every play: a study that was killed goes on from there, to the same bits.
-    interval : float
-        Seconds between two writes of a checkpoint.
-    progress : callable or None
-        Called as ``progress(done, total)`` in rounds.
     check : bool
         Add, at the last round of every seed, ``cvxpy_distance``, the L1 distance of the last policy from the
         equilibrium that CVXPY finds, and ``cvxpy_accuracy``, the witness's own.

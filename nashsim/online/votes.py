@@ -98,12 +98,8 @@ class RecordedVotes(Environment):
 
         Parameters
         ----------
-        policy : array_like, Series, DataFrame or result
-            Policy of the first labels, see :func:`~nashsim.policies.read_log_policy`.
-        opponent : array_like, Series, DataFrame, result or None
-            Policy of the second labels; ``None`` is the same policy.
-        size : int
-            Number of duels.
+        policy, opponent, size
+            As for ``Duels.round``.
 
         Raises
         ------

@@ -32,29 +32,12 @@ def check_dense(actions: int, what: str = "preference", most: int = MOST_DENSE) 
 
 
 def matrix_labels(probabilities) -> list[str] | None:
-    """Return the labels of a DataFrame's rows; of anything else ``None``.
-
-    Parameters
-    ----------
-    probabilities : Preference, DataFrame or array_like
-        The argument that stands for P.
-    """
+    """Return the labels of a DataFrame's rows; of anything else ``None``."""
     return [str(label) for label in probabilities.index] if hasattr(probabilities, "columns") else None
 
 
 def as_matrix(probabilities) -> np.ndarray:
-    """Return P as an array, a DataFrame's columns in the order of its rows.
-
-    Parameters
-    ----------
-    probabilities : DataFrame or array_like
-        P, the row being preferred to the column.
-
-    Raises
-    ------
-    NashsimError
-        For a DataFrame whose rows and columns hold different labels.
-    """
+    """Return P as an array, a DataFrame's columns in the order of its rows; other labels are refused."""
     labels = matrix_labels(probabilities)
     if labels is None:
         return np.asarray(probabilities)

@@ -5,7 +5,7 @@ A rule is registered by standing in a file of this folder; a subclass that stand
 
 from __future__ import annotations
 
-from ..discovery import modules
+from ..discovery import named_classes
 from ..errors import NashsimError, unknown_name
 from .rule import Rule
 
@@ -15,25 +15,8 @@ _FIRST = (
     "baselines", "policy_gradient", "prox_gradient",
 )  # fmt: skip
 
-
-def _found() -> tuple[type[Rule], ...]:
-    """Return the classes with a name of their own that the files of this folder define, in their order."""
-    by_name: dict[str, type[Rule]] = {}
-    for module in modules(__package__, _FIRST):
-        for cls in vars(module).values():
-            named = isinstance(cls, type) and issubclass(cls, Rule) and "name" in vars(cls)
-            if not named or cls.__module__ != module.__name__:
-                continue
-            if cls.name in by_name:
-                raise NashsimError(
-                    f"name: {cls.name!r} of {cls.__module__} is taken by {by_name[cls.name].__module__}; choose another"
-                )
-            by_name[cls.name] = cls
-    return tuple(by_name.values())
-
-
 #: Every rule class of the package.
-RULES: tuple[type[Rule], ...] = _found()
+RULES: tuple[type[Rule], ...] = named_classes(__package__, Rule, _FIRST)
 
 
 def get_rule(rule: str | Rule, *, eta: float | None = None, tau: float | None = None) -> Rule:

@@ -8,7 +8,8 @@ import pytest
 
 import nashsim.rules
 from nashsim import NashsimError
-from nashsim.rules import OMD, RULES, registry
+from nashsim.discovery import named_classes
+from nashsim.rules import OMD, RULES, Rule, registry
 from nashsim.rules.__main__ import table, with_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ def planted(tmp_path, monkeypatch):
         (tmp_path / "aa_new.py").write_text(NEW.format(name=name))
         monkeypatch.setattr(nashsim.rules, "__path__", [*nashsim.rules.__path__, str(tmp_path)])
         importlib.invalidate_caches()
-        return registry._found()
+        return named_classes("nashsim.rules", Rule, registry._FIRST)
 
     yield plant
     sys.modules.pop("nashsim.rules.aa_new", None)
@@ -64,7 +65,7 @@ def test_a_subclass_that_stands_elsewhere_is_no_rule_of_the_package():
     class Mine(OMD):
         name = "mine"
 
-    assert Mine not in registry._found() == RULES
+    assert Mine not in named_classes("nashsim.rules", Rule, registry._FIRST) == RULES
 
 
 def test_every_rule_can_be_imported_from_the_package():

@@ -82,22 +82,7 @@ class PreferenceEstimate(abc.ABC):
 
 
 def tail(confidence: float) -> float:
-    """Return 1 - confidence.
-
-    Parameters
-    ----------
-    confidence : float
-
-    Raises
-    ------
-    NashsimError
-        For a confidence that is not between 0 and 1.
-
-    Examples
-    --------
-    >>> tail(0.75)
-    0.25
-    """
+    """Return 1 - confidence, or raise NashsimError unless that lies between 0 and 1."""
     if not 0 < confidence < 1:
         raise NashsimError(f"confidence: a number between 0 and 1 is needed, found {confidence!r}")
     return 1 - confidence

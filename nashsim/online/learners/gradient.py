@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from ...rules import POLICY, REFERENCE
+from ...rules import POLICY, REFERENCE, Rule
 from ...rules.policy_gradient import NashMDPG, OnlineIPO
 from ...rules.prox_gradient import TARGET, NashMPSGD, NashProxSGD
-from ...rules.rule import HALF, GradientStep
+from ...rules.rule import HALF
 from .learner import Learner
 
 
@@ -33,16 +34,16 @@ class GradientLearner(Learner):
     """
 
     positive = ("step",)
+    #: Rule with the exact gradient step of which an iteration is a sample.
+    rule: ClassVar[Rule]
+    #: Whether the target is the moving average of Nash Prox, and not the reference for ever.
+    averaged: ClassVar[bool] = False
 
     step: float | None = None
 
-    def gradient(self, tau: float) -> GradientStep:
+    def gradient(self, tau):
         """Return the exact gradient step of which an iteration is a sample."""
-        raise NotImplementedError
-
-    def keep(self) -> float:
-        """Return the weight of the old target in the next; 1 where there is none."""
-        return 1.0
+        return self.rule.steps(tau, 0)[0]
 
     def state(self, arena, seeds):
         """Return the learner's own arrays before the first iteration."""
@@ -60,10 +61,9 @@ class GradientLearner(Learner):
         step = self.gradient(arena.tau)
         weights = (_weights(step.opponent), _weights(step.score))
         first_rate = min(1.0, -1 / weights[1][0]) if self.step is None else self.step
+        decay = NashProxSGD().steps(1.0, 0)[1].base[TARGET] if self.averaged else 1.0
         rates = first_rate / np.sqrt(np.arange(t0, t1) + 1.0)
-        gradient_rounds(
-            arena, book, *state.values(), *weights, step.pairwise, self.keep(), rates, t0, first, last
-        )
+        gradient_rounds(arena, book, *state.values(), *weights, step.pairwise, decay, rates, t0, first, last)
 
 
 def _weights(named: Mapping[str, float | np.ndarray]) -> np.ndarray:
@@ -93,14 +93,8 @@ class OnlineNashMPSGD(GradientLearner):
     )
     source = NashMPSGD.source
     tag = "derived"
-
-    def gradient(self, tau: float) -> GradientStep:
-        """Return the exact gradient step of which an iteration is a sample."""
-        return NashMPSGD(step=1.0).steps(tau, 0)[0]
-
-    def keep(self) -> float:
-        """Return the weight of the old target in the next, that of Nash Prox."""
-        return _keep()
+    rule = NashMPSGD(step=1.0)
+    averaged = True
 
 
 class OnlineNashProxSGD(GradientLearner):
@@ -118,19 +112,8 @@ class OnlineNashProxSGD(GradientLearner):
     )
     source = NashProxSGD.source
     tag = "derived"
-
-    def gradient(self, tau: float) -> GradientStep:
-        """Return the exact gradient step of which an iteration is a sample."""
-        return NashProxSGD(step=1.0).steps(tau, 0)[0]
-
-    def keep(self) -> float:
-        """Return the weight of the old target in the next, the rule's."""
-        return _keep()
-
-
-def _keep() -> float:
-    """Return the weight of the old target of the rule Nash Prox."""
-    return NashProxSGD().steps(1.0, 0)[1].base[TARGET]
+    rule = NashProxSGD(step=1.0)
+    averaged = True
 
 
 class OnlineIPOPairs(GradientLearner):
@@ -148,7 +131,7 @@ class OnlineIPOPairs(GradientLearner):
     source = OnlineIPO.source
     tag = "paper"
 
-    def gradient(self, tau: float) -> GradientStep:
+    def gradient(self, tau):
         """Return the exact gradient step of which an iteration is a sample."""
         return OnlineIPO(learning_rate=tau / 4).steps(tau, 0)[0]
 
@@ -167,7 +150,4 @@ class OnlineNashMDPG(GradientLearner):
     update = "y ~ pi, y' ~ pi^(1-b) mu^b;  logits += eta_t grad log pi(y) [I - 1/2 - tau log pi/mu]"
     source = NashMDPG.source
     tag = "paper"
-
-    def gradient(self, tau: float) -> GradientStep:
-        """Return the exact gradient step of which an iteration is a sample."""
-        return NashMDPG(step=1.0).steps(tau, 0)[0]
+    rule = NashMDPG(step=1.0)

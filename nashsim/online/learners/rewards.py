@@ -89,42 +89,6 @@ class RewardLearner(Learner):
 
 
 @dataclass(frozen=True)
-class BTNash(RewardLearner):
-    """Bradley-Terry + Nash: the regularised Nash policy of the fitted game sigmoid(r_y - r_y').
-
-    From pairs of the policy itself pi* is a fixed point, whatever the game: the fit then meets sum_y' pi(y')
-    sigmoid(r_y - r_y') = P(y ≻ pi) for every y, so both games give the same payoffs against pi. From other pairs it
-    is none, where preferences are no Bradley-Terry ones.
-
-    Parameters
-    ----------
-    pairs, ridge, share
-        Parameters of ``RewardLearner``.
-    tolerance : float
-        Residual of the Nash policy, > 0, relative to tau and before the division by sqrt t, as for the minimax
-        learners.
-
-    References
-    ----------
-    Munos et al., Nash Learning from Human Feedback, arXiv 2312.00886, Proposition 2 (the fixed point [paper]); the
-    learner [derived].
-    """
-
-    name = "bt-nash"
-    update = (
-        "y, y' ~ pi_t;  r <- Bradley-Terry fit of all duels;  pi = regularised Nash of sigmoid(r_y - r_y')"
-    )
-    source = "Munos et al., Nash Learning from Human Feedback, arXiv 2312.00886, Proposition 2"
-    tag = "derived"
-
-    tolerance: float = 0.1
-
-    def plan(self, tau: float) -> Plan:
-        """Return what the compiled rounds are told."""
-        return super().plan(tau)._replace(nash=True, tolerance=float(self.tolerance))
-
-
-@dataclass(frozen=True)
 class _DirectLearner(RewardLearner):
     """Common part of DPO and XPO: the policy mu exp(r/beta) stands for its rewards."""
 
@@ -202,3 +166,39 @@ class XPO(_DirectLearner):
     def plan(self, tau: float) -> Plan:
         """Return what the compiled rounds are told."""
         return super().plan(tau)._replace(second=SAMPLERS.index("reference"), alpha=float(self.alpha))
+
+
+@dataclass(frozen=True)
+class BTNash(RewardLearner):
+    """Bradley-Terry + Nash: the regularised Nash policy of the fitted game sigmoid(r_y - r_y').
+
+    From pairs of the policy itself pi* is a fixed point, whatever the game: the fit then meets sum_y' pi(y')
+    sigmoid(r_y - r_y') = P(y ≻ pi) for every y, so both games give the same payoffs against pi. From other pairs it
+    is none, where preferences are no Bradley-Terry ones.
+
+    Parameters
+    ----------
+    pairs, ridge, share
+        Parameters of ``RewardLearner``.
+    tolerance : float
+        Residual of the Nash policy, > 0, relative to tau and before the division by sqrt t, as for the minimax
+        learners.
+
+    References
+    ----------
+    Munos et al., Nash Learning from Human Feedback, arXiv 2312.00886, Proposition 2 (the fixed point [paper]); the
+    learner [derived].
+    """
+
+    name = "bt-nash"
+    update = (
+        "y, y' ~ pi_t;  r <- Bradley-Terry fit of all duels;  pi = regularised Nash of sigmoid(r_y - r_y')"
+    )
+    source = "Munos et al., Nash Learning from Human Feedback, arXiv 2312.00886, Proposition 2"
+    tag = "derived"
+
+    tolerance: float = 0.1
+
+    def plan(self, tau: float) -> Plan:
+        """Return what the compiled rounds are told."""
+        return super().plan(tau)._replace(nash=True, tolerance=float(self.tolerance))
