@@ -65,7 +65,8 @@ class ClassFeatures:
 
     def __call__(self, policy: CausalPolicy, prompts: Sequence, responses: Sequence) -> np.ndarray:
         """Return the indicator of every response's class, shape (responses, classes)."""
-        return one_hot([self.classify(x, y) for x, y in zip(prompts, responses, strict=True)], self.classes)
+        classes = [self.classify(x, y) for x, y in zip(prompts, responses, strict=True)]
+        return np.eye(self.classes)[np.asarray(classes, dtype=int)]
 
     def masses(self, policy: CausalPolicy, prompts: Sequence, of: str = POLICY) -> np.ndarray:
         """Return the exact mass of every class from the first token's distribution, shape (prompts, classes).
@@ -103,41 +104,12 @@ class HiddenFeatures:
 
     def __call__(self, policy: CausalPolicy, prompts: Sequence, responses: Sequence) -> np.ndarray:
         """Return the pooled state of every response, shape (responses, width)."""
-        batch = Sequences.of(prompts, responses, policy.pad)
-        rows = min(self.rows, policy.rows or self.rows)
-        return np.concatenate(
-            [pooled_hidden(policy, batch[i : i + rows]) for i in range(0, len(batch), rows)]
-        )
-
-
-def one_hot(classes: Sequence[int], count: int) -> np.ndarray:
-    """Return style classes as features, shape (responses, count).
-
-    Parameters
-    ----------
-    classes : sequence of int
-        Class of every response.
-    count : int
-        Number of classes.
-    """
-    return np.eye(count)[np.asarray(classes, dtype=int)]
-
-
-def pooled_hidden(policy: CausalPolicy, batch: Sequences, of: str = REFERENCE) -> np.ndarray:
-    """Return the mean last hidden state over response tokens, shape (batch, width).
-
-    Parameters
-    ----------
-    policy : CausalPolicy
-        Policy with that name.
-    batch : Sequences
-        Prompts and responses.
-    of : str
-        Name of a frozen policy, so that features stand still.
-    """
-    batch = batch.to(policy.device)
-    ids, mask = batch.packed()
-    with torch.no_grad():
-        hidden = policy.run(of, "hidden", ids, mask)[:, -batch.response.shape[1] :]
-    real = batch.response_mask[..., None]
-    return ((hidden * real).sum(1) / real.sum(1)).double().cpu().numpy()
+        every = Sequences.of(prompts, responses, policy.pad).to(policy.device)
+        rows, found = min(self.rows, policy.rows or self.rows), []
+        for i in range(0, len(every), rows):
+            batch = every[i : i + rows]
+            with torch.no_grad():
+                hidden = policy.run(REFERENCE, "hidden", *batch.packed())[:, -batch.response.shape[1] :]
+            real = batch.response_mask[..., None]
+            found.append(((hidden * real).sum(1) / real.sum(1)).double().cpu().numpy())
+        return np.concatenate(found)

@@ -50,10 +50,6 @@ def sequence_mixture(
 ) -> Mixed:
     """Draw y ∝ prod_k pi_k(y)^{w_k} from K candidates of the arithmetic mixture sum_k a_k pi_k.
 
-    With weights >= 0, a = w and the ratio prod_k pi_k^{w_k} / sum_k w_k pi_k is at most 1, so that the first candidate
-    that a coin of this probability accepts is an exact draw [derived]. Where all K are refused, and always for
-    a tilt with a negative weight (a ∝ |w|), one candidate is drawn in proportion to its ratio: right as K grows.
-
     Parameters
     ----------
     policy : CausalPolicy
@@ -75,6 +71,12 @@ def sequence_mixture(
     ------
     NashsimError
         For weights that do not sum to 1, or fewer than one candidate.
+
+    Notes
+    -----
+    With weights >= 0, a = w and the ratio prod_k pi_k^{w_k} / sum_k w_k pi_k is at most 1, so that the first candidate
+    that a coin of this probability accepts is an exact draw [derived]. Where all K are refused, and always for
+    a tilt with a negative weight (a ∝ |w|), one candidate is drawn in proportion to its ratio: right as K grows.
     """
     weights = {name: float(w) for name, w in weights.items() if float(w) != 0.0}
     if abs(sum(weights.values()) - 1) > 1e-9 or candidates < 1:

@@ -6,10 +6,9 @@ import torch
 
 from llm_bridge.decoding.eager import sample
 from llm_bridge.decoding.exploration import EllipticalExplorer, draw_class, explore, tilt
-from llm_bridge.decoding.features import ClassFeatures, HiddenFeatures, one_hot, pooled_hidden
+from llm_bridge.decoding.features import ClassFeatures, HiddenFeatures
 from llm_bridge.decoding.roles import pure
 from llm_bridge.judges import ClassGameJudge
-from llm_bridge.policy.sequences import Sequences
 from llm_bridge.trainer import Trainer
 from llm_bridge.training.source import Sampled
 from nashsim import NashsimError
@@ -58,7 +57,7 @@ def test_bonus_is_the_definition():
 
 
 def test_the_least_compared_class_is_picked():
-    explorer, classes = EllipticalExplorer(3), one_hot(range(3), 3)
+    explorer, classes = EllipticalExplorer(3), np.eye(3)
     pi = np.array([0.6, 0.39, 0.01])
     for first, second, times in ((0, 1, 50), (0, 2, 1)):
         explorer.observe(np.repeat(classes[[first]], times, 0), np.repeat(classes[[second]], times, 0))
@@ -85,7 +84,7 @@ def test_class_masses_are_those_of_the_enumeration(made):
 
 def test_the_oracle_looks_at_the_class_of_the_largest_bonus(made):
     explorer, features = EllipticalExplorer(3, ridge=0.1), first_token_features()
-    explorer.observe(np.repeat(one_hot([0], 3), 9, 0), np.repeat(one_hot([1], 3), 9, 0))
+    explorer.observe(np.repeat(np.eye(3)[[0]], 9, 0), np.repeat(np.eye(3)[[1]], 9, 0))
     wanted = explorer.bonus(np.eye(3), features.masses(made, [PROMPT])).argmax()
     found = explore(explorer, features, made, [PROMPT] * 20, 3, seed=4)
     assert {features.classify(None, y) for y in found} == {wanted}
@@ -177,14 +176,14 @@ def test_constrained_decoding_draws_from_the_class(made):
 
 
 def test_pooled_states_are_of_the_response_alone_and_do_not_see_padding(made):
-    rows = Sequences.of([(1, 2, 3), (2,)], [(3, 0), (1, 1, 2)])
-    found = pooled_hidden(made, rows)
-    alone = pooled_hidden(made, Sequences.of([(2,)], [(1, 1, 2)]))
-    assert np.abs(found[1] - alone[0]).max() < 1e-5
-    before = found.copy()
-    with torch.no_grad():
-        assert np.array_equal(pooled_hidden(made, rows), before)
-    assert np.abs(found[0] - pooled_hidden(made, rows, "policy")[0]).max() > 1e-3
+    prompts, answers = [(1, 2, 3), (2,)], [(3, 0), (1, 1, 2)]
+    features, ids = HiddenFeatures(), torch.tensor([[1, 2, 3, 3, 0]])
+    found = features(made, prompts, answers)
+    assert np.abs(found[1] - features(made, prompts[1:], answers[1:])[0]).max() < 1e-5
+    for name, close in (("reference", True), ("policy", False)):
+        with torch.no_grad():
+            hidden = made.run(name, "hidden", ids, torch.ones_like(ids).bool())[0, 3:].mean(0)
+        assert (np.abs(found[0] - hidden.double().numpy()).max() < 1e-5) == close
 
 
 def test_bad_numbers_are_named():
