@@ -100,7 +100,7 @@ def round_answer(
     sums : sequence of mapping of str to float
         Combinations of parameters that are 1.
     least : float
-        Multipliers and entries up to this are left out.
+        Parameters, multipliers and entries up to this are left out.
     """
     values: dict[tuple, float] = {("", name): v for name, v in answer.parameters.items() if name not in INNER}
     columns: dict[tuple, dict] = {key: {} for key in values}
@@ -124,7 +124,8 @@ def round_answer(
         right["sum", number] = Fraction(1)
         for name, weight in combination.items():
             columns["", name]["sum", number] = rational(weight)
-    known = {("", name): value for name, value in fixed.items()}
+    known = {key: Fraction(0) for key, v in values.items() if not key[0] and abs(v) <= least}
+    known |= {("", name): value for name, value in fixed.items()}
     basis = _basis(columns, values, [key for key in columns if key not in known])
     known |= {
         key: Fraction(round(v * _DENOMINATOR), _DENOMINATOR)

@@ -83,7 +83,7 @@ class Search:
         fixed = dict(fixed or {})
         for inner in ("margin", "gap"):
             answer = self.program({inner: -1.0}, fixed, **{inner: (-1.0, 1.0)}).solve(factor)
-            for least in (0.0, 1e-9, 1e-7) if answer is not None else ():
+            for least in (0.0, 1e-7, 1e-5) if answer is not None else ():
                 found = self._rounded(factor, answer, fixed, least)
                 if found is not None:
                     return found

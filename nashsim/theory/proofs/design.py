@@ -1,0 +1,165 @@
+"""Search the language of mirror steps for the rule with the best proved rate per query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import NashsimError
+from ...rules import HALF, POLICY, REFERENCE, MirrorStep, Rule, mix
+from .numbers import NotProved
+from .proof import Proof
+from .prove import prove, search_of
+
+PREVIOUS, NEXT = "previous policy", "next policy"
+
+
+@dataclass(frozen=True)
+class Designed(Rule):
+    """A rule of the family that ``design`` searches, with one call or two.
+
+    log pi+ = (1 - eta tau - m) log pi_t + m log pi_{t-1} + eta tau log mu + eta P(. ≻ v pi_t + h half - b pi_{t-1}),
+    v = 1 + b - h, and where h is not 0 log half likewise from the same base with step half_step against pi_t.
+
+    Parameters
+    ----------
+    step : float
+        Forward step eta.
+    optimism : float
+        Weight b of the payoff's last change, taken off the previous policy.
+    momentum : float
+        Weight m of the previous policy in the base, of either sign.
+    half : float
+        Weight h of the half step in the opponent; 0 is a rule of one call.
+    half_step : float
+        Forward step of the half step.
+    """
+
+    step: float
+    optimism: float = 0.0
+    momentum: float = 0.0
+    half: float = 0.0
+    half_step: float = 0.0
+
+    name = "designed"
+    update = (
+        "log pi+ = (1 - eta tau - m) log pi + m log pi_{t-1} + eta tau log mu"
+        " + eta P(. ≻ (1 + b - h) pi + h half - b pi_{t-1})"
+    )
+    condition = "where a certificate says so"
+    source = "found by a search for the best proved rate per query"
+    theorems = ()
+
+    def __post_init__(self):
+        if not (np.isfinite([self.optimism, self.momentum, self.half]).all() and self.step > 0):
+            raise NashsimError(f"step: a finite number > 0 is needed, found {self.step!r}")
+
+    def steps(self, tau, t):
+        """Return the half step where there is one, the step, and the shift of the history."""
+        pull = self.step * tau
+        base = {POLICY: 1 - pull - self.momentum, PREVIOUS: self.momentum, REFERENCE: pull}
+        opponent = {POLICY: 1 + self.optimism - self.half, HALF: self.half, PREVIOUS: -self.optimism}
+        base, opponent = ({k: w for k, w in m.items() if w} for m in (base, opponent))
+        steps = [MirrorStep(base, opponent, self.step, into=NEXT, arithmetic=len(opponent) > 1)]
+        if self.half:
+            pull = self.half_step * tau
+            start = {POLICY: 1 - pull, REFERENCE: pull}
+            steps.insert(0, MirrorStep(start, {POLICY: 1.0}, self.half_step, into=HALF))
+        if self.optimism or self.momentum:
+            steps.append(mix({POLICY: 1.0}, into=PREVIOUS))
+        return (*steps, mix({NEXT: 1.0}, into=POLICY))
+
+    def largest_eta(self, tau):
+        """Return 1/tau; what is proved is said by its certificate."""
+        return 1 / tau
+
+
+#: The families that are searched: names of the parameters that move beside the step, and where they start.
+FAMILIES: dict[str, dict[str, float]] = {
+    "optimism": {"optimism": 0.7},
+    "optimism and momentum": {"optimism": 0.7, "momentum": 0.0},
+    "two calls": {"half": 1.0, "half_step": 1.2},
+    "two calls and optimism": {"half": 1.0, "half_step": 1.2, "optimism": 0.0},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The best rule that a search over one family found.
+
+    Attributes
+    ----------
+    family : str
+    rule : Designed
+    proof : Proof
+    evaluations : int
+        Rules whose least factor was computed.
+    """
+
+    family: str
+    rule: Designed
+    proof: Proof
+    evaluations: int
+
+    def to_dict(self) -> dict:
+        """Return the design as plain values."""
+        numbers = {name: getattr(self.rule, name) for name in ("step", *FAMILIES[self.family])}
+        return {
+            "family": self.family,
+            **self.proof.summary(),
+            "numbers": numbers,
+            "evaluations": self.evaluations,
+        }
+
+
+def design(tau: float, family: str = "optimism", evaluations: int = 150) -> Design:
+    """Return the rule of a family with the least proved factor per query, and its proof.
+
+    Parameters
+    ----------
+    tau : float
+    family : str
+        Of ``FAMILIES``.
+    evaluations : int
+        The most rules that are tried.
+
+    Raises
+    ------
+    NashsimError
+        For an unknown family, or where nothing is proved of any rule tried.
+    """
+    from scipy.optimize import minimize
+
+    if family not in FAMILIES:
+        raise NashsimError(f"family: one of {', '.join(FAMILIES)} is needed, found {family!r}")
+    moved = FAMILIES[family]
+    calls = 2 if "half" in moved else 1
+    rate = _per_query(tau, tuple(moved), calls)
+    start = np.array([min(1.0, 0.5 / tau) * (1.0 if calls == 1 else 1.5), *moved.values()])
+    # a first simplex wide enough to leave the corner where the rule of one call without memory sits
+    simplex = np.vstack([start, *(start + 0.25 * np.eye(len(start))[k] for k in range(len(start)))])
+    options = {"maxfev": evaluations, "initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-6}
+    found = minimize(rate, start, method="Nelder-Mead", options=options)
+    rule = _rule(np.round(found.x, 4), tuple(moved))
+    return Design(family, rule, prove(rule, tau), int(found.nfev))
+
+
+def _rule(numbers: np.ndarray, names: tuple[str, ...]) -> Designed:
+    return Designed(float(numbers[0]), **{n: float(x) for n, x in zip(names, numbers[1:], strict=True)})
+
+
+def _per_query(tau: float, names: tuple[str, ...], calls: int) -> Callable[[np.ndarray], float]:
+    def rate(numbers: np.ndarray) -> float:
+        if not 0 < numbers[0] < 1 / tau:
+            return 2.0
+        try:
+            # the numbers of a rule that is reported are as short as those that are tried
+            least = search_of(_rule(np.round(numbers, 5), names), tau).least_factor
+        except NotProved:
+            least = None
+        # where nothing is proved, a slope that leads back to small steps
+        return 1 + numbers[0] * tau if least is None else least ** (1 / calls)
+
+    return rate
