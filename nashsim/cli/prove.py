@@ -8,7 +8,7 @@ import typer
 
 from ..errors import NashsimError
 from .options import Json
-from .output import as_text, print_facts, print_json, say
+from .output import as_text, print_facts, print_json, print_table, say
 
 
 def prove(
@@ -21,6 +21,12 @@ def prove(
         bool, typer.Option("--largest", help="The largest step with factor 1 - eta tau.")
     ] = False,
     best: Annotated[bool, typer.Option("--best", help="The step with the least factor per query.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every rule at its own step; --out is a folder of certificates.")
+    ] = False,
+    design: Annotated[
+        bool, typer.Option("--design", help="Search mirror steps for the best proved rate per query.")
+    ] = False,
     check: Annotated[
         str | None, typer.Option("--check", help="Verify this certificate, without a solver.", metavar="FILE")
     ] = None,
@@ -29,19 +35,26 @@ def prove(
 ) -> None:
     """Prove a rule's rate on every game, with a certificate that exact arithmetic confirms.
 
-    Exit status 1 where nothing is proved.
+    With --all or --design no RULE is given, and the result is a table. Exit status 1 where nothing is proved.
 
     Examples: nashsim prove egpo --tau 0.1 --largest --out egpo.json;  nashsim prove --check egpo.json
     """
     from ..theory import proofs
 
-    given = {"RULE": rule, "--tau": tau, "--eta": eta, "--out": out}
-    given |= {"--largest": largest or None, "--best": best or None}
+    given = {"RULE": rule, "--tau": tau, "--eta": eta, "--out": out, "--largest": largest, "--best": best}
+    given |= {"--all": every, "--design": design}
+    given = [name for name, value in given.items() if value]
     if check is not None:
-        extra = [name for name, value in given.items() if value is not None]
-        if extra:
-            raise NashsimError(f"check: a certificate says all itself; leave out {', '.join(extra)}")
+        if given:
+            raise NashsimError(f"check: a certificate says all itself; leave out {', '.join(given)}")
         proof = proofs.check(check)
+    elif every or design:
+        allowed = ["--all", "--tau", "--out"] if every else ["--design", "--tau"]
+        if tau is None or not set(given) <= set(allowed):
+            raise NashsimError(
+                f"{allowed[0][2:]}: it goes with {' and '.join(allowed[1:])} alone, and needs --tau T"
+            )
+        return _table(proofs.prove_all(tau, out) if every else proofs.compare(tau), json)
     else:
         if rule is None or tau is None:
             raise NashsimError("rule, tau: `nashsim prove RULE --tau T` needs both, or --check FILE")
@@ -56,3 +69,12 @@ def prove(
         print_facts({name.replace("_", " "): as_text(value) for name, value in summary.items()})
     if not proof.exact:
         raise typer.Exit(1)
+
+
+def _table(rows: list[dict], json: bool) -> None:
+    """Print what was proved of many rules, one a line."""
+    if json:
+        return print_json(rows)
+    columns = ("rule", "eta", "factor", "queries_per_step", "factor_per_query", "status")
+    cells = [[as_text(row[name]) for name in columns] for row in rows]
+    print_table("Proofs", [name.replace("_", " ") for name in columns], cells, numbers=("factor",))

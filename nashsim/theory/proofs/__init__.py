@@ -1,6 +1,8 @@
 """Proofs of rates: a semidefinite program finds multipliers, exact arithmetic confirms them."""
 
+from .design import Designed, compare, design
 from .proof import Proof, check
 from .prove import prove
+from .table import check_all, prove_all, table
 
-__all__ = ["Proof", "check", "prove"]
+__all__ = ["Designed", "Proof", "check", "check_all", "compare", "design", "prove", "prove_all", "table"]

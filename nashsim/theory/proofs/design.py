@@ -81,8 +81,9 @@ FAMILIES: dict[str, dict[str, float]] = {
     "optimism": {"optimism": 0.7},
     "optimism and momentum": {"optimism": 0.7, "momentum": 0.0},
     "two calls": {"half": 1.0, "half_step": 1.2},
-    "two calls and optimism": {"half": 1.0, "half_step": 1.2, "optimism": 0.0},
 }
+#: Rules of the registry that a search is held against.
+KNOWN = ("omd", "egpo", "optimistic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +145,26 @@ def design(tau: float, family: str = "optimism", evaluations: int = 150) -> Desi
     found = minimize(rate, start, method="Nelder-Mead", options=options)
     rule = _rule(np.round(found.x, 4), tuple(moved))
     return Design(family, rule, prove(rule, tau), int(found.nfev))
+
+
+def compare(tau: float, evaluations: int = 150) -> list[dict]:
+    """Return the best proved rates per query of known rules, and of every family that is searched.
+
+    Parameters
+    ----------
+    tau : float
+    evaluations : int
+        Of each search.
+
+    Returns
+    -------
+    list of dict
+        As ``Proof.summary`` has them, the least factor per query first; "numbers" are those of a rule found.
+    """
+    rows = [{**prove(name, tau, best=True).summary(), "numbers": {}} for name in KNOWN]
+    for family in FAMILIES:
+        rows.append({**design(tau, family, evaluations).to_dict(), "rule": f"found: {family}"})
+    return sorted(rows, key=lambda row: row["factor_per_query"] or 2.0)
 
 
 def _rule(numbers: np.ndarray, names: tuple[str, ...]) -> Designed:

@@ -14,7 +14,7 @@ from ...rules import RULES, Rule
 from .certificate import Certificate
 from .numbers import ExactStep, NotProved, Numbers, numbers_of
 from .rationals import NEAR, rational
-from .statements import AVERAGE, CONTRACTION, Statement
+from .statements import AVERAGE, CONTRACTION, OUTER, Statement
 
 #: What a certificate file calls itself.
 FORMAT = "nashsim proof 1"
@@ -31,11 +31,11 @@ class Proof:
     eta : float or None
         Forward step of the last query.
     kind : str
-        "contraction" or "average".
+        "contraction", "average" or "outer".
     affine : bool
         Whether the statement has a constant term.
     factor : Fraction or None
-        V(after) <= factor V(before) + constant over one period; ``None`` for an average and where nothing is proved.
+        V(after) <= factor V(before) + constant over one period; ``None`` for an average, and where nothing is proved.
     parameters : dict of str to Fraction
         V's weights, and kappa, constant, gain, floor and start where the statement has them.
     numbers : tuple or None
@@ -62,8 +62,8 @@ class Proof:
 
     @property
     def proved(self) -> bool:
-        """Whether a factor below 1 has a certificate."""
-        return self.factor is not None and self.factor < 1
+        """Whether a factor below 1 of the rule itself, its inner solves as they are, has a certificate."""
+        return self.kind == CONTRACTION and self.factor is not None and self.factor < 1
 
     @property
     def exact(self) -> bool:
@@ -81,6 +81,12 @@ class Proof:
         if not self.exact:
             return self.reason
         p = self.parameters
+        if self.kind == OUTER:
+            falls = "does not rise" if self.factor == 1 else f"falls by the factor {float(self.factor):.8g}"
+            return (
+                f"proved, checked exactly, for exact inner solves: KL from the equilibrium {falls} an outer step;"
+                " nothing is proved of inner solves that end early"
+            )
         if self.kind == AVERAGE:
             extra = [f"{float(p[name]):.6g}" for name in ("start", "floor") if p.get(name)]
             top = f"2 (D + {' + '.join(extra)})" if extra else "2 D"
@@ -206,12 +212,14 @@ def _rebuilt(saved: dict, rule: Rule | None) -> Proof:
     tau, kind = float(saved["tau"]), saved["kind"]
     numbers = tuple(tuple(ExactStep.from_dict(step) for step in steps) for steps in saved["steps"])
     own = numbers_of(rule, tau)
+    if kind == OUTER:
+        own = (own[0], own[-1])
     if len(own) != len(numbers) or any(
         len(a) != len(b) or not all(x.near(y) for x, y in zip(a, b, strict=True))
         for a, b in zip(own, numbers, strict=True)
     ):
         raise NashsimError(f"'steps' are not those of the rule {rule.name!r}")
-    if kind not in (CONTRACTION, AVERAGE):
+    if kind not in (CONTRACTION, AVERAGE, OUTER):
         raise NashsimError(f"'kind' is {kind!r}")
     statement = Statement.of(kind, numbers, Fraction(saved["exact_tau"]), bool(saved["affine"]))
     if (
@@ -220,8 +228,10 @@ def _rebuilt(saved: dict, rule: Rule | None) -> Proof:
     ):
         raise NashsimError("'eta' or 'exact_tau' is not the rule's")
     factor = None if saved["exact_factor"] is None else Fraction(saved["exact_factor"])
-    if (factor is None) != (kind == AVERAGE) or (factor is not None and not 0 <= factor < 1):
-        raise NashsimError("'exact_factor' must be in [0, 1) for a contraction, null for an average")
+    if (factor is None) != (kind == AVERAGE) or (factor is not None and not _in_range(factor, kind)):
+        raise NashsimError(
+            "'exact_factor' must be in [0, 1), for an outer step at most 1, null for an average"
+        )
     parameters = {name: Fraction(value) for name, value in saved["parameters"].items()}
     certificates = {name: Certificate.from_dict(c) for name, c in saved["certificates"].items()}
     confirm(statement, factor, parameters, certificates)
@@ -265,6 +275,10 @@ def confirm(
         reason = certificates[part.name].proves(part.execution, target, constant)
         if reason is not None:
             raise NashsimError(f"certificate of {part.name!r}: {reason}")
+
+
+def _in_range(factor: Fraction, kind: str) -> bool:
+    return 0 <= factor < 1 or (kind == OUTER and factor == 1)
 
 
 def _rule(saved: dict) -> Rule:

@@ -9,16 +9,18 @@ from fractions import Fraction
 import numpy as np
 
 from ...errors import NashsimError
-from ...rules import Rule, get_rule
+from ...rules import REFERENCE, Rule, get_rule
 from .numbers import NotProved, numbers_of
 from .program import Answer
 from .proof import Proof
 from .rationals import rational
 from .search import Certified, Search
-from .statements import AVERAGE, CONTRACTION, Statement
+from .statements import AVERAGE, CONTRACTION, OUTER, Statement
 
+#: Iterations of one period up to which each has its policies in the program; beyond, inner solves are taken as exact.
+LONGEST_PERIOD = 6
 #: What minimised constants may be above the least, relative to it.
-_LOOSENED = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+_LOOSENED = (1e-6, 1e-4, 1e-2)
 
 
 def prove(
@@ -112,7 +114,12 @@ def search_of(rule: Rule, tau: float, affine: bool = False) -> Search:
 
 def _prove(rule: Rule, tau: float) -> Proof:
     claimed = 1 - rational(rule.eta(tau)) * rational(tau) if rule.regularised else None
-    if not rule.regularised:
+    numbers = numbers_of(rule, tau)
+    refreshed = any(step.into == REFERENCE for steps in numbers for step in steps)
+    if refreshed or len(numbers) > LONGEST_PERIOD:
+        search = Search(Statement.of(OUTER, (numbers[0], numbers[-1]), rational(tau), affine=False))
+        found = search.outer()
+    elif not rule.regularised:
         search, found = _average(rule, tau)
     elif rule.fixed_point:
         search = search_of(rule, tau)
@@ -126,7 +133,7 @@ def _prove(rule: Rule, tau: float) -> Proof:
             )
     s = search.statement
     return Proof(
-        rule, tau, float(s.eta), s.kind, s.affine, found.factor if s.kind == CONTRACTION else None,
+        rule, tau, float(s.eta), s.kind, s.affine, None if s.kind == AVERAGE else found.factor,
         found.parameters, s.numbers, found.certificates, s.queries,
     )  # fmt: skip
 

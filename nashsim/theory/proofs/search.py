@@ -11,6 +11,7 @@ import numpy as np
 from .certificate import Certificate, round_answer
 from .numbers import NotProved
 from .program import Answer, Matrices, Program
+from .rationals import rational
 from .statements import Statement
 
 #: What a certified factor may be above the least, largest last: a certificate is tried at each.
@@ -108,6 +109,19 @@ class Search:
         """Return nine tenths of the largest kappa of V >= kappa KL, which leaves room for rounding."""
         answer = self.program({"kappa": -1.0}).solve(factor)
         return None if answer is None else Fraction(round(0.9 * answer.parameters["kappa"] * 1000), 1000)
+
+    def outer(self) -> Certified:
+        """Return the proof of the least factor of an outer step, 1 included, or raise NotProved."""
+        answer = self.program({"factor": 1.0}, factor=(0.0, None)).solve()
+        if answer is not None and answer.value <= 1 + _RESOLUTION:
+            least = rational(round(answer.value, 7))
+            for factor in dict.fromkeys(
+                [min(least, Fraction(1)), *(min(least + s, Fraction(1)) for s in SLACKS)]
+            ):
+                found = self.certify(factor)
+                if found is not None:
+                    return found
+        raise NotProved("not proved: no multipliers of the inequalities used bound an exact outer step")
 
     def contraction(self, claimed: Fraction) -> Certified:
         """Return the proof of the least factor, or raise NotProved.

@@ -1,6 +1,8 @@
 """What can be said of a rule, as inequalities to prove: a contraction, a contraction up to a constant, an average.
 
 - contraction: V(after) <= factor V(before) + constant over one period of the rule, and V >= kappa KL(q || policy);
+- outer: KL(q || centre after) <= factor KL(q || centre before) for inner solves that are exact, q an equilibrium of the
+  unregularised game where the reference is the centre;
 - average: gain <q, A pi_t> <= V(before) - V(after) + constant and V >= -floor, for every q, so that the average iterate
   has DualGap <= 2 (D + start + floor)/(gain T) + 2 constant/gain, D = KL(q || pi_0).
 
@@ -25,7 +27,7 @@ BEFORE = "policy before"
 #: Policies up to which triangle inequalities take part, and up to which a program is set up.
 _FEW, _MANY = 4, 8
 #: Kinds of statement.
-CONTRACTION, AVERAGE = "contraction", "average"
+CONTRACTION, AVERAGE, OUTER = "contraction", "average", "outer"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Statement:
     Attributes
     ----------
     kind : str
-        "contraction" or "average".
+        "contraction", "average" or "outer".
     execution : Execution
         After one period.
     before, after : dict of str to str
@@ -66,6 +68,8 @@ class Statement:
         tau : Fraction
         affine : bool
         """
+        if kind == OUTER:
+            return cls._of_outer(numbers, tau)
         written = {step.into for steps in numbers for step in steps}
         if REFERENCE in written:
             raise NotProved("not proved: the reference is refreshed, so no regularised equilibrium stays put")
@@ -92,10 +96,27 @@ class Statement:
             after = {slot: after[slot] for slot in state}
         return cls(kind, execution, before, after, affine, numbers, start)
 
+    @classmethod
+    def _of_outer(cls, numbers: Numbers, tau: Fraction) -> Statement:
+        """Run one outer step: the inner steps' fixed point, and what the last iteration makes of it."""
+        inner = [step for step in numbers[0] if step.opponent]
+        kept = [step.into for step in numbers[-1] if not step.opponent]
+        if len(inner) != 1 or len(kept) != 1 or inner[0].into != POLICY or len(numbers) < 2:
+            raise NotProved("not proved: the rule has no inner solves of a kind that is known here")
+        [step], [centre] = inner, kept
+        execution = Execution(None if centre == REFERENCE else tau)
+        for slot in read_first([inner]):
+            execution.unknown(slot)
+        before = execution.slots[centre]
+        execution.fixed_point(step)
+        after = execution.slots[POLICY]
+        return cls(OUTER, execution, {POLICY: before}, {POLICY: after}, False, (numbers[0], numbers[-1]))
+
     @property
     def queries(self) -> int:
-        """Payoff vectors asked for in one period."""
-        return sum(bool(step.opponent) for steps in self.numbers for step in steps)
+        """Payoff vectors asked for in one period, or in one inner iteration of an outer step."""
+        iterations = self.numbers[:1] if self.kind == OUTER else self.numbers
+        return sum(bool(step.opponent) for steps in iterations for step in steps)
 
     @property
     def eta(self) -> Fraction:
@@ -151,7 +172,8 @@ class Statement:
                 " program takes; fewer inner steps may be provable"
             )
         dense = self.kind == CONTRACTION and len(policies) <= _FEW
-        everything = all_of(self.execution, policies, affine=self.affine, triangles=dense)
+        lottery = self.kind == OUTER and self.execution.tau is None
+        everything = all_of(self.execution, policies, affine=self.affine, triangles=dense, lottery=lottery)
         constant = {"constant": Fraction(1)} if self.affine else {}
         found = [Part("decrease", self.execution, everything, after, before, constant)]
         if self.memory:
