@@ -105,7 +105,7 @@ class Statement:
             raise NotProved("not proved: the rule has no inner solves of a kind that is known here")
         [step], [centre] = inner, kept
         execution = Execution(None if centre == REFERENCE else tau)
-        for slot in read_first([inner]):
+        for slot in dict.fromkeys([*read_first([inner]), centre]):
             execution.unknown(slot)
         before = execution.slots[centre]
         execution.fixed_point(step)
