@@ -6,6 +6,7 @@ import torch
 
 from nashsim.errors import NashsimError
 
+from ..models.checkpointing import checkpoint_layers
 from ..models.loading import find_device, load_model, with_adapters
 from ..parallel import sharding
 from ..parallel.processes import Processes
@@ -78,8 +79,7 @@ def make_policy(config: Config, model, **tokens: int) -> CausalPolicy:
         if wanted.name is None:
             model = model.to(getattr(torch, wanted.dtype))
     if wanted.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-        model.enable_input_require_grads()
+        checkpoint_layers(model)
     if lora.rank:
         model = with_adapters(
             model, lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets, seed=config.training.seed
