@@ -112,14 +112,15 @@ def test_what_contributing_adds_works(planted, monkeypatch):
     from llm_bridge.algorithms import get_algorithm
     from llm_bridge.tasks import EnumerableTask
     from llm_bridge.tasks.exact import train
-    from nashsim.rules import registry
+    from nashsim.discovery import named_classes
+    from nashsim.rules import Rule, registry
     from nashsim.testing import check_rule
     from nashsim.theory.verification import examine
 
     for module in planted.values():
         assert doctest.testmod(module).failed == 0
     rule = planted["nashsim/rules/lazy.py"].LazyOMD()
-    assert type(rule) in registry._found()
+    assert type(rule) in named_classes("nashsim.rules", Rule, registry._FIRST)
     check_rule(rule)
     [claim] = planted["nashsim/theory/claims/lazy.py"].CLAIMS
     assert examine(claim, claim.instances(16)).ok
