@@ -132,6 +132,13 @@ class Algorithm:
             raise NashsimError("responses, comparators, anchor: >= 1, >= 1 and >= 0 are needed")
         if self.anchor and self.fit.anchor_of is None:
             raise NashsimError(f"anchor: a loss on single responses, {self.fit!r}, takes none")
+        written = [step.into for step in self.rule.steps(1.0, 0)]
+        for name in self.averaged:
+            if name not in written:
+                raise NashsimError(
+                    f"averaged: {self.rule.name} writes {', '.join(map(repr, written))}, and its moving averages must"
+                    f" be of these; found {name!r}"
+                )
         if self.needs_pairs and self.responses < 2 and self.second is None and not self.explorer:
             raise NashsimError(
                 f"responses: {self.name} compares responses of a prompt; at least 2 are needed"

@@ -39,7 +39,11 @@ def through_a_file(state):
     return torch.load(file, weights_only=True)  # refuses anything but tensors and plain values
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+#: A mixture fitted beside the policy, between gradient steps whose optimiser lives on.
+BESIDE = get_algorithm("nash-ema-pg", averaged=())
+
+
+@pytest.mark.parametrize("name", [*ALGORITHMS, pytest.param(BESIDE, id="mixture")])
 def test_resumed_between_any_two_optimiser_steps(name):
     whole = fresh(name)
     states = []
