@@ -15,6 +15,7 @@ from nashsim.errors import NashsimError
 from ..data.pairs import Pair
 from ..judges import Comparison
 from ..storage.checkpoint import Checkpoints
+from ..training.optimisation import descend
 
 
 @dataclass(frozen=True)
@@ -118,18 +119,15 @@ class Fit:
         pairs = [self.pairs[i] for i in chosen]
         margins = self.model.margins([Comparison(pair.prompt, pair.a, pair.b) for pair in pairs])
         loss = loss_of(margins, torch.tensor([pair.probability for pair in pairs]).to(margins))
-        if not torch.isfinite(loss):
-            raise NashsimError(
-                f"fit: the loss of step {done + 1} is {loss.item()}, on pairs"
-                f" {sorted(int(i) for i in chosen)[:8]}; lower lr, or look at these pairs"
+
+        def blame(value: float, norm: float) -> str:
+            return (
+                f"fit: the loss of step {done + 1} is {value}, on pairs {sorted(int(i) for i in chosen)[:8]}, the norm"
+                f" of its gradient {norm}; lower lr, or look at these pairs"
             )
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._weights.values(), settings.clip)
-        for group in self._optimiser.param_groups:
-            group["lr"] = settings.lr * self._pace(done)
-        self._optimiser.step()
-        self.losses.append(loss.item())
+
+        rate = settings.lr * self._pace(done)
+        self.losses.append(descend(self._optimiser, [loss], rate=rate, clip=settings.clip, blame=blame).loss)
         return self.losses[-1]
 
     def _pace(self, done: int) -> float:

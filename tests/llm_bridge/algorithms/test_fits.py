@@ -24,7 +24,7 @@ TAU = 0.2
 class Absolute(Fit):
     """A user's own: the absolute residual of a pair, whose minimiser is the step where every pair can be met."""
 
-    name = "absolute"
+    name = "own-absolute"
     needs_pairs = True
     accepts = ("duels",)
     any_pairs = True
@@ -159,10 +159,10 @@ def test_labels_that_a_fit_does_not_understand_are_refused():
 def test_a_fit_is_given_by_name_class_instance_or_module(tmp_path):
     made = [
         get_algorithm("nash-md", fit=fit)
-        for fit in ("absolute", Absolute, Absolute(), f"{__name__}:Absolute")
+        for fit in ("own-absolute", Absolute, Absolute(), f"{__name__}:Absolute")
     ]
     assert all(algorithm == made[0] and repr(algorithm) == repr(made[0]) for algorithm in made)
-    assert "fit='absolute'" in repr(made[0])
+    assert "fit='own-absolute'" in repr(made[0])
     config = load_config("enumerable-nash-md", ["--algorithm.fit", f"{__name__}:Absolute"])
     assert config.algorithm.build().fit == Absolute()
     (tmp_path / "config.yaml").write_text(config.to_yaml())
@@ -171,16 +171,16 @@ def test_a_fit_is_given_by_name_class_instance_or_module(tmp_path):
 
 def test_parameters_of_a_fit_are_part_of_it():
     class Scaled(Absolute):
-        name = "scaled absolute"
+        name = "scaled-absolute"
 
         def __init__(self, scale):
             self.scale = scale
 
     assert get_algorithm("nash-md", fit=Scaled(2.0)).fit == Scaled(2.0) != Scaled(3.0)
-    assert repr(Scaled(2.0)) == "scaled absolute(scale=2.0)"
+    assert repr(Scaled(2.0)) == "scaled-absolute(scale=2.0)"
     with pytest.raises(NashsimError, match="Scaled needs arguments .* give an instance"):
         get_fit(Scaled)
-    del FITS["scaled absolute"]
+    del FITS["scaled-absolute"]
 
 
 @pytest.mark.parametrize(
