@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 
 from nashsim.errors import NashsimError
 
 
 def named_object(path: str, key: str, form: str = "module:function"):
-    """Return what ``module:name`` names.
+    """Return what ``module:name`` names; modules of the current folder are found after installed ones.
 
     Parameters
     ----------
@@ -24,6 +26,10 @@ def named_object(path: str, key: str, form: str = "module:function"):
         Where it is not there.
     """
     module, _, name = path.partition(":")
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        # A console script's path begins with its own folder, and not with the one it is called in.
+        sys.path.append(here)
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:

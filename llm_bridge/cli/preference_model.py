@@ -19,6 +19,8 @@ llm-bridge preference-model pairs.jsonl --model models/half-b --out models/prefe
 
 llm-bridge preference-model pairs.jsonl --model models/half-b --out models/preference --resume
 
+llm-bridge preference-model scored.jsonl --scores score_chosen,score_rejected --equal half --too-long cut ...
+
 llm-bridge preference-model votes.csv --first a --second b --probability share --model M --out O
 """
 
@@ -35,13 +37,28 @@ def preference_model(
     first: Annotated[str, typer.Option(help="Column of first responses.")] = "chosen",
     second: Annotated[str, typer.Option(help="Column of second responses.")] = "rejected",
     probability: Annotated[
-        str | None, typer.Option(help="Column of P(first ≻ second); none: the first was chosen.")
+        str | None,
+        typer.Option(
+            help="Column of P(first ≻ second), or of the winner (model_a, tie, ...); none: the first."
+        ),
     ] = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(help="Columns of both scores, FIRST,SECOND, or one of their margin; a tie counts 1/2."),
+    ] = None,
+    scale: Annotated[float, typer.Option(help="Score per unit of log-odds.")] = 1.0,
+    equal: Annotated[
+        str, typer.Option(help="Pairs of equal responses: refuse, half (they count 1/2) or drop.")
+    ] = "refuse",
+    too_long: Annotated[
+        str, typer.Option(help="Pairs beyond the context: refuse, drop or cut (the prompt keeps its end).")
+    ] = "refuse",
     split: Annotated[str, typer.Option(help="Split of a dataset.")] = "train",
     limit: Annotated[int | None, typer.Option(help="Largest number of pairs.")] = None,
     held_out: Annotated[float, typer.Option(help="Share of prompts held out for the report.")] = 0.1,
     epochs: Annotated[int, typer.Option(help="Passes over the pairs.")] = 1,
     batch: Annotated[int, typer.Option(help="Pairs a step.")] = 32,
+    rows: Annotated[int, typer.Option(help="Most sequences in memory at once, two a pair.")] = 8,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 1e-5,
     context: Annotated[int, typer.Option(help="Most tokens of a prompt with both responses.")] = 4096,
     seed: Annotated[int, typer.Option(help="Seed of the split and of the order of pairs.")] = 0,
@@ -61,7 +78,8 @@ def preference_model(
     """Train a preference model on pairs; report accuracy, calibration and how cyclic it is."""
     from ..data import load_pairs
     from ..preference import FitSettings
-    from ..preference.pipeline import fit_and_report, split_by_prompt, subset
+    from ..preference.pipeline import fit_and_report
+    from ..preference.selection import split_by_prompt, subset
 
     if not dry_run and (model is None or out is None):
         raise NashsimError("preference-model: --model and --out are needed (or --dry-run)")
@@ -71,10 +89,13 @@ def preference_model(
         raise NashsimError(f"out: {out!r} holds a preference model already; choose another folder")
     if dry_run and model is not None and model.startswith(("/", ".", "~")) and not Path(model).is_dir():
         raise NashsimError(f"model: {model!r} is no folder")
-    settings = FitSettings(epochs=1 if dry_run else epochs, batch=batch, lr=lr, seed=seed)
+    settings = FitSettings(epochs=1 if dry_run else epochs, batch=batch, lr=lr, seed=seed, rows=rows)
+    # Equal pairs are counted where they are left out, behind what is cut to the context.
     found = load_pairs(
-        pairs, prompt=prompt, first=first, second=second, probability=probability, split=split, limit=limit
-    )
+        pairs, prompt=prompt, first=first, second=second, probability=probability,
+        scores=None if scores is None else scores.split(","), scale=scale,
+        equal="half" if equal == "drop" else equal, split=split, limit=limit,
+    )  # fmt: skip
     typer.echo(f"{len(found)} pairs of {len({p.prompt for p in found})} prompts")
     if dry_run:
         found = subset(found, 4)
@@ -93,9 +114,13 @@ def preference_model(
             device="cpu" if dry_run else device,
             dtype=dtype,
             lora_rank=lora_rank,
+            equal=equal,
+            too_long="cut" if dry_run else too_long,
             resume=resume and not dry_run,
             interval=interval,
-            progress=lambda each, done, steps, loss: tell(done, steps, f"{each}: loss {loss:.4f} nats"),
+            progress=lambda each, done, steps, loss: tell(
+                done, steps, each if loss is None else f"{each}: loss {loss:.4f} nats"
+            ),
         )
     typer.echo("dry run: everything fits together; nothing was written" if dry_run else f"written to {out}")
 

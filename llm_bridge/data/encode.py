@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from nashsim.errors import NashsimError, unknown_name
 
+from .turns import ANSWERS, read_turns, rendered
+
 TEMPLATES = ("plain", "chat")
 
 
@@ -68,21 +70,29 @@ class Encoder:
         Parameters
         ----------
         prompt : str or sequence of mapping
-            Text, or turns ``{"role": ..., "content": ...}`` of a conversation, which need the chat template.
+            Text, or turns of a conversation (see :func:`llm_bridge.data.turns.read_turns`), which need the chat
+            template and end with anybody's but the assistant's.
         where : str
             Place of the prompt, for messages.
 
         Raises
         ------
         NashsimError
-            For a prompt that is empty or longer than the context leaves room for.
+            For a prompt that is empty, no text and no conversation, refused by the template, or longer than the context
+            leaves room for.
         """
-        if self.template == "chat":
-            turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-            text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        elif not isinstance(prompt, str):
+        spoken = not isinstance(prompt, str)
+        turns = read_turns(prompt, where) if spoken else [{"role": "user", "content": prompt}]
+        if spoken and self.template != "chat":
             raise NashsimError(f"{where}: turns of a conversation need template: chat")
+        if spoken and turns[-1]["role"] in ANSWERS:
+            raise NashsimError(
+                f"{where}: the last turn is the {turns[-1]['role']}'s, and a prompt ends where that one begins; leave"
+                " the answer out, or give conversations with answers as data.pairs"
+            )
+        if self.template == "chat":
+            text = rendered(self.tokenizer, turns, where, add_generation_prompt=True)
+            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         else:
             ids = self._beginning(self.tokenizer(prompt, add_special_tokens=False)["input_ids"])
         if not ids:

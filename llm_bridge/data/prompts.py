@@ -10,6 +10,34 @@ from nashsim.errors import NashsimError
 
 from .encode import Encoder, PromptTooLong
 from .rows import read_rows
+from .turns import prompt_key
+
+
+class PromptRow(tuple):
+    """Token ids of a prompt, a tuple as any other, that knows its row: equal prompts of two rows stay two.
+
+    Attributes
+    ----------
+    row : int
+        Place of the prompt among those it was read with, from 0.
+    """
+
+    row: int
+
+    @classmethod
+    def of(cls, ids, row: int) -> PromptRow:
+        """Return token ids that know their row.
+
+        Parameters
+        ----------
+        ids : sequence of int
+            Token ids.
+        row : int
+            Place of the prompt.
+        """
+        made = cls(ids)
+        made.row = row
+        return made
 
 
 @dataclass(frozen=True)
@@ -21,7 +49,7 @@ class Prompt:
     text : str or tuple
         Prompt as it was read: text, or turns of a conversation as (role, content) pairs.
     ids : tuple of int
-        Token ids.
+        Token ids; those of :func:`load_prompts` know their row (:class:`PromptRow`).
     metadata : mapping
         Other columns of its row; judges may read them.
     """
@@ -73,18 +101,8 @@ def load_prompts(
                 raise
             last = error
             continue
-        prompts.append(Prompt(prompt_key(text), ids, {k: v for k, v in row.items() if k != column}))
+        rest = {k: v for k, v in row.items() if k != column}
+        prompts.append(Prompt(prompt_key(text, where), PromptRow.of(ids, len(prompts)), rest))
     if not prompts:
         raise NashsimError(f"{table.name}: every prompt was dropped as too long; the last: {last}")
     return prompts
-
-
-def prompt_key(text) -> Hashable:
-    """Return a prompt as something that can be a key: text as it is, turns as (role, content) pairs.
-
-    Parameters
-    ----------
-    text : str or sequence of mapping
-        Text, or turns of a conversation.
-    """
-    return text if isinstance(text, str) else tuple((turn["role"], turn["content"]) for turn in text)

@@ -1,4 +1,4 @@
-"""Rows of JSONL, CSV, parquet, text, or a Hugging Face dataset, as one table of plain values."""
+"""Rows of JSONL, JSON, CSV, parquet, text, or a Hugging Face dataset, as one table of plain values."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ def read_rows(source: str | Path, *, split: str = "train", limit: int | None = N
     Parameters
     ----------
     source : str or Path
-        A file that ends in ``.jsonl``, ``.csv``, ``.parquet`` or ``.txt`` (one prompt a line, column ``prompt``); a
-        folder that ``datasets`` wrote or can load; or the name of a dataset on the Hugging Face hub.
+        A file that ends in ``.jsonl``, ``.json`` (a list of objects, or as JSONL), ``.csv``, ``.parquet`` or ``.txt``
+        (one prompt a line, column ``prompt``); a folder that ``datasets`` wrote or can load; or the name of a dataset
+        on the Hugging Face hub.
     split : str
         Split of a dataset.
     limit : int or None
@@ -127,6 +128,19 @@ def _jsonl(path: Path) -> list[dict]:
     return rows
 
 
+def _json(path: Path) -> list[dict]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError:
+        return _jsonl(path)
+    if not isinstance(found, list):
+        return _jsonl(path)
+    for i, row in enumerate(found):
+        if not isinstance(row, dict):
+            raise NashsimError(f"{path}: entry {i + 1} is no JSON object, found {type(row).__name__}")
+    return found
+
+
 def _csv(path: Path) -> list[dict]:
     import csv
 
@@ -159,6 +173,7 @@ def _text(path: Path) -> list[dict]:
 
 _READERS: dict[str, Callable[[Path], list[dict]]] = {
     ".jsonl": _jsonl,
+    ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
     ".txt": _text,

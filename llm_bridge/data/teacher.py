@@ -8,8 +8,9 @@ from pathlib import Path
 from nashsim.errors import NashsimError, unknown_name
 
 from .encode import Encoder
-from .prompts import Prompt, prompt_key
+from .prompts import Prompt
 from .rows import read_rows
+from .turns import prompt_key
 
 #: What may become of a prompt that the teacher has not answered.
 UNANSWERED = ("refuse", "own")
@@ -131,6 +132,7 @@ def load_teacher(
     table = read_rows(source, split=split, limit=limit)
     found: dict = {}
     for i, (asked, answer) in enumerate(zip(table.column(prompt), table.column(response), strict=True)):
-        if found.setdefault(prompt_key(asked), answer) != answer:
+        key = prompt_key(asked, f"{table.name}: row {i + 1}, {prompt}")
+        if found.setdefault(key, answer) != answer:
             raise NashsimError(f"{table.name}: row {i + 1} answers a prompt again and differently; keep one")
     return Teacher(found, unanswered)

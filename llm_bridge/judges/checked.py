@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from traceback import extract_tb
 
 import numpy as np
 
@@ -72,7 +74,7 @@ class CallableJudge:
     Raises
     ------
     NashsimError
-        When the last attempt fails too; the message says how.
+        When the last attempt fails too; the message has the error's type and its place in the function's file.
 
     Examples
     --------
@@ -95,16 +97,19 @@ class CallableJudge:
         comparisons = list(comparisons)
         fresh: dict[tuple, Comparison] = {}
         for comparison in comparisons:
-            key = comparison[:3]
+            key = _key(comparison)
             if comparison.a != comparison.b and key not in self._known:
                 fresh.setdefault(key, comparison)
                 if self.both_orders:
-                    fresh.setdefault(comparison.swapped()[:3], comparison.swapped())
+                    fresh.setdefault(_key(comparison.swapped()), comparison.swapped())
         answers = dict(zip(fresh, self._ask(list(fresh.values())), strict=True))
         if self.both_orders:
-            answers = {(x, a, b): (p + 1 - answers[x, b, a]) / 2 for (x, a, b), p in answers.items()}
+            answers = {
+                (x, a, b, known): (p + 1 - answers[x, b, a, known]) / 2
+                for (x, a, b, known), p in answers.items()
+            }
         # Read the cache before it drops anything to make room for the new answers.
-        values = [self._look_up(comparison[:3], answers) for comparison in comparisons]
+        values = [self._look_up(_key(comparison), answers) for comparison in comparisons]
         self._keep(answers)
         return np.array(values, dtype=np.float64)
 
@@ -132,6 +137,22 @@ class CallableJudge:
             except Exception as error:
                 if attempt == self.retries:
                     raise NashsimError(
-                        f"judge: gave up after {attempt + 1} attempts; the last: {error}"
+                        f"judge: gave up after {attempt + 1} attempts; the last: {_told(error)}"
                     ) from error
         raise AssertionError("unreachable")
+
+
+def _key(comparison: Comparison) -> tuple:
+    """What an answer is a function of; the facts of a row by their text, since they need not be hashable."""
+    return *comparison[:3], None if comparison.metadata is None else repr(comparison.metadata)
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, and for an error of the judge's own its type and its place in the judge's code."""
+    if isinstance(error, NashsimError):
+        return str(error)
+    frames = extract_tb(error.__traceback__)[1:]
+    own = [frame for frame in frames if frame.filename == frames[0].filename]
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {said}' if said else ''}{place}"

@@ -16,7 +16,7 @@ class Comparison(NamedTuple):
     prompt, a, b : hashable
         Prompt and its two responses: strings, or tuples of token ids.
     metadata : mapping or None
-        Further facts of the prompt for the judge. They are not part of the cache's key.
+        Further facts of the prompt's row for the judge; two rows with one prompt are two questions.
     """
 
     prompt: Hashable

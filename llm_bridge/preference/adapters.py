@@ -65,6 +65,19 @@ class RewardJudge:
         difference = np.array([of[c.prompt, c.a] - of[c.prompt, c.b] for c in comparisons])
         return 0.5 + 0.5 * np.tanh(0.5 * difference / self.scale)
 
+    def tokens_needed(self, prompt, length: int) -> tuple[int, int | None]:
+        """Return the tokens of a prompt with a response of some length, and the most of a classifier.
+
+        Parameters
+        ----------
+        prompt : str or tuple of (str, str)
+            Text or turns.
+        length : int
+            Tokens of a response.
+        """
+        ask = getattr(self.rewards, "tokens_needed", None)
+        return (0, None) if ask is None else ask(prompt, length)
+
     @classmethod
     def of_classifier(cls, model, tokenizer, *, batch: int = 16, scale: float = 1.0) -> RewardJudge:
         """Return the judge of a sequence classifier with one output, the usual form of published reward models.
@@ -74,7 +87,7 @@ class RewardJudge:
         model : transformers.PreTrainedModel
             Model of ``AutoModelForSequenceClassification`` with ``num_labels=1``.
         tokenizer : transformers.PreTrainedTokenizerBase
-            Tokenizer, whose chat template is used where it has one; otherwise prompt and response follow each other.
+            Tokenizer, whose chat template is used where it has one.
         batch : int
             Most responses of a forward pass.
         scale : float
@@ -83,38 +96,11 @@ class RewardJudge:
         Raises
         ------
         NashsimError
-            For a classifier of more than one output.
+            For a classifier of more than one output; later, for turns without a template or rows beyond its context.
         """
-        import torch
+        from .classifier import ClassifierRewards
 
-        from ..policy.sequences import padded
-
-        if model.config.num_labels != 1:
-            raise NashsimError(f"model: a reward is one output, found {model.config.num_labels}")
-        model.eval()
-
-        def ids(prompt: str, response: str) -> list[int]:
-            if not tokenizer.chat_template:
-                return tokenizer(prompt + response)["input_ids"]
-            turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
-            text = tokenizer.apply_chat_template(turns, tokenize=False)
-            return tokenizer(text, add_special_tokens=False)["input_ids"]
-
-        @torch.inference_mode()
-        def rewards(prompts, responses) -> np.ndarray:
-            rows = [ids(x, y) for x, y in zip(prompts, responses, strict=True)]
-            values = np.empty(len(rows))
-            # One length a batch: classifiers find a row's end by its pad token, which may be a real one.
-            for length in sorted({len(row) for row in rows}):
-                places = [i for i, row in enumerate(rows) if len(row) == length]
-                for start in range(0, len(places), batch):
-                    some = places[start : start + batch]
-                    tokens, mask = (p.to(model.device) for p in padded([rows[i] for i in some]))
-                    logits = model(input_ids=tokens, attention_mask=mask.long()).logits
-                    values[some] = logits[:, 0].double().cpu().numpy()
-            return values
-
-        return cls(rewards, scale)
+        return cls(ClassifierRewards(model, tokenizer, batch), scale)
 
 
 class PairwiseJudgeAdapter(CallableJudge):

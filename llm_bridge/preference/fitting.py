@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -36,6 +36,9 @@ class FitSettings:
         Decoupled weight decay of AdamW.
     seed : int
         Seed of the order of pairs.
+    rows : int or None
+        Most sequences of one forward and backward pass, two a pair, >= 2: gradients of parts of a batch add up to
+        the batch's, up to rounding. ``None`` is the whole batch at once.
     """
 
     epochs: int = 1
@@ -44,8 +47,13 @@ class FitSettings:
     clip: float = 1.0
     weight_decay: float = 0.0
     seed: int = 0
+    rows: int | None = None
 
     def __post_init__(self):
+        if self.rows is not None and self.rows < 2:
+            raise NashsimError(
+                f"rows: a pair is two sequences, found room for {self.rows}; at least 2 are needed"
+            )
         if self.epochs < 1 or self.batch < 1 or not (self.lr > 0 and self.clip > 0) or self.weight_decay < 0:
             raise NashsimError("epochs, batch, lr, clip: each must be > 0, and weight_decay >= 0")
 
@@ -103,8 +111,13 @@ class Fit:
     def _per_epoch(self) -> int:
         return -(-len(self.pairs) // self.settings.batch)
 
-    def step(self) -> float:
+    def step(self, progress: Callable[[float], None] | None = None) -> float:
         """Do one optimiser step and return its loss, nats.
+
+        Parameters
+        ----------
+        progress : callable or None
+            Function called with the share of the step's pairs that is done, after every part of them.
 
         Raises
         ------
@@ -117,8 +130,6 @@ class Fit:
         order = np.random.default_rng([settings.seed, epoch]).permutation(len(self.pairs))
         chosen = order[place * settings.batch : (place + 1) * settings.batch]
         pairs = [self.pairs[i] for i in chosen]
-        margins = self.model.margins([Comparison(pair.prompt, pair.a, pair.b) for pair in pairs])
-        loss = loss_of(margins, torch.tensor([pair.probability for pair in pairs]).to(margins))
 
         def blame(value: float, norm: float) -> str:
             return (
@@ -126,9 +137,22 @@ class Fit:
                 f" of its gradient {norm}; lower lr, or look at these pairs"
             )
 
-        rate = settings.lr * self._pace(done)
-        self.losses.append(descend(self._optimiser, [loss], rate=rate, clip=settings.clip, blame=blame).loss)
+        rate, losses = settings.lr * self._pace(done), self._losses(pairs, progress)
+        self.losses.append(descend(self._optimiser, losses, rate=rate, clip=settings.clip, blame=blame).loss)
         return self.losses[-1]
+
+    def _losses(
+        self, pairs: Sequence[Pair], progress: Callable[[float], None] | None
+    ) -> Iterator[torch.Tensor]:
+        """The loss in parts that memory has room for, each with its share in the whole."""
+        size = len(pairs) if self.settings.rows is None else self.settings.rows // 2
+        for start in range(0, len(pairs), size):
+            part = pairs[start : start + size]
+            margins = self.model.margins([Comparison(pair.prompt, pair.a, pair.b) for pair in part])
+            loss = loss_of(margins, torch.tensor([pair.probability for pair in part]).to(margins))
+            yield loss * (len(part) / len(pairs))
+            if progress:
+                progress((start + len(part)) / len(pairs))
 
     def _pace(self, done: int) -> float:
         """Share of the peak rate: rising over the first tenth of the steps, falling linearly to zero."""
@@ -170,7 +194,7 @@ def fit(
     model,
     pairs: Sequence[Pair],
     settings: FitSettings | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Callable[[float, int, float | None], None] | None = None,
     *,
     checkpoints: Checkpoints | None = None,
     interval: float = 600.0,
@@ -182,7 +206,8 @@ def fit(
     model, pairs, settings
         Arguments of :class:`Fit`.
     progress : callable or None
-        Function called with (steps done, steps, loss).
+        Function called with (steps done, steps, last loss) at once, where the loss is None, after every part of a
+        step, and after every step.
     checkpoints : Checkpoints or None
         Folder of states; the fit goes on from the newest that stands there, to the same bits.
     interval : float
@@ -198,8 +223,15 @@ def fit(
     if found is not None:
         fitting.load_state_dict(found[1])
     saved = time.monotonic()
+
+    def tell(share: float = 0.0) -> None:
+        if progress and share < 1:
+            last = fitting.losses[-1] if fitting.losses else None
+            progress(len(fitting.losses) + share, fitting.steps, last)
+
+    tell()
     while len(fitting.losses) < fitting.steps:
-        loss, done = fitting.step(), len(fitting.losses)
+        loss, done = fitting.step(tell), len(fitting.losses)
         due = done == fitting.steps or time.monotonic() - saved >= interval
         if checkpoints is not None and due:
             checkpoints.save(done, fitting.state_dict())

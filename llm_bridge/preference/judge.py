@@ -58,6 +58,20 @@ class ModelJudge:
         # tanh is odd to the last bit, and 1/2 + x and 1/2 - x round to numbers whose sum rounds to 1
         return check_probabilities(0.5 + 0.5 * np.tanh(0.5 * margins), len(keys))
 
+    def tokens_needed(self, prompt, length: int) -> tuple[int, int | None]:
+        """Return the tokens of a prompt with responses of some length, and the most that the model takes.
+
+        Parameters
+        ----------
+        prompt : str, tuple of int or tuple of (str, str)
+            Text, token ids or turns.
+        length : int
+            Tokens of a response.
+        """
+        layout, tokenizer = self.model.layout, self.model.tokenizer
+        lengths = [length] if self.bradley_terry else [length, length]
+        return layout.length(prompt, *lengths, tokenizer=tokenizer), layout.limit
+
     def _margin(self, key: tuple, new: dict) -> float:
         if key[1] == key[2]:
             return 0.0

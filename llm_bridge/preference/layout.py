@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from nashsim.errors import NashsimError
 
+from ..data.pairs import cut_to_fit
+from ..data.turns import read_turns, rendered
+
 #: The question in words [ours].
 WORDS = ("", "\n\n[Response A]\n", "\n\n[Response B]\n", "\n\nBetter response:")
 
@@ -80,8 +83,8 @@ class Layout:
         NashsimError
             For text without a tokenizer, or a sequence longer than the limit.
         """
-        x, a, b = (ids_of(part, tokenizer) for part in (prompt, a, b))
-        return self._within((*self.before, *x, *self.first, *a, *self.second, *b, *self.ask))
+        a, b = ids_of(a, tokenizer), ids_of(b, tokenizer)
+        return self._within((*self._begun(prompt, tokenizer), *self.first, *a, *self.second, *b, *self.ask))
 
     def single(self, prompt, response, tokenizer=None) -> tuple[int, ...]:
         """Return the sequence whose end a reward is read off.
@@ -93,8 +96,50 @@ class Layout:
         tokenizer : transformers.PreTrainedTokenizerBase or None
             Tokenizer, needed for texts.
         """
-        x, y = ids_of(prompt, tokenizer), ids_of(response, tokenizer)
-        return self._within((*self.before, *x, *self.first, *y, *self.ask))
+        y = ids_of(response, tokenizer)
+        return self._within((*self._begun(prompt, tokenizer), *self.first, *y, *self.ask))
+
+    def length(self, prompt, *lengths: int, tokenizer=None) -> int:
+        """Return the number of tokens of a prompt with one response or two.
+
+        Parameters
+        ----------
+        prompt : str, tuple of int or tuple of (str, str)
+            Text, token ids or turns.
+        *lengths : int
+            Tokens of each response.
+        tokenizer : transformers.PreTrainedTokenizerBase or None
+            Tokenizer, needed for texts.
+        """
+        marks = len(self.first) + (len(self.second) if len(lengths) == 2 else 0) + len(self.ask)
+        return len(self._begun(prompt, tokenizer)) + marks + sum(lengths)
+
+    def cut(self, prompt, a, b, tokenizer=None) -> tuple[tuple[int, ...], ...]:
+        """Return prompt and responses in token ids, cut until their sequence fits (``cut_to_fit``).
+
+        Parameters
+        ----------
+        prompt, a, b, tokenizer
+            Arguments of :meth:`pair`.
+
+        Raises
+        ------
+        NashsimError
+            Where the limit has no room for a token of each.
+        """
+        x, room = self._begun(prompt, tokenizer)[len(self.before) :], self.limit
+        room -= len(self.before) + len(self.first) + len(self.second) + len(self.ask)
+        if room < 4:
+            raise NashsimError(f"context: {self.limit} tokens leave no room for a prompt and two responses")
+        x, (a, b) = cut_to_fit(x, [ids_of(a, tokenizer), ids_of(b, tokenizer)], room, joint=True)
+        return x, a, b
+
+    def _begun(self, prompt, tokenizer) -> tuple[int, ...]:
+        """What stands before the first response's mark."""
+        ids = ids_of(prompt, tokenizer)
+        # A chat template writes the beginning-of-text token too.
+        twice = _is_turns(prompt) and self.before and ids[:1] == self.before[:1]
+        return (*self.before, *(ids[1:] if twice else ids))
 
     def _within(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         if len(ids) > self.limit:
@@ -105,7 +150,7 @@ class Layout:
 
 
 def ids_of(part: Hashable, tokenizer) -> tuple[int, ...]:
-    """Return the token ids of text, of turns (role, content), or of ids themselves.
+    """Return the token ids of text, of turns (role, content) by the chat template, or of ids themselves.
 
     Parameters
     ----------
@@ -113,11 +158,20 @@ def ids_of(part: Hashable, tokenizer) -> tuple[int, ...]:
         Text, token ids, or turns.
     tokenizer : transformers.PreTrainedTokenizerBase or None
         Tokenizer, needed for texts.
+
+    Raises
+    ------
+    NashsimError
+        For text without a tokenizer, or turns without a chat template.
     """
-    if isinstance(part, tuple) and part and not isinstance(part[0], int):
-        part = "\n\n".join(f"{role}: {content}" for role, content in part)
-    if not isinstance(part, str):
+    if not isinstance(part, str) and not _is_turns(part):
         return tuple(part)
     if tokenizer is None:
         raise NashsimError("tokenizer: text needs one; found text and no tokenizer")
+    if not isinstance(part, str):
+        part = rendered(tokenizer, read_turns(part, "prompt"), "prompt")
     return tuple(tokenizer(part, add_special_tokens=False)["input_ids"])
+
+
+def _is_turns(part: Hashable) -> bool:
+    return isinstance(part, tuple) and len(part) > 0 and isinstance(part[0], tuple)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from nashsim.errors import NashsimError, unknown_name
+from nashsim.errors import unknown_name
 from nashsim.files import to_json, write_text
 
-from ..data.pairs import Pair
+from ..data.pairs import EQUAL, TOO_LONG, Pair
 from ..models.loading import find_device, load_model, load_tokenizer, with_adapters
 from ..models.tiny import byte_tokenizer, tiny_llama
 from .fitting import FitSettings, fit
@@ -21,57 +20,11 @@ from .judge import ModelJudge
 from .layout import Layout
 from .model import HEADS, RewardModel, make_model
 from .report import Calibration, calibration, cyclicity, pools_of
+from .selection import pairs_that_fit
 from .storage import save_model
 
 KINDS = (*HEADS, RewardModel.kind)
 DTYPES = ("float32", "bfloat16")
-
-
-def split_by_prompt(pairs: Sequence[Pair], held_out: float, seed: int = 0) -> tuple[list[Pair], list[Pair]]:
-    """Return training and held-out pairs; all pairs of a prompt stay on one side.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        All pairs.
-    held_out : float
-        Share of prompts that is held out, in [0, 1); 0 reports on the training pairs themselves.
-    seed : int
-        Seed of the choice of prompts.
-
-    Raises
-    ------
-    NashsimError
-        For a share outside its range, or prompts too few to split.
-    """
-    if not 0 <= held_out < 1:
-        raise NashsimError(f"held_out: a share of prompts in [0, 1) is needed, found {held_out}")
-    if held_out == 0:
-        return list(pairs), list(pairs)
-    prompts = list(dict.fromkeys(p.prompt for p in pairs))
-    if len(prompts) < 2:
-        raise NashsimError(
-            "held_out: one prompt alone cannot be split; set 0 to report on the training pairs"
-        )
-    count = min(max(round(held_out * len(prompts)), 1), len(prompts) - 1)
-    kept_back = {prompts[i] for i in np.random.default_rng(seed).permutation(len(prompts))[:count]}
-    return [p for p in pairs if p.prompt not in kept_back], [p for p in pairs if p.prompt in kept_back]
-
-
-def subset(pairs: Sequence[Pair], prompts: int, each: int = 6) -> list[Pair]:
-    """Return the first few pairs of the first few prompts.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        All pairs.
-    prompts, each : int
-        Number of prompts, and of pairs of each.
-    """
-    groups: dict = {}
-    for pair in pairs:
-        groups.setdefault(pair.prompt, []).append(pair)
-    return [pair for group in list(groups.values())[:prompts] for pair in group[:each]]
 
 
 def fit_and_report(
@@ -88,9 +41,11 @@ def fit_and_report(
     device: str = "auto",
     dtype: str = "float32",
     lora_rank: int = 0,
+    equal: str = "refuse",
+    too_long: str = "refuse",
     resume: bool = False,
     interval: float = 600.0,
-    progress: Callable[[str, int, int, float], None] | None = None,
+    progress: Callable[[str, float, int, float | None], None] | None = None,
 ) -> dict:
     """Fit, report and save; return the report.
 
@@ -118,12 +73,16 @@ def fit_and_report(
         Precision of a model that is loaded.
     lora_rank : int
         Rank of adapters on all linear layers; 0 trains all weights.
+    equal : {"refuse", "half", "drop"}
+        Treatment of pairs whose responses are the same, or become so by cutting.
+    too_long : {"refuse", "drop", "cut"}
+        Treatment of pairs that the context has no room for; see ``cut_to_fit``. Counts of both stand in the report.
     resume : bool
         Whether to go on with a fit that was cut off, to the same bits.
     interval : float
         Seconds between states of a fit.
     progress : callable or None
-        Function called with (kind, steps done, steps, loss).
+        Function called with (kind, steps done, steps, last loss or None), as :func:`fit` does.
 
     Raises
     ------
@@ -132,13 +91,19 @@ def fit_and_report(
     """
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    if dtype not in DTYPES:
-        raise unknown_name("dtype", dtype, DTYPES)
+    for name, value, accepted in (
+        ("dtype", dtype, DTYPES),
+        ("equal", equal, EQUAL),
+        ("too_long", too_long, TOO_LONG),
+    ):
+        if value not in accepted:
+            raise unknown_name(name, value, accepted)
     place = find_device(device)
     kinds = [kind, RewardModel.kind] if compare and kind != RewardModel.kind else [kind]
     identity = {
         "model": model, "kinds": kinds, "pairs": fingerprint(train), "held out": fingerprint(test),
-        "context": context, "dtype": dtype, "lora_rank": lora_rank, **asdict(settings),
+        "context": context, "dtype": dtype, "lora_rank": lora_rank, "equal": equal, "too_long": too_long,
+        **asdict(settings),
     }  # fmt: skip
     states = None if out is None else FitStates(out, identity, resume)
     report: dict = {} if states is None else states.reports
@@ -149,16 +114,25 @@ def fit_and_report(
         backbone, tokenizer = _backbone(model, dtype, lora_rank, settings.seed)
         layout = Layout.of_tokenizer(tokenizer, limit=_limit(backbone, context))
         made = make_model(each, backbone, layout, tokenizer).to(place)
-        _check_lengths(made, [*train, *test])
-        told = progress and partial(progress, each)
-        losses = fit(made, train, settings, told, checkpoints=states, interval=interval)
-        judge = ModelJudge(made, batch=settings.batch)
-        found = calibration(judge, test)
-        pools = {x: pool for x, pool in pools_of(test).items() if len(pool) > 2}
+        fitted, held_out, counts = pairs_that_fit(made, train, test, equal, too_long)
+        if any(counts.values()):
+            say(
+                f"{each}: {counts['equal']} equal pairs ({equal}), {counts['too long']} too long ({too_long})"
+            )
+        told = partial(progress or _silent, each)
+        losses = fit(made, fitted, settings, _timed(told, each, say), checkpoints=states, interval=interval)
+        judge = ModelJudge(made, batch=settings.batch if settings.rows is None else settings.rows // 2)
+        found = calibration(judge, held_out)
+        pools = {x: pool for x, pool in pools_of(held_out).items() if len(pool) > 2}
         cycles = cyclicity(judge, pools) if pools else None
         for line in _lines(each, found, cycles):
             say(line)
         finished = {"steps": len(losses), "last_loss": losses[-1], **found.to_dict(), "cyclicity": cycles}
+        finished |= {
+            "fitted": len(fitted),
+            "equal": {equal: counts["equal"]},
+            "too_long": {too_long: counts["too long"]},
+        }
         if states is None:
             report[each] = finished
         else:
@@ -206,13 +180,25 @@ def _lines(kind: str, found: Calibration, cycles: dict | None) -> list[str]:
     return lines
 
 
-def _check_lengths(model, pairs: Sequence[Pair]) -> None:
-    """Find a pair that is too long before training, not in its middle."""
-    for i, pair in enumerate(pairs):
-        try:
-            model.layout.pair(pair.prompt, pair.a, pair.b, model.tokenizer)
-        except NashsimError as error:
-            raise NashsimError(f"pair {i + 1}: {error}") from None
+def _silent(kind: str, done: float, steps: int, loss: float | None) -> None:
+    """No progress is shown."""
+
+
+def _timed(told: Callable[[float, int, float | None], None], kind: str, say: Callable[[str], None]):
+    """The same progress, which says how many steps there are, and how long they take once the first is done."""
+    began: list[float] = []
+
+    def update(done: float, steps: int, loss: float | None) -> None:
+        if not began:
+            began[:] = time.monotonic(), done
+            say(f"{kind}: {steps - int(done)} steps")
+        elif began[1:] and done >= began[1] + 1:
+            took, left = time.monotonic() - began[0], steps - done
+            say(f"{kind}: the first step took {took:.1f} s; about {took * left / 60:.1f} min to go")
+            began[:] = began[:1]
+        told(done, steps, loss)
+
+    return update
 
 
 def _limit(backbone, context: int) -> int:

@@ -73,8 +73,8 @@ class DataConfig:
 class JudgeConfig:
     """Who compares: ``task``, ``preference-model``, ``reward-model``, ``length`` or ``callable`` (module:function).
 
-    ``scale`` is the reward a unit of log-odds, or the log-odds a token of ``length``; with ``duels`` every answer is a
-    coin of the judge's probability.
+    ``scale`` is the reward a unit of log-odds, or the log-odds a token of ``length``, which counts the tokens of a
+    response's text in the policy's tokenizer; with ``duels`` every answer is a coin of the judge's probability.
     """
 
     kind: str = "task"

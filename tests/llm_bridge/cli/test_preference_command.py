@@ -11,7 +11,7 @@ from llm_bridge import cli
 from llm_bridge.judges import Comparison
 from llm_bridge.models.tiny import save_tiny
 from llm_bridge.preference import ModelJudge, load_model
-from llm_bridge.preference.pipeline import split_by_prompt
+from llm_bridge.preference.selection import split_by_prompt
 
 BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
 

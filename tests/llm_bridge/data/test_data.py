@@ -64,8 +64,10 @@ def test_chat_template_ends_where_the_assistant_begins(tmp_path):
     file = written(tmp_path / "p.jsonl", [{"prompt": "say yes"}])
     [prompt] = load_prompts(file, Encoder(words(chat=True), "chat"))
     assert prompt.ids == (7, 9, 3, 4, 8, 9)
-    turns = [{"role": "user", "content": "say yes"}, {"role": "assistant", "content": "no"}]
-    assert Encoder(words(chat=True), "chat").prompt(turns) == (7, 9, 3, 4, 8, 9, 5, 8, 9)
+    turns = [
+        {"role": r, "content": c} for r, c in (("user", "say yes"), ("assistant", "no"), ("user", "please"))
+    ]
+    assert Encoder(words(chat=True), "chat").prompt(turns) == (7, 9, 3, 4, 8, 9, 5, 7, 9, 6, 8, 9)
     refused("need template: chat", Encoder(words()).prompt, turns)
 
 
@@ -90,7 +92,7 @@ def test_faults_of_files(tmp_path):
     (tmp_path / "bad.parquet").write_text("PAR0")
     refused("cannot be read", read_rows, tmp_path / "bad.parquet")
     (tmp_path / "p.xml").write_text("x")
-    refused("ends in .jsonl, .csv", read_rows, tmp_path / "p.xml")
+    refused("ends in .jsonl, .json, .csv", read_rows, tmp_path / "p.xml")
     written(tmp_path / "hole.jsonl", [{"prompt": "say"}, {"other": 1}])
     refused("row 2 has no 'prompt'", load_prompts, tmp_path / "hole.jsonl", encoder)
 

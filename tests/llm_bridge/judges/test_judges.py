@@ -67,6 +67,27 @@ def test_a_judge_that_recovers_is_heard():
     assert np.allclose(CallableJudge(flaky, retries=2)(ASK), [0.85, 0.15, 0.5])
 
 
+def test_rows_with_one_prompt_and_other_facts_are_two_questions():
+    judge = CallableJudge(lambda batch: [0.9 if c.metadata["likes"] == c.a else 0.1 for c in batch])
+    asked = [Comparison("q", "a", "b", {"likes": likes}) for likes in "ab"]
+    assert np.allclose(judge(asked), [0.9, 0.1], atol=1e-15)
+    assert np.allclose(judge(asked[::-1]), [0.1, 0.9], atol=1e-15) and judge.asked == 4
+
+
+def test_an_error_of_the_judge_keeps_its_type_and_place():
+    def lost(batch):
+        return [{}["score"] for c in batch]
+
+    line = lost.__code__.co_firstlineno + 1
+    with pytest.raises(
+        NashsimError, match=rf"the last: KeyError: 'score' \(test_judges.py, line {line}\)"
+    ) as found:
+        CallableJudge(lost)(ASK)
+    assert isinstance(found.value.__cause__, KeyError)
+    with pytest.raises(NashsimError, match="the last: TypeError: .*takes 0 positional"):
+        CallableJudge(lambda: [])(ASK)
+
+
 def test_class_game_is_exact_and_refuses_what_is_no_preference():
     P = np.array([[0.5, 0.9, 0.2], [0.1, 0.5, 0.7], [0.8, 0.3, 0.5]])
     judge = ClassGameJudge(P, lambda prompt, response: response)

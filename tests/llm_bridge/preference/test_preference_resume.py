@@ -50,7 +50,7 @@ def test_cut_off_at_any_step(tmp_path, make, stop):
         fit(model, TRAIN, SETTINGS, cut, checkpoints=kept, interval=0.0)
     resumed, told = make(), []
     assert fit(resumed, TRAIN, SETTINGS, lambda *t: told.append(t[:2]), checkpoints=kept) == losses
-    assert told == [(done, 12) for done in range(stop + 1, 13)]
+    assert told == [(done, 12) for done in range(stop, 13)]
     assert all(torch.equal(a, b) for a, b in zip(bits(whole), bits(resumed), strict=True))
     assert kept.steps()[-1] == 12
 
