@@ -40,6 +40,21 @@ class PromptRow(tuple):
         return made
 
 
+def as_prompt(ids, row: int | None = None) -> tuple[int, ...]:
+    """Return token ids as a tuple, which knows its row if it did before or if one is given.
+
+    Parameters
+    ----------
+    ids : sequence of int
+        Token ids.
+    row : int or None
+        Place of the prompt among those it was read with.
+    """
+    if row is not None:
+        return PromptRow.of(ids, row)
+    return ids if isinstance(ids, PromptRow) else tuple(ids)
+
+
 @dataclass(frozen=True)
 class Prompt:
     """One prompt.

@@ -9,6 +9,7 @@ import torch
 
 from nashsim.rules import POLICY, REFERENCE
 
+from ..data.prompts import as_prompt
 from ..decoding.eager import sample
 from ..decoding.roles import Engine, pure
 from ..judges import Comparison, Judge, check_probabilities
@@ -46,7 +47,7 @@ class TextMeasure:
         engine: Engine = sample,
     ):
         self.judge, self.length, self.seed, self.engine = judge, length, seed, engine
-        self.rows = [tuple(prompt) for prompt in prompts for _ in range(samples)]
+        self.rows = [prompt for prompt in map(as_prompt, prompts) for _ in range(samples)]
 
     def __call__(self, policy: CausalPolicy) -> dict[str, float]:
         """Return the metrics of the policy in the live weights.

@@ -9,6 +9,7 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import REFERENCE
 
+from ..data.prompts import as_prompt
 from ..parallel.sharding import shared_state, whole_state
 from .batch import Batch
 from .optimisation import make_optimiser
@@ -28,6 +29,7 @@ def state_of(trainer) -> dict:
     measure = getattr(trainer.measure, "state_dict", dict)()
     return {name: deepcopy(getattr(trainer, name)) for name in _COUNTERS} | {
         "algorithm": repr(trainer.algorithm),
+        "buffer_rows": [getattr(prompt, "row", None) for prompt, *_ in trainer.buffer],
         "live": trainer.iterates.live,
         "weights": policy.weights(),
         "past": {name: policy.weights(name) for name in policy.past_names},
@@ -65,9 +67,11 @@ def restore(trainer, state: dict) -> None:
         policy.load_weights(weights, name)
     for name in _COUNTERS:
         setattr(trainer, name, deepcopy(state[name]))
-    # JSON knows no tuples, and judges may hash what they are shown.
+    # JSON knows no tuples and no rows, and judges may hash what they are shown.
+    rows = state.get("buffer_rows") or [None] * len(state["buffer"])
     trainer.buffer = [
-        [tuple(x), *([tuple(y) for y in side] for side in sides)] for x, *sides in state["buffer"]
+        [as_prompt(x, row), *([tuple(y) for y in side] for side in sides)]
+        for (x, *sides), row in zip(state["buffer"], rows, strict=True)
     ]
     trainer.iterates.live = state["live"]
     trainer.batch = None if state["batch"] is None else Batch.of(state["batch"], policy.device)

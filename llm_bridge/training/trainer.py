@@ -17,6 +17,7 @@ from nashsim.rules import POLICY, GradientStep, MirrorStep, Rule
 
 from ..algorithms import Algorithm, get_algorithm
 from ..algorithms.algorithm import PREVIOUS
+from ..data.prompts import as_prompt
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import Iterates
 from ..storage.run_folder import tidy_records
@@ -76,7 +77,7 @@ class Trainer:
             raise NashsimError(f"seed: a whole number >= 0 is needed, found {seed}")
         if not prompts:
             raise NashsimError("prompts: at least one is needed")
-        self.policy, self.prompts, self.source = policy, [tuple(p) for p in prompts], source
+        self.policy, self.prompts, self.source = policy, [as_prompt(p) for p in prompts], source
         self.algorithm, self.tau = get_algorithm(algorithm), float(tau)
         if source.teacher is not None and self.algorithm.own_responses_only:
             raise NashsimError(

@@ -93,7 +93,7 @@ def test_help_has_examples():
         (("PAIRS", "--dry-run"), "no column 'chosen'"),
         (("PAIRS", *COLUMNS), "--model and --out are needed"),
         (("PAIRS", *COLUMNS, "--dry-run", "--kind", "token"), "did you mean 'tokens'"),
-        (("PAIRS", *COLUMNS, "--dry-run", "--context", 8), "pair 1: pair: "),
+        (("PAIRS", *COLUMNS, "--dry-run", "--context", 8), "context: 8 tokens leave no room"),
         (("PAIRS", *COLUMNS, "--dry-run", "--held-out", 1), "in [0, 1)"),
         (("PAIRS", *COLUMNS, "--dry-run", "--lr", 0), "must be > 0"),
         (("PAIRS", *COLUMNS, "--model", "./absent", "--out", "o"), "model: './absent' does not load"),
@@ -136,3 +136,28 @@ llm_bridge.runs.config.load_config("enumerable-inpo")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_equal_and_long_pairs_are_counted_or_refused_by_row(monkeypatch, capsys, tmp_path, model):
+    rows = [{"prompt": "q", "chosen": "yes", "rejected": "no"}] * 3
+    rows += [
+        {"prompt": "q", "chosen": "y", "rejected": "y"},
+        {"prompt": "q", "chosen": "a" * 400, "rejected": "b"},
+    ]
+    file = tmp_path / "mixed.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = [file, "--model", model, "--held-out", 0, "--no-compare", "--context", 120, "--out"]
+    assert "row 4: pair: equal responses" in call(monkeypatch, capsys, *words, tmp_path / "a")[2]
+    words = ["--equal", "half", *words]
+    assert "row 5: " in call(monkeypatch, capsys, *words, tmp_path / "b")[2]
+
+    def report(name, *more):
+        status, said, _ = call(monkeypatch, capsys, *more, *words, tmp_path / name)
+        assert status == 0 and "the first step took" in said
+        return json.loads((tmp_path / name / "report.json").read_text())["tokens"]
+
+    found = report("c", "--too-long", "drop")
+    assert (found["fitted"], found["equal"], found["too_long"]) == (4, {"half": 1}, {"drop": 1})
+    words[1] = "drop"
+    found = report("d", "--too-long", "cut")
+    assert (found["fitted"], found["equal"], found["too_long"]) == (4, {"drop": 1}, {"cut": 1})

@@ -307,3 +307,20 @@ def test_adapters_are_fitted_saved_and_loaded_over_their_base(tmp_path):
     again = load_model(tmp_path / "m")
     asked = [Comparison(p.prompt, p.a, p.b) for p in HELD_OUT]
     assert (ModelJudge(again)(asked) == ModelJudge(model)(asked)).all()
+
+
+@pytest.mark.parametrize("make", [PreferenceModel, RewardModel])
+def test_parts_of_a_batch_add_up_to_it(make):
+    told = []
+    losses = {}
+    for rows in (None, 2, 6):
+        model = make(backbone().double(), LAYOUT)
+        settings = FitSettings(epochs=1, batch=10, lr=1e-2, rows=rows)
+        losses[rows] = fit(model, TRAIN, settings, lambda *told_now, kept=told: kept.append(told_now))
+    assert np.allclose(losses[2], losses[None], rtol=1e-10) and np.allclose(
+        losses[6], losses[None], rtol=1e-10
+    )
+    # With room for three pairs a step of ten has four parts: something is told at once, and within the first step.
+    began = max(i for i, (done, *_) in enumerate(told) if done == 0)
+    assert [done for done, *_ in told[began : began + 5]] == [0, 0.3, 0.6, 0.9, 1]
+    assert [loss for *_, loss in told[began : began + 5]] == [None] * 4 + losses[6][:1]

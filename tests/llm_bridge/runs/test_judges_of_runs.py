@@ -1,4 +1,4 @@
-"""What the judge of a run is asked: its own row's facts, lengths in tokens, and nothing that its context cannot hold."""
+"""What the judge of a run is asked: its own row's facts, lengths in tokens, nothing beyond its context."""
 
 import json
 import sys
