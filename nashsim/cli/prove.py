@@ -27,6 +27,9 @@ def prove(
     design: Annotated[
         bool, typer.Option("--design", help="Search mirror steps for the best proved rate per query.")
     ] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="The proof for every tau and step, of omd and egpo.")
+    ] = False,
     check: Annotated[
         str | None, typer.Option("--check", help="Verify this certificate, without a solver.", metavar="FILE")
     ] = None,
@@ -42,12 +45,16 @@ def prove(
     from ..theory import proofs
 
     given = {"RULE": rule, "--tau": tau, "--eta": eta, "--out": out, "--largest": largest, "--best": best}
-    given |= {"--all": every, "--design": design}
+    given |= {"--all": every, "--design": design, "--latex": latex}
     given = [name for name, value in given.items() if value]
     if check is not None:
         if given:
             raise NashsimError(f"check: a certificate says all itself; leave out {', '.join(given)}")
         proof = proofs.check(check)
+    elif latex:
+        if given != ["RULE", "--latex"]:
+            raise NashsimError("latex: `nashsim prove RULE --latex` takes a rule and nothing else")
+        return print(proofs.latex_proof(rule))
     elif every or design:
         allowed = ["--all", "--tau", "--out"] if every else ["--design", "--tau"]
         if tau is None or not set(given) <= set(allowed):

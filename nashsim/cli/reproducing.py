@@ -23,7 +23,7 @@ def experiments_folder() -> Path:
 
 
 #: Scripts that are run by hand: one takes many minutes, one draws no figure and is there to be read.
-BY_HAND = ("falsification", "nash_md_one_file")
+BY_HAND = ("falsification", "nash_md_one_file", "proved_rates")
 
 
 def find_experiments() -> dict[str, Path]:

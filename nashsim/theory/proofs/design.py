@@ -177,7 +177,7 @@ def _per_query(tau: float, names: tuple[str, ...], calls: int) -> Callable[[np.n
             return 2.0
         try:
             # the numbers of a rule that is reported are as short as those that are tried
-            least = search_of(_rule(np.round(numbers, 5), names), tau).least_factor
+            least = search_of(_rule(np.round(numbers, 4), names), tau, resolution=1e-6).least_factor
         except NotProved:
             least = None
         # where nothing is proved, a slope that leads back to small steps

@@ -99,7 +99,7 @@ def _nothing(rule: Rule, tau: float, reason: NotProved) -> Proof:
     return Proof(rule, tau, rule.eta(tau), kind, queries_per_step=rule.queries_per_step, reason=str(reason))
 
 
-def search_of(rule: Rule, tau: float, affine: bool = False) -> Search:
+def search_of(rule: Rule, tau: float, affine: bool = False, resolution: float = 1e-8) -> Search:
     """Return the programs of a rule's contraction, up to a constant or not.
 
     Parameters
@@ -107,9 +107,11 @@ def search_of(rule: Rule, tau: float, affine: bool = False) -> Search:
     rule : Rule
     tau : float
     affine : bool
+    resolution : float
+        What a factor that is bisected is found to.
     """
     kind = CONTRACTION if rule.regularised else AVERAGE
-    return Search(Statement.of(kind, numbers_of(rule, tau), rational(tau), affine))
+    return Search(Statement.of(kind, numbers_of(rule, tau), rational(tau), affine), resolution)
 
 
 def _prove(rule: Rule, tau: float) -> Proof:
@@ -181,7 +183,7 @@ def _contracts(rule: Rule, tau: float) -> Callable[[float], Search]:
         raise NotProved(
             "not proved: the rule has no factor for the equilibrium itself, so no step has the largest or best one"
         )
-    return lambda eta: search_of(_with_step(rule, eta, tau), tau)
+    return lambda eta: search_of(_with_step(rule, eta, tau), tau, resolution=1e-7)
 
 
 def largest_step(rule: Rule, tau: float) -> float:

@@ -26,10 +26,12 @@ class Search:
     Parameters
     ----------
     statement : Statement
+    resolution : float
+        What a factor that is bisected is found to.
     """
 
-    def __init__(self, statement: Statement):
-        self.statement = statement
+    def __init__(self, statement: Statement, resolution: float = _RESOLUTION):
+        self.statement, self.resolution = statement, resolution
         self.parts = [Matrices(part) for part in statement.parts()]
 
     def program(
@@ -61,7 +63,7 @@ class Search:
         low = max(0.0, float(1 - self.statement.eta * self.statement.execution.tau) - 1e-4)
         while low > 0 and self.feasible(low):
             high, low = low, max(0.0, low - 0.1)
-        while high - low > _RESOLUTION:
+        while high - low > self.resolution:
             middle = (low + high) / 2
             low, high = (low, middle) if self.feasible(middle) else (middle, high)
         return high

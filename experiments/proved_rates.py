@@ -1,0 +1,207 @@
+"""Rates per query against tau: proved with a certificate, the worst found by a search over games, and typical ones.
+
+Every rule takes the step with its best proved rate; two of them were found by the search for the best proved rate. It
+takes minutes and is no part of ``nashsim reproduce``: ``python experiments/proved_rates.py``.
+"""
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from nashsim.figures import Experiment, Finding
+from nashsim.logspace import kl
+from nashsim.plots import PALETTE
+from nashsim.rules import EGPO, OMD
+from nashsim.theory import Claim, Control, Domain, Evidence, prove
+from nashsim.theory.claims.instance import stacks
+from nashsim.theory.claims.rule_claims import flipped, mutated, play
+from nashsim.theory.falsify import search
+from nashsim.theory.proofs.design import design
+
+TAUS = (0.05, 0.1, 0.2, 0.3, 0.6, 1.0)
+#: Colour and label of every rule.
+RULES = {
+    "omd": ("green", "one call: OMD, INPO, MMD"),
+    "egpo": ("blue", "two calls: Nash-MP, EGPO"),
+    "optimistic": ("orange", "optimistic, b = 1"),
+    "found: optimism": ("vermilion", "found: one call, tuned b"),
+    "found: two calls": ("purple", "found: two calls, mixed opponent"),
+}
+#: Proved orders of e over which a rate is measured, and the KL from which rounding is felt.
+ORDERS, FLOOR = 8.0, 1e-20
+
+
+def compute(quick: bool) -> pd.DataFrame:
+    """Prove, search and draw at random for every rule and tau."""
+    cells = [(name, tau) for tau in (TAUS[1:4:2] if quick else TAUS) for name in RULES]
+    rows = Parallel(n_jobs=-1)(delayed(_row)(name, tau, quick) for name, tau in cells)
+    return pd.DataFrame(rows)
+
+
+def _row(name: str, tau: float, quick: bool) -> dict:
+    if name.startswith("found: "):
+        found = design(tau, name.removeprefix("found: "), evaluations=30 if quick else 100)
+        rule, proof = found.rule, found.proof
+    else:
+        proof = prove(name, tau, best=True)
+        rule = proof.rule
+    rate, kappa = -np.log(float(proof.factor)), float(proof.parameters.get("kappa", 1))
+    claim = _claim(rule, tau, rate, kappa)
+    drawn = [claim.sample(seed) for seed in range(40 if quick else 200)]
+    found = [_rates(stack, rule, rate, kappa) for _, stack in stacks(drawn)]
+    slowest, means = (np.concatenate(part) for part in zip(*found, strict=True))
+    worst = search(claim, evaluations=160 if quick else 800)
+    calls = proof.queries_per_step
+    return {
+        "rule": name,
+        "tau": tau,
+        "eta": proof.eta,
+        "numbers": str({k: v for k, v in vars(rule).items() if v}),
+        "queries_per_step": calls,
+        "proved": rate / calls,
+        "worst": min(float(slowest.min()), rate / worst.ratio) / calls,
+        "typical": float(np.median(means)) / calls,
+        "exact": proof.exact,
+        "kappa": kappa,
+        "evaluations": worst.evaluations + len(drawn),
+    }
+
+
+def _claim(rule, tau: float, rate: float, kappa: float) -> Claim:
+    """Return the claim that no game is slower than the proved rate: proved/measured rate is at most 1."""
+
+    def measure(stack, algorithm) -> Evidence:
+        slowest, _ = _rates(stack, algorithm(stack.tau, stack.step), rate, kappa)
+        return Evidence(np.ones(1), rate / slowest[:, None], np.ones((len(stack), 1)))
+
+    def own(tau, step):
+        return rule
+
+    return Claim(
+        id=f"rate-{rule.name}",
+        statement="KL(pi*, pi_t) <= factor^t KL_0/kappa",
+        source="its certificate",
+        tag="derived",
+        kind="bound",
+        conditions="the step of the best proved rate",
+        quantity="proved over measured rate",
+        measure=measure,
+        algorithm=own,
+        control=Control("sign of the payoff flipped", mutated(own, flipped)),
+        domain=Domain(tau=(tau, tau), step=(1.0, 1.0)),
+    )
+
+
+def _rates(stack, rule, rate: float, kappa: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return min_t log(KL_0/(kappa KL_t))/t and the mean rate, in nats a step, of every instance.
+
+    t runs to where e^-8 is proved, or rounding is reached.
+    """
+    steps = int(np.ceil(ORDERS / rate))
+    record = np.unique(np.geomspace(1, steps, 40).round().astype(int))
+    path = play(stack, rule, steps, record=record)
+    taken = np.asarray(path.steps, dtype=float)
+    later = taken > 0
+    divergence, taken = kl(stack.log_equilibrium, path.log_policies).T[:, later], taken[later]
+    start = stack.kl_start[:, None]
+    felt = divergence <= FLOOR
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fallen = np.where(felt | (start < 1e-6), np.inf, np.log(start / divergence))
+    slowest = ((fallen + np.log(1 / kappa)) / taken).min(axis=1)
+    last = np.maximum((~felt).sum(axis=1) - 1, 0)
+    return slowest, (fallen / taken)[np.arange(len(last)), last]
+
+
+def draw(frame: pd.DataFrame):
+    """Draw proved, worst found and typical rates against tau, and how close proof and search come."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(8.4, 3.9), layout="constrained", width_ratios=(1.5, 1)
+    )
+    for name, (colour, label) in RULES.items():
+        mine = frame[frame.rule == name].sort_values("tau")
+        line = {"color": PALETTE[colour]}
+        left.plot(mine.tau, mine.proved, marker="o", markersize=3.5, label=label, **line)
+        left.plot(mine.tau, mine.worst, linestyle="none", marker="x", markersize=5, **line)
+        left.plot(mine.tau, mine.typical, linestyle=(0, (1, 2)), linewidth=1.1, **line)
+        right.plot(mine.tau, mine.worst / mine.proved, marker="x", markersize=5, **line)
+    left.set(
+        xscale="log", yscale="log", xlabel="regularisation τ", ylabel="rate of KL(π*, π) per query  [nats]"
+    )
+    right.set(xscale="log", xlabel="regularisation τ", ylabel="slowest rate found / proved rate")
+    right.axhline(1, color=PALETTE["black"], linewidth=0.8, linestyle="--")
+    right.set_ylim(bottom=0.9)
+    taus = sorted(frame.tau.unique())
+    for ax in (left, right):
+        ax.set_xticks(taus, [f"{tau:g}" for tau in taus])
+        ax.minorticks_off()
+    handles = left.get_legend_handles_labels()[0]
+    grey = {"color": PALETTE["grey"]}
+    handles += [
+        plt.Line2D([], [], marker="o", markersize=3.5, label="proved, with certificate", **grey),
+        plt.Line2D([], [], marker="x", linestyle="none", label="slowest found", **grey),
+        plt.Line2D([], [], linestyle=(0, (1, 2)), label="median random game", **grey),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def findings(frame: pd.DataFrame) -> list[Finding]:
+    """Say whether a search breaks a proof, how tight proofs are, and which rule has the best proved rate per query."""
+    broken = frame[frame.worst < frame.proved * (1 - 1e-6)]
+    said = [
+        Finding(
+            f"proved rates that a search of {int(frame.evaluations.sum())} games breaks, of {len(frame)}",
+            ", ".join(f"{r.rule} at {r.tau:g}" for r in broken.itertuples()) or "none",
+            "none",
+            broken.empty,
+        ),
+        Finding(
+            "proofs with an exact certificate",
+            f"{int(frame.exact.sum())} of {len(frame)}",
+            "all",
+            frame.exact.all(),
+        ),
+    ]
+    ratio = (frame.worst / frame.proved).groupby(frame.rule).min()
+    for name in RULES:
+        said.append(
+            Finding(f"{name}: slowest found over proved rate, least", f"{ratio[name]:.3f}", "measured", True)
+        )
+    proved = frame.pivot_table(index="tau", columns="rule", values="proved")
+    known = proved[["omd", "egpo"]].max(axis=1)
+    best = proved[[name for name in RULES if name.startswith("found")]].max(axis=1)
+    for tau in proved.index:
+        said.append(
+            Finding(
+                f"best found over best known (OMD, EGPO) proved rate per query, tau = {tau:g}",
+                f"{best[tau] / known[tau]:.3f}",
+                ">= 1",
+                bool(best[tau] >= known[tau] * (1 - 1e-4)),
+            )
+        )
+    for name, family in (("omd", OMD), ("egpo", EGPO)):
+        mine = frame[frame.rule == name]
+        end = np.array([family().largest_eta(tau) for tau in mine.tau])
+        said.append(
+            Finding(
+                f"{name}: best proved step over the largest of its theorem",
+                f"{(mine.eta / end).min():.4f} to {(mine.eta / end).max():.4f}",
+                ">= 1",
+                bool((mine.eta >= end * (1 - 1e-3)).all()),
+            )
+        )
+    return said
+
+
+EXPERIMENT = Experiment(
+    "proved-rates",
+    "Rates per query against tau: proved, the worst found, and typical",
+    compute,
+    draw,
+    findings,
+)
+
+if __name__ == "__main__":
+    EXPERIMENT.main()
