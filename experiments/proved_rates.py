@@ -16,7 +16,7 @@ from nashsim.theory import Claim, Control, Domain, Evidence, prove
 from nashsim.theory.claims.instance import stacks
 from nashsim.theory.claims.rule_claims import flipped, mutated, play
 from nashsim.theory.falsify import search
-from nashsim.theory.proofs.design import design
+from nashsim.theory.proofs.designing import design
 
 TAUS = (0.05, 0.1, 0.2, 0.3, 0.6, 1.0)
 #: Colour and label of every rule.

@@ -21,7 +21,7 @@ from .options import (
     with_loader_options,
 )
 from .output import as_text, print_facts, print_json, print_policy, print_table, say, with_interval
-from .prove import prove
+from .prove import as_proved, certified, prove
 from .regret import learners, regret
 from .source import is_catalogue_name, open_data, open_game, open_with_data
 from .sweeping import sweep
@@ -80,6 +80,7 @@ def rules(json: Json = False) -> None:
     """
     from ..rules import RULES
 
+    proofs = certified()
     listed = [
         {
             "name": rule.name,
@@ -90,6 +91,7 @@ def rules(json: Json = False) -> None:
                 {"metric": th.metric, "statement": th.statement, "source": th.source, "tag": th.tag}
                 for th in rule.theorems
             ],
+            "proved": proofs.get(rule.name),
             "source": rule.source,
         }
         for rule in RULES
@@ -103,6 +105,7 @@ def rules(json: Json = False) -> None:
                 rule["name"]: rule["update"],
                 "  step": rule["condition"],
                 "  theorem": theorems,
+                "  certificate": as_proved(rule["proved"]) if rule["proved"] else "none",
                 "  source": rule["source"],
             }
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as json_format
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -76,6 +78,18 @@ def prove(
         print_facts({name.replace("_", " "): as_text(value) for name, value in summary.items()})
     if not proof.exact:
         raise typer.Exit(1)
+
+
+def certified() -> dict[str, dict]:
+    """Return what the certificates of the package say of every rule, by its name; the theory is not loaded for it."""
+    file = Path(__file__).parents[1] / "theory" / "proofs" / "certificates" / "table.json"
+    return {row["rule"]: row for row in json_format.loads(file.read_text(encoding="utf-8"))}
+
+
+def as_proved(row: dict) -> str:
+    """Return a row of the certificates as one line."""
+    at = f"at tau = {row['tau']:g}" + (f", eta = {row['eta']:.6g}" if row["eta"] is not None else "")
+    return f"{at}: {row['status']}"
 
 
 def _table(rows: list[dict], json: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 from ..errors import NashsimError
 from ..progress import progress_bar
 from .output import print_json, print_table, say
+from .prove import as_proved, certified
 
 
 def verify(
@@ -120,6 +121,10 @@ def _print(found) -> None:
     for f in found:
         if f.remark:
             print(f"{f.claim.id}: {f.remark}")
+    proofs = certified()
+    for name in dict.fromkeys(name for f in found for name in f.claim.rules):
+        if proofs.get(name, {}).get("exact"):
+            print(f"{name}, certificate {as_proved(proofs[name])}")
 
 
 def _print_searched(rows: list[dict]) -> None:

@@ -1,10 +1,10 @@
 """Proofs of rates: a semidefinite program finds multipliers, exact arithmetic confirms them."""
 
 from .closed_forms import latex_proof
-from .design import Designed, compare, design
+from .designing import Designed, compare, design
+from .every_rule import check_all, prove_all, table
 from .proof import Proof, check
-from .prove import prove
-from .table import check_all, prove_all, table
+from .proving import prove
 
 __all__ = [
     "Designed",

@@ -12,7 +12,7 @@ from .certificate import Certificate
 from .inequalities import named
 from .numbers import ExactStep, numbers_of
 from .policies import NASH, Execution, combine, read_first
-from .prove import prove
+from .proving import prove
 from .rationals import rational
 from .statements import CONTRACTION, Statement
 

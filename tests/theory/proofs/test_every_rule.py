@@ -15,7 +15,7 @@ from nashsim.theory.claims.rule_claims import (
     unmixed_opponent,
 )
 from nashsim.theory.proofs import check_all, table
-from nashsim.theory.proofs.table import FOLDER, TAU
+from nashsim.theory.proofs.every_rule import FOLDER, TAU
 
 CERTIFIED = [cls for cls in RULES if (FOLDER / f"{cls.name}.json").exists()]
 

@@ -6,7 +6,7 @@ import pytest
 
 from nashsim.rules import EGPO, INPO, MMD, OMD, NashMD, NashMP
 from nashsim.theory import prove
-from nashsim.theory.proofs.prove import largest_step, search_of
+from nashsim.theory.proofs.proving import largest_step, search_of
 
 from .optimism import Optimism
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...files import to_json, write_text
 from ...rules import RULES
 from .proof import check
-from .prove import prove
+from .proving import prove
 
 #: The certificates of the package, RULE.json, and the rows of all rules in table.json.
 FOLDER = Path(__file__).parent / "certificates"

@@ -11,7 +11,7 @@ from ...errors import NashsimError
 from ...rules import HALF, POLICY, REFERENCE, MirrorStep, Rule, mix
 from .numbers import NotProved
 from .proof import Proof
-from .prove import prove, search_of
+from .proving import prove, search_of
 
 PREVIOUS, NEXT = "previous policy", "next policy"
 
