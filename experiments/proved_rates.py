@@ -40,7 +40,7 @@ def compute(quick: bool) -> pd.DataFrame:
 
 def _row(name: str, tau: float, quick: bool) -> dict:
     if name.startswith("found: "):
-        found = design(tau, name.removeprefix("found: "), evaluations=30 if quick else 100)
+        found = design(tau, name.removeprefix("found: "), evaluations=30 if quick else 80)
         rule, proof = found.rule, found.proof
     else:
         proof = prove(name, tau, best=True)
@@ -50,7 +50,7 @@ def _row(name: str, tau: float, quick: bool) -> dict:
     drawn = [claim.sample(seed) for seed in range(40 if quick else 200)]
     found = [_rates(stack, rule, rate, kappa) for _, stack in stacks(drawn)]
     slowest, means = (np.concatenate(part) for part in zip(*found, strict=True))
-    worst = search(claim, evaluations=160 if quick else 800)
+    worst = search(claim, evaluations=160 if quick else 480)
     calls = proof.queries_per_step
     return {
         "rule": name,

@@ -173,11 +173,12 @@ def _rule(numbers: np.ndarray, names: tuple[str, ...]) -> Designed:
 
 def _per_query(tau: float, names: tuple[str, ...], calls: int) -> Callable[[np.ndarray], float]:
     def rate(numbers: np.ndarray) -> float:
+        # the numbers of a rule that is reported are as short as those that are tried
+        numbers = np.round(numbers, 4)
         if not 0 < numbers[0] < 1 / tau:
             return 2.0
         try:
-            # the numbers of a rule that is reported are as short as those that are tried
-            least = search_of(_rule(np.round(numbers, 4), names), tau, resolution=1e-6).least_factor
+            least = search_of(_rule(numbers, names), tau, resolution=1e-6).least_factor
         except NotProved:
             least = None
         # where nothing is proved, a slope that leads back to small steps
