@@ -112,8 +112,8 @@ def _payoff(execution: Execution, sign: str, r: str, a: str, b: str):
 
 
 def _nash(execution: Execution, p: str):
-    if execution.tau is not None:
-        raise ValueError(p)
+    if not execution.lottery:
+        raise ValueError("of an equilibrium of the unregularised game alone")
     return {("h", p): Fraction(-1)}, {}
 
 
@@ -148,7 +148,6 @@ def all_of(
     policies: Sequence[str],
     *,
     affine: bool = False,
-    lottery: bool = False,
     triangles: bool = False,
 ) -> list[Inequality]:
     """Return the inequalities between policies and the equilibrium.
@@ -160,8 +159,6 @@ def all_of(
         Without the equilibrium.
     affine : bool
         Whether those with the number 1 take part.
-    lottery : bool
-        Whether the comparator is an equilibrium of the unregularised game.
     triangles : bool
         Whether triangle inequalities take part: they are many, and lower no factor by more than 1e-6 where tried.
     """
@@ -179,7 +176,7 @@ def all_of(
         ]
     if affine:
         names += [("payoff", sign, r, *pair) for r in everyone for pair in pairs for sign in "+-"]
-    if lottery:
+    if execution.lottery:
         names += [("nash", p) for p in policies]
     found = [named(execution, name) for name in names]
     return [inequality for inequality in found if inequality.linear or inequality.quadratic]

@@ -40,6 +40,8 @@ class Execution:
     ----------
     tau : Fraction or None
         ``None`` where the comparator is not the regularised equilibrium: the reference is then a policy like others.
+    lottery : bool
+        Whether the comparator is an equilibrium of the unregularised game.
     vectors : dict of str to dict
         Every policy's u as weights over ("u", policy), ("A", policy) and ("A", NASH).
     slots : dict of str to str
@@ -49,6 +51,7 @@ class Execution:
     """
 
     tau: Fraction | None
+    lottery: bool = False
     vectors: dict[str, dict] = field(default_factory=dict)
     slots: dict[str, str] = field(default_factory=dict)
     queried: list[str] = field(default_factory=list)

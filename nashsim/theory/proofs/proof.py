@@ -102,7 +102,7 @@ class Proof:
         if "kappa" in p:
             said += f", up to the constant 1/kappa = {float(1 / p['kappa']):.4g} for its memory"
         if self.affine:
-            limit = p["constant"] / (1 - self.factor)
+            limit = p["constant"] / (1 - self.factor) / p.get("kappa", 1)
             said += f", up to {float(p['constant']):.6g} a step and {float(limit):.6g} in the limit"
         claimed = 1 - self.eta * self.tau
         if float(self.factor) > claimed + 1e-6:

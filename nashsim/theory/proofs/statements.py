@@ -104,7 +104,7 @@ class Statement:
         if len(inner) != 1 or len(kept) != 1 or inner[0].into != POLICY or len(numbers) < 2:
             raise NotProved("not proved: the rule has no inner solves of a kind that is known here")
         [step], [centre] = inner, kept
-        execution = Execution(None if centre == REFERENCE else tau)
+        execution = Execution(None, lottery=True) if centre == REFERENCE else Execution(tau)
         for slot in dict.fromkeys([*read_first([inner]), centre]):
             execution.unknown(slot)
         before = execution.slots[centre]
@@ -172,17 +172,16 @@ class Statement:
                 " program takes; fewer inner steps may be provable"
             )
         dense = self.kind == CONTRACTION and len(policies) <= _FEW
-        lottery = self.kind == OUTER and self.execution.tau is None
-        everything = all_of(self.execution, policies, affine=self.affine, triangles=dense, lottery=lottery)
+        everything = all_of(self.execution, policies, affine=self.affine, triangles=dense)
         constant = {"constant": Fraction(1)} if self.affine else {}
         found = [Part("decrease", self.execution, everything, after, before, constant)]
         if self.memory:
             held = list(dict.fromkeys(self.before.values()))
-            few = all_of(self.execution, held, affine=self.affine, triangles=dense)
+            few = all_of(self.execution, held, affine=self.kind == AVERAGE and self.affine, triangles=dense)
             targets = dict(before)
             if self.kind == CONTRACTION:
                 targets["kappa"] = combine((-1, self.execution.kl(NASH, self.before[POLICY])))
-            floor = {"floor": Fraction(1)} if self.affine else {}
+            floor = {"floor": Fraction(1)} if "floor" in self.bounds() else {}
             found.append(Part("lower", self.execution, few, targets, {}, floor))
         if self.start is not None:
             found.append(self._start())
@@ -207,7 +206,7 @@ class Statement:
             found["constant"] = (0.0, None)
         if self.memory and self.kind == CONTRACTION:
             found["kappa"] = (SMALLEST_KAPPA, 1.0)
-        if self.memory and self.affine:
+        if self.memory and self.affine and self.kind == AVERAGE:
             found["floor"] = (0.0, None)
         if self.start is not None:
             found["start"] = (0.0, None)

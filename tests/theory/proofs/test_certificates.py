@@ -102,6 +102,14 @@ def test_a_certificate_of_another_rule_is_refused(saved):
             check({**changed, "digest": digest(changed)})
 
 
+def test_an_inequality_that_holds_for_equilibria_alone_is_refused_for_averages():
+    saved = json.loads(json.dumps(prove("spo", 0.3).to_dict()))
+    assert check(saved).exact
+    saved["certificates"]["decrease"]["multipliers"] += [["nash", "policy 0", "1/2"]]
+    with pytest.raises(NashsimError, match="names no inequality"):
+        check({**saved, "digest": digest(saved)})
+
+
 def test_a_rule_of_ones_own_is_checked_with_it(tmp_path):
     rule = Optimism(0.8)
     prove(rule, 0.1).save(tmp_path / "proof.json")
