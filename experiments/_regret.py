@@ -33,9 +33,9 @@ def curves(frame, x: str = "rounds") -> tuple[np.ndarray, np.ndarray]:
 
 
 def mean_line(axes, frame, x: str = "rounds", **line) -> None:
-    """Draw the mean over seeds with the 95% bootstrap band of that mean."""
+    """Draw the mean over seeds with the 95% band of that mean by Student's t."""
     at, values = curves(frame, x)
-    mean, low, high = mean_band(values)
+    mean, low, high = mean_band(values, least=0)
     axes.plot(at, mean, **line)
     axes.fill_between(at, low, high, color=line.get("color"), alpha=0.18, linewidth=0)
 

@@ -58,7 +58,7 @@ def draw(frame: pd.DataFrame):
     for ax, (game, title) in zip(panels, TITLES.items(), strict=True):
         for place, variant in enumerate(VARIANTS):
             rounds, values = _curves(frame, game, variant)
-            mean, low, high = (float(x) for x in mean_band(values[:, -1]))
+            mean, low, high = (float(x) for x in mean_band(values[:, -1], least=0))
             colour = PALETTE["blue" if "oracle" in variant else "green"]
             ax.errorbar(
                 mean,
@@ -82,7 +82,7 @@ def draw(frame: pd.DataFrame):
     ]
     note = (
         f"Regret of the policy played after {rounds:,} duels and its power of T over the last two decades."
-        f" Mean over {frame.seed.nunique()} seeds, bars: 95% bootstrap over seeds."
+        f" Mean over {frame.seed.nunique()} seeds, bars: 95% by Student's t."
     )
     legend_below(figure, handles, note, columns=2)
     return figure
@@ -107,7 +107,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
     found.append(
         Finding("B: regret without the oracle / with it", f"{ratio:.0f}", "at least 10", ratio >= 10)
     )
-    bands = {variant: mean_band(last[variant]) for variant in ("Step B, s = 1", "Step B off")}
+    bands = {variant: mean_band(last[variant], least=0) for variant in ("Step B, s = 1", "Step B off")}
     (_, low, high), (_, other_low, other_high) = bands.values()
     found.append(
         Finding(

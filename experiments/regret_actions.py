@@ -41,7 +41,7 @@ def draw(frame: pd.DataFrame):
     ax.set_xticks([], minor=True)
     note = (
         f"Policy played, after {int(frame.rounds.max()):,} duels. Mean over {frame.seed.nunique()} seeds,"
-        " bands: 95% bootstrap."
+        " bands: 95% by Student's t."
     )
     legend_below(figure, ax.get_legend_handles_labels()[0], note, columns=3)
     return figure

@@ -79,7 +79,7 @@ def draw(frame: pd.DataFrame):
     panels[3].set(xscale="log", yscale="log", xlabel="duels T", ylabel=REGRET)
     panels[3].set_title("14 LLM policies: policy played")
     note = (
-        f"Cumulative. Mean over {frame.seed.nunique()} seeds, bands: 95% bootstrap of the mean. Bandits play the pair"
+        f"Cumulative. Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t. Bandits play the pair"
         " that they duel: they find the best arm, and not the regularised equilibrium (τ = 0.05)."
     )
     handles = [*panels[3].get_legend_handles_labels()[0], *panels[0].get_legend_handles_labels()[0][-1:]]

@@ -89,7 +89,7 @@ def draw(frame: pd.DataFrame):
     for (left, right), (game, title) in zip(panels, TITLES.items(), strict=True):
         for learner, (colour, dashes, label) in SHOWN.items():
             duels, seconds, values = _of(frame, game, learner)
-            mean, low, high = mean_band(values)
+            mean, low, high = mean_band(values, least=0)
             late = duels >= 10
             for ax, x in ((left, duels), (right, 1e3 * seconds)):
                 ax.plot(x[late], mean[late], color=PALETTE[colour], linestyle=dashes, label=label)
@@ -101,7 +101,7 @@ def draw(frame: pd.DataFrame):
     panels[1][0].set_xlabel("duels T")
     panels[1][1].set_xlabel("processor time a seed, ms")
     note = (
-        f"Policy played, mean over {frame.seed.nunique()} seeds, bands: 95% bootstrap of the mean. Time: duels times"
+        f"Policy played, mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t. Time: duels times"
         f" the time of one on one core (between {MARKS[0]:,} and {MARKS[1]:,}),\nmedian of five runs of {SEEDS} seeds"
         " side by side, exact regret every round included."
     )

@@ -106,7 +106,7 @@ def draw(frame: pd.DataFrame):
     early, last = (_local(rounds, values, until) for until in (10**3.5, top))
     note = (
         f"ENPO with the exploration oracle, τ = {TAU:g}, regularised regret of the policy played; RPS: strength .6,"
-        f" μ = (.6, .3, .1).\nMean over {frame.seed.nunique()} seeds, bands: 95% bootstrap of the mean; powers over"
+        f" μ = (.6, .3, .1).\nMean over {frame.seed.nunique()} seeds, bands: 95% by Student's t; powers over"
         " the last two decades.\n"
         f"With the step 1/(τ√t) the local power falls towards 1/2 from above: {early:.2f} before 10^3.5 duels,"
         f" {last:.2f} at the end."

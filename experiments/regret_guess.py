@@ -113,7 +113,7 @@ def draw(frame: pd.DataFrame):
     handles = [*left.get_legend_handles_labels()[0], right.lines[0]]
     note = (
         f"Regularised regret of the policy played, {int(frame.rounds.max()):,} duels. The wrong guess: ten imagined"
-        f" duels that b won against c. Mean over {frame.seed.nunique()} seeds, bands: 95% bootstrap."
+        f" duels that b won against c. Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t."
     )
     legend_below(figure, handles, note, columns=3)
     return figure

@@ -99,7 +99,7 @@ def draw(frame: pd.DataFrame):
         "RPS, strength .6, μ = (.6, .3, .1): regularised regret of the policy played. Greedy is logarithmic at τ = 0.1"
         " too.\nAt τ = 0.02 wrong first labels starve some of its seeds (thin lines: 48); they recover one by one, so"
         " that its power falls as T grows.\nMean over 48 seeds, on the right over"
-        f" {frame.seed.nunique()}, of which 48 go on (dots); bands: 95% bootstrap; powers over two decades."
+        f" {frame.seed.nunique()}, of which 48 go on (dots); bands: 95% by Student's t; powers over two decades."
     )
     legend_below(figure, handles, note, columns=3)
     return figure

@@ -119,7 +119,7 @@ def draw(frame: pd.DataFrame):
     left = _limit_gap()
     note = (
         f"Regret of the policy played, τ = {TAU:g}; the powers are fitted over two decades. Mean over {seeds} seeds"
-        f" (off line: {frame.seed.nunique()} data sets), bands: 95% bootstrap of the mean.\n"
+        f" (off line: {frame.seed.nunique()} data sets), bands: 95% by Student's t.\n"
         "DPO and XPO with β = 4τ. Own pairs serve DPO too, but slowly: a few seeds starve after wrong first labels,"
         " and they carry its mean.\n"
         f"On the transitive game DPO's limit keeps a gap of {left:.1e} a duel, as logit P is 4(P − 1/2) for small"

@@ -79,7 +79,7 @@ def draw(frame: pd.DataFrame):
         mine = regret[regret.learner == learner]
         if learner == "enpo-self":  # over the curve of Step B, whose band it would hide
             inverse, values = curves(mine, "inverse_tau")
-            mean, low, high = mean_band(values)
+            mean, low, high = mean_band(values, least=0)
             bars = [mean - low, high - mean]
             left.errorbar(inverse, mean, yerr=bars, marker="o", markersize=7, capsize=3, elinewidth=1, **line)
         else:
@@ -110,7 +110,7 @@ def draw(frame: pd.DataFrame):
     rounds = int(frame.rounds.max())
     note = (
         f"Regularised regret of the policy played, {rounds:,} duels, one pair an iteration."
-        f" Mean over {frame.seed.nunique()} seeds, bands and bars: 95% bootstrap over seeds."
+        f" Mean over {frame.seed.nunique()} seeds, bands and bars: 95% by Student's t."
     )
     legend_below(figure, left.get_legend_handles_labels()[0], note, columns=4)
     return figure
@@ -137,7 +137,8 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
             Finding(f"{learner}: regret at 1/τ = 33 / at 5", f"{ratio:.2f}", "at most 3", ratio <= 3)
         )
     (_, *tilted), (_, *plain) = (
-        mean_band(curves(regret[regret.learner == name], "inverse_tau")[1]) for name in ("enpo", "enpo-self")
+        mean_band(curves(regret[regret.learner == name], "inverse_tau")[1], least=0)
+        for name in ("enpo", "enpo-self")
     )
     overlap = (tilted[0] <= plain[1]) & (plain[0] <= tilted[1])
     found.append(

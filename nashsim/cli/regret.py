@@ -138,7 +138,7 @@ def _summary(play) -> dict:
     from ..theory import mean_band, power_of_rounds
 
     curves = play.values["regret"]
-    mean, low, high = (float(value) for value in mean_band(curves[:, -1]))
+    mean, low, high = (float(value) for value in mean_band(curves[:, -1], least=0))
     exponent = power_of_rounds(play.rounds, curves)
     return {
         "learner": play.learner.name,
@@ -170,7 +170,7 @@ def _save(plays: list, summary: list[dict], arguments: dict, folder: Path) -> No
         **arguments,
         "game": plays[0].game.name,
         "learners": [repr(play.learner) for play in plays],
-        "intervals": "95% percentile bootstrap over seeds",
+        "intervals": "95% over seeds: Student's t of means, jackknife of powers of T",
         "versions": versions(),
     }
     result = {"results": summary, "definitions": DEFINITIONS, "configuration": configuration}

@@ -60,7 +60,7 @@ class Experiment:
     compute_full: Callable | None = None
 
     def reproduce(
-        self, out: str | Path | None = None, quick: bool = False, full: bool = False
+        self, out: str | Path | None = None, quick: bool = False, full: bool = False, redraw: bool = False
     ) -> list[Finding]:
         """Write NAME.csv, NAME.png, NAME.pdf and NAME.json (findings, versions) into ``out``; return the findings.
 
@@ -73,11 +73,14 @@ class Experiment:
             ``None`` is the folder ``figures``, or ``figures/full``, so that neither length overwrites the other.
         quick, full : bool
             Settings that take seconds, or those of the paper's length; at most one of them.
+        redraw : bool
+            Whether to draw from the CSV that is there, and compute nothing.
 
         Raises
         ------
         NashsimError
-            For both at once, or ``full`` of a figure whose usual settings have that length.
+            For both at once, ``full`` of a figure whose usual settings have that length, or a CSV to redraw that is not
+            there.
         """
         check_length(quick, full)
         if full and self.compute_full is None:
@@ -92,7 +95,10 @@ class Experiment:
 
         out = Path(figures_folder(full) if out is None else out)
         table = out / f"{self.name}.csv"
-        write_frame(table, self.compute_full() if full else self.compute(quick))
+        if not redraw:
+            write_frame(table, self.compute_full() if full else self.compute(quick))
+        elif not table.is_file():
+            raise NashsimError(f"redraw: {str(table)!r} is not there; leave --redraw out to compute it")
         frame = pd.read_csv(table)
         with style():
             figure = self.draw(frame)
@@ -126,13 +132,16 @@ class Experiment:
         length.add_argument("--quick", action="store_true", help="small settings: seconds")
         length.add_argument("--full", action="store_true", help="the paper's length: minutes")
         parser.add_argument(
+            "--redraw", action="store_true", help="draw from the CSV that is there; compute nothing"
+        )
+        parser.add_argument(
             "--out", help="folder for PNG, PDF and CSV (default: figures, or figures/full with --full)"
         )
         arguments = parser.parse_args()
         out = arguments.out or figures_folder(arguments.full)
-        full = {"full": True} if arguments.full else {}
         try:
-            findings = self.reproduce(out, arguments.quick, **full)
+            how = {name: True for name in ("full", "redraw") if getattr(arguments, name)}
+            findings = self.reproduce(out, arguments.quick, **how)
         except NashsimError as error:
             parser.error(str(error))
         for finding in findings:

@@ -11,14 +11,12 @@ from ..errors import NashsimError
 
 #: Probability that an interval is meant to cover.
 CONFIDENCE = 0.95
-#: Resamples of the seeds.
-RESAMPLES = 2000
 #: Laws of T that a curve is held against.
 LAWS = {"log": np.log, "root": np.sqrt}
 
 
 class Estimate(NamedTuple):
-    """A number with its bootstrap interval; NaN where it cannot be had (one seed has no interval)."""
+    """A number with its interval over seeds; NaN where it cannot be had (one seed has no interval)."""
 
     value: float
     low: float
@@ -42,19 +40,20 @@ class LawFit:
     r_squared: float
 
 
-def mean_band(
-    values, confidence: float = CONFIDENCE, resamples: int = RESAMPLES
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the mean over seeds and the percentile bootstrap interval of that mean.
+def mean_band(values, confidence: float = CONFIDENCE, least: float = -np.inf) -> tuple[np.ndarray, ...]:
+    """Return the mean over seeds and its interval by Student's t, mean ± t_{n-1} s/sqrt(n).
 
-    Percentiles of resampled means stay within the data's range, where Student's t would let a skew regret go
-    below 0. With one seed there is no interval: NaN.
+    Exact for normal values at any number of seeds n >= 2; with one seed there is no interval: NaN. Percentiles of
+    a bootstrap cover 75% at n = 3 and 92% at n = 12 where they promise 95%.
 
     Parameters
     ----------
     values : array_like, shape (seeds, ...)
+        One number, or one array of them, a seed.
     confidence : float
-    resamples : int
+        Nominal coverage, in (0, 1).
+    least : float
+        The least that the mean can be, 0 for a regret: an end below it is put there.
 
     Returns
     -------
@@ -68,18 +67,15 @@ def mean_band(
     Examples
     --------
     >>> mean, low, high = mean_band([1.0, 2.0, 3.0])
-    >>> bool(low < mean < high), float(mean)
-    (True, 2.0)
+    >>> float(mean), round(float(low), 3), round(float(high), 3)
+    (2.0, -0.484, 4.484)
     """
     values = np.asarray(values, float)
     if values.ndim == 0 or len(values) == 0:
         raise NashsimError(f"values: shape (seeds, ...) is needed, found {values.shape}")
     mean = values.mean(axis=0)
-    if len(values) < 2:
-        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    means = np.tensordot(_resampled(len(values), resamples), values, axes=1)
-    low, high = np.quantile(means, _tails(confidence), axis=0)
-    return mean, low, high
+    width = _quantile(len(values), confidence) * _spread(values) / np.sqrt(len(values))
+    return mean, np.maximum(mean - width, least), mean + width
 
 
 def power_of_rounds(
@@ -87,9 +83,8 @@ def power_of_rounds(
     values,
     decades: float = 2.0,
     confidence: float = CONFIDENCE,
-    resamples: int = RESAMPLES,
 ) -> Estimate:
-    """Return p of mean regret ~ T^p: least squares on log-log over the last decades, bootstrap over seeds.
+    """Return p of mean regret ~ T^p: least squares on log-log over the last decades, interval by jackknife over seeds.
 
     Parameters
     ----------
@@ -100,7 +95,6 @@ def power_of_rounds(
     decades : float
         The fit takes rounds >= T / 10^decades.
     confidence : float
-    resamples : int
 
     Returns
     -------
@@ -119,7 +113,7 @@ def power_of_rounds(
     late = (rounds >= rounds[-1] / 10**decades * (1 - 1e-9)) & (values.mean(axis=0) > 0)
     if late.sum() < 3:
         return Estimate(*3 * (float("nan"),))
-    return _slope(np.log(rounds[late]), values[:, late], True, confidence, resamples)
+    return _slope(np.log(rounds[late]), values[:, late], True, confidence)
 
 
 def law_of_rounds(
@@ -128,7 +122,6 @@ def law_of_rounds(
     law: str,
     since: float = 0.0,
     confidence: float = CONFIDENCE,
-    resamples: int = RESAMPLES,
 ) -> LawFit:
     """Return the least-squares fit of mean regret against log T or sqrt T.
 
@@ -140,7 +133,6 @@ def law_of_rounds(
     since : float
         The fit takes rounds >= since.
     confidence : float
-    resamples : int
 
     Raises
     ------
@@ -162,17 +154,15 @@ def law_of_rounds(
     if late.sum() < 3:
         raise NashsimError(f"since: three records or more are needed, found {late.sum()} from {since:g} on")
     x, mean = LAWS[law](rounds[late]), values[:, late].mean(axis=0)
-    slope = _slope(x, values[:, late], False, confidence, resamples)
+    slope = _slope(x, values[:, late], False, confidence)
     intercept = float(mean.mean() - slope.value * x.mean())
     left, spread = mean - intercept - slope.value * x, mean - mean.mean()
     explained = 1 - float(left @ left) / float(spread @ spread) if spread.any() else float("nan")
     return LawFit(slope, intercept, explained)
 
 
-def slope_in_inverse_tau(
-    taus, regrets, confidence: float = CONFIDENCE, resamples: int = RESAMPLES
-) -> Estimate:
-    """Return a of mean regret ~ e^{a/tau}: least squares of its logarithm on 1/tau, bootstrap over seeds.
+def slope_in_inverse_tau(taus, regrets, confidence: float = CONFIDENCE) -> Estimate:
+    """Return a of mean regret ~ e^{a/tau}: least squares of its logarithm on 1/tau, interval by jackknife over seeds.
 
     Parameters
     ----------
@@ -181,7 +171,6 @@ def slope_in_inverse_tau(
     regrets : array_like, shape (seeds, taus)
         Cumulative regret at the end, above 0 in the mean.
     confidence : float
-    resamples : int
 
     Raises
     ------
@@ -200,7 +189,7 @@ def slope_in_inverse_tau(
         raise NashsimError(f"taus: at least two different ones > 0 are needed, found {taus.tolist()}")
     if not (regrets.mean(axis=0) > 0).all():
         raise NashsimError("regrets: a mean above 0 is needed at every tau, to take its logarithm")
-    return _slope(1 / taus, regrets, True, confidence, resamples)
+    return _slope(1 / taus, regrets, True, confidence)
 
 
 def _curves(x, values) -> tuple[np.ndarray, np.ndarray]:
@@ -210,27 +199,34 @@ def _curves(x, values) -> tuple[np.ndarray, np.ndarray]:
     return x, values
 
 
-def _slope(x: np.ndarray, values: np.ndarray, log: bool, confidence: float, resamples: int) -> Estimate:
-    """Return the least-squares slope of (the logarithm of) the mean over seeds on x."""
+def _slope(x: np.ndarray, values: np.ndarray, log: bool, confidence: float) -> Estimate:
+    """Return the least-squares slope of (the logarithm of) the mean over seeds on x, with its interval.
+
+    Student's t on the pseudo-values n f(all) - (n - 1) f(all but one) of the jackknife, which for the mean itself are
+    the seeds' own slopes.
+    """
     centred = x - x.mean()
     projector = centred / (centred @ centred)
+    seeds, total = len(values), values.sum(axis=0)
     scale = np.log if log else np.asarray
-    slope = float(scale(values.mean(axis=0)) @ projector)
-    if len(values) < 2:
+    slope = float(scale(total / seeds) @ projector)
+    without = (total - values) / max(seeds - 1, 1)
+    if seeds < 2 or (log and not (without > 0).all()):
+        # One seed has no interval; nor has a law that rests on one seed's being charged at all.
         return Estimate(slope, float("nan"), float("nan"))
-    means = _resampled(len(values), resamples) @ values
-    # A resample of seeds that were charged nothing has no logarithm, and no say.
-    means = means[(means > 0).all(axis=1)] if log else means
-    low, high = np.quantile(scale(means) @ projector, _tails(confidence)) if len(means) else (np.nan, np.nan)
-    return Estimate(slope, float(low), float(high))
+    pseudo = seeds * slope - (seeds - 1) * (scale(without) @ projector)
+    width = _quantile(seeds, confidence) * float(_spread(pseudo)) / np.sqrt(seeds)
+    return Estimate(slope, slope - width, slope + width)
 
 
-def _resampled(seeds: int, resamples: int) -> np.ndarray:
-    """Return the weights of seeds in resampled means, shape (resamples, seeds); always the same draws."""
-    return np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
+def _quantile(seeds: int, confidence: float) -> float:
+    """The quantile of Student's t with seeds - 1 degrees of freedom; NaN for one seed."""
+    from scipy.special import stdtrit
 
-
-def _tails(confidence: float) -> tuple[float, float]:
     if not 0 < confidence < 1:
         raise NashsimError(f"confidence: a number between 0 and 1 is needed, found {confidence!r}")
-    return (1 - confidence) / 2, (1 + confidence) / 2
+    return float(stdtrit(seeds - 1, (1 + confidence) / 2)) if seeds > 1 else float("nan")
+
+
+def _spread(values: np.ndarray) -> np.ndarray:
+    return values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan)
