@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,9 @@ def train_command(
 
     main = Processes.current().main
     with _training_bar(settings.training.iterations, main and not quiet) as tell:
-        folder, trainer, _ = train_run(settings, resume=resume, progress=tell)
+        folder, trainer, _ = train_run(
+            settings, resume=resume, progress=tell, say=partial(typer.echo, err=True)
+        )
     if not main:
         return
     last = trainer.records[-1]
@@ -69,7 +72,7 @@ def _dry(settings, quiet: bool) -> None:
         small, stood_in = shrunk(settings, out)
         small = replace(small, output=replace(small.output, folder=f"{out}/run", trackers=()))
         with _training_bar(small.training.iterations, not quiet) as tell:
-            folder, trainer, _ = train_run(small, progress=tell)
+            folder, trainer, _ = train_run(small, progress=tell, say=partial(typer.echo, err=True))
             kept = folder.checkpoints.steps()
     for line in stood_in:
         typer.echo(f"dry run: {line}")

@@ -65,7 +65,7 @@ class Encoder:
         self.eos, self.pad = tokenizer.eos_token_id, _pad(tokenizer, pad)
 
     def prompt(self, prompt: str | Sequence, where: str = "prompt") -> tuple[int, ...]:
-        """Return the ids of a prompt.
+        """Return the ids of a prompt that leaves the response its room.
 
         Parameters
         ----------
@@ -80,6 +80,23 @@ class Encoder:
         NashsimError
             For a prompt that is empty, no text and no conversation, refused by the template, or longer than the context
             leaves room for.
+        """
+        ids = self.encode_prompt(prompt, where)
+        room = None if self.context is None else self.context - self.response
+        if room is not None and len(ids) > room:
+            raise PromptTooLong(
+                f"{where}: {len(ids)} tokens, and the context of {self.context} leaves {room} beside a response of"
+                f" {self.response}; shorten it, drop it with data.too_long: drop, or raise the context"
+            )
+        return ids
+
+    def encode_prompt(self, prompt: str | Sequence, where: str = "prompt") -> tuple[int, ...]:
+        """Return the ids of a prompt, however long.
+
+        Parameters
+        ----------
+        prompt, where
+            Arguments of :meth:`prompt`.
         """
         spoken = not isinstance(prompt, str)
         turns = read_turns(prompt, where) if spoken else [{"role": "user", "content": prompt}]
@@ -97,12 +114,6 @@ class Encoder:
             ids = self._beginning(self.tokenizer(prompt, add_special_tokens=False)["input_ids"])
         if not ids:
             raise NashsimError(f"{where}: it is empty")
-        room = None if self.context is None else self.context - self.response
-        if room is not None and len(ids) > room:
-            raise PromptTooLong(
-                f"{where}: {len(ids)} tokens, and the context of {self.context} leaves {room} beside a response of"
-                f" {self.response}; shorten it, drop it with data.too_long: drop, or raise the context"
-            )
         return tuple(ids)
 
     def encode_response(self, text: str, where: str = "response") -> tuple[int, ...]:

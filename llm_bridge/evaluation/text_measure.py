@@ -23,8 +23,8 @@ class TextMeasure:
 
     Parameters
     ----------
-    judge : Judge
-        Judge of token ids.
+    judge : Judge or None
+        Judge of token ids; ``None`` measures no win rate.
     prompts : sequence of tuple of int
         Token ids of the prompts.
     length : int
@@ -39,7 +39,7 @@ class TextMeasure:
 
     def __init__(
         self,
-        judge: Judge,
+        judge: Judge | None,
         prompts: Sequence[tuple[int, ...]],
         length: int,
         samples: int = 1,
@@ -61,7 +61,11 @@ class TextMeasure:
         policy : CausalPolicy
             Policy to measure.
         """
-        roles = {"evaluation": pure(POLICY, self.seed), "evaluation, reference": pure(REFERENCE, self.seed)}
+        roles = {"evaluation": pure(POLICY, self.seed)}
+        if self.judge is None:
+            drawn = self.engine(policy, self.rows, roles, self.length)
+            return response_statistics(policy, drawn["evaluation"].sequences)
+        roles["evaluation, reference"] = pure(REFERENCE, self.seed)
         drawn = self.engine(policy, self.rows, roles, self.length)
         mine, other = (drawn[name].sequences for name in roles)
         pairs = zip(self.rows, mine.responses(), other.responses(), strict=True)

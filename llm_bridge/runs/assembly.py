@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from nashsim.errors import NashsimError, unknown_name
 
 from ..data import Encoder, Prompt, Teacher, load_prompts, load_teacher
 from ..decoding.engines import make_engine
 from ..evaluation.text_measure import TextMeasure
-from ..importing import named_object
-from ..judges import CallableJudge, Comparison, Judge, LengthJudge
-from ..models.loading import load_model, load_tokenizer
+from ..judges import Judge
+from ..models.loading import load_tokenizer
 from ..parallel.processes import Processes
 from ..policy.causal_policy import CausalPolicy
 from ..tasks.enumerated_source import Enumerated
@@ -23,6 +19,7 @@ from ..tasks.exact import ExactMeasure
 from ..training.source import Sampled, Source
 from ..training.trainer import Trainer
 from .config import Config
+from .judge import DecodingJudge, check_judge, make_judge
 from .models import load_causal, make_policy
 
 #: Tasks that bring their own model, prompts and judge.
@@ -48,6 +45,8 @@ class RunParts:
         Function from token ids to text.
     names : dict of str to str
         Names of data, judge and base model, for the card.
+    notes : list of str
+        Lines on what is trained on, said before training begins.
     """
 
     policy: CausalPolicy
@@ -59,51 +58,7 @@ class RunParts:
     texts: list
     decode: Callable
     names: dict[str, str]
-
-
-class DecodingJudge:
-    """A judge of texts, asked about token ids: prompts as they were read, with their row's metadata; responses decoded.
-
-    Token ids that know their row (``PromptRow``) are that row's; others must be those of rows that do not differ.
-
-    Parameters
-    ----------
-    judge : Judge
-        Judge of texts.
-    prompts : sequence of Prompt
-        Prompts that it may be asked about.
-    decode : callable
-        Function from token ids to text.
-    """
-
-    def __init__(self, judge: Judge, prompts, decode: Callable):
-        self.judge, self.decode = judge, decode
-        self.rows = {prompt.ids.row: prompt for prompt in prompts if hasattr(prompt.ids, "row")}
-        self.prompts: dict[tuple, list[Prompt]] = {}
-        for prompt in prompts:
-            self.prompts.setdefault(prompt.ids, []).append(prompt)
-
-    def __call__(self, comparisons) -> np.ndarray:
-        """Return P(a ≻ b) for every comparison, shape (batch,)."""
-        asked = []
-        for comparison in comparisons:
-            prompt = self._read(comparison.prompt)
-            asked.append(
-                Comparison(prompt.text, self.decode(comparison.a), self.decode(comparison.b), prompt.metadata)
-            )
-        return self.judge(asked)
-
-    def _read(self, ids) -> Prompt:
-        row = getattr(ids, "row", None)
-        if row is not None:
-            return self.rows[row]
-        first, *others = self.prompts[tuple(ids)]
-        if any(other.metadata != first.metadata for other in others):
-            raise NashsimError(
-                f"judge: {len(others) + 1} rows with other metadata share the prompt {first.text!r:.60}; ask with the"
-                " ids of one of them (Prompt.ids)"
-            )
-        return first
+    notes: list[str] = field(default_factory=list)
 
 
 def assemble(config: Config) -> RunParts:
@@ -118,6 +73,10 @@ def assemble(config: Config) -> RunParts:
     NashsimError
         For a task, model, tokenizer, file, column or judge that is not there or does not fit.
     """
+    if config.data.pairs is not None:
+        from .offline import assemble_pairs
+
+        return assemble_pairs(config)
     return _of_task(config) if config.data.task is not None else _of_files(config)
 
 
@@ -139,7 +98,7 @@ def make_trainer(config: Config, parts: RunParts) -> Trainer:
         settings=training,
         measure=parts.measure,
         seed=training.seed,
-        game=config.data.task or str(config.data.prompts),
+        game=str(config.data.task or config.data.prompts or config.data.pairs),
     )
 
 
@@ -193,7 +152,7 @@ def _of_task(config: Config) -> RunParts:
     source = enumerated if exact else _sampled(config, task.judge, task.length)
     return RunParts(
         policy, list(task.prompts), source, ExactMeasure(enumerated, reference), None, task.judge,
-        list(task.prompts), lambda ids: " ".join(map(str, ids)), _names(config, f"the {task.name} task"),
+        list(task.prompts), lambda ids: " ".join(map(str, ids)), names_of(config, f"the {task.name} task"),
     )  # fmt: skip
 
 
@@ -208,7 +167,7 @@ def _of_styled(config: Config, task) -> RunParts:
     return RunParts(
         policy, list(task.prompts), _sampled(config, task.judge, task.length, features=task.features), measure,
         task.grammar.tokenizer(),
-        task.judge, texts, decode, _names(config, f"the {task.name} task"),
+        task.judge, texts, decode, names_of(config, f"the {task.name} task"),
     )  # fmt: skip
 
 
@@ -224,7 +183,7 @@ def _of_files(config: Config) -> RunParts:
     policy = make_policy(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
     _check_context(policy, prompts, sampling.length)
     of_texts = make_judge(config, tokenizer)
-    _check_judge(of_texts, prompts, sampling.length)
+    check_judge(of_texts, prompts, sampling.length)
     judge = DecodingJudge(of_texts, prompts, encoder.decode)
     source = _sampled(config, judge, sampling.length, teacher=_teacher(config, encoder, prompts))
     count = min(config.evaluation.prompts, len(prompts))
@@ -238,11 +197,25 @@ def _of_files(config: Config) -> RunParts:
     )
     return RunParts(
         policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
-        [p.text for p in prompts], encoder.decode, _names(config, str(data.prompts)),
+        [p.text for p in prompts], encoder.decode, names_of(config, str(data.prompts)),
+        _not_trained_on(config, prompts),
     )  # fmt: skip
 
 
-def _names(config: Config, data: str) -> dict[str, str]:
+def _not_trained_on(config: Config, prompts: list[Prompt]) -> list[str]:
+    """A line where the file of prompts has preferences too, which a training from prompts does not look at."""
+    data = config.data
+    for names in ((data.first, data.second), ("completion", "label")):
+        if all(name in prompts[0].metadata for name in names):
+            return [
+                f"data.prompts: {' and '.join(names)} of {data.prompts} are not trained on: {config.algorithm.name}"
+                " draws responses to the prompts and asks the judge (on-policy); data.pairs trains dpo, ipo and kto on"
+                " them as they are (offline)"
+            ]
+    return []
+
+
+def names_of(config: Config, data: str) -> dict[str, str]:
     judge = config.judge.kind if config.judge.path is None else f"{config.judge.kind} ({config.judge.path})"
     return {"data": data, "judge": judge, "base": config.model.name or "a model of the task's own"}
 
@@ -272,60 +245,3 @@ def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> 
             f"sampling.length: prompts of up to {longest} tokens and responses of {length} exceed the model's context"
             f" of {context}; lower sampling.length, or set sampling.context: {context} with data.too_long: drop"
         )
-
-
-def _check_judge(judge: Judge, prompts: list[Prompt], length: int) -> None:
-    """Refuse a model whose context the longest prompt and responses would exceed, a token of the policy's for one."""
-    needs = getattr(judge, "tokens_needed", None)
-    if needs is None:
-        return
-    needed, context = max(
-        (needs(text, length) for text in dict.fromkeys(prompt.text for prompt in prompts)),
-        key=lambda found: found[0],
-    )
-    if context is not None and needed > context:
-        raise NashsimError(
-            f"judge.path: prompts and responses of sampling.length {length} take up to {needed} tokens, and the judge's"
-            f" context is {context}; lower sampling.length, drop long prompts, or choose a judge with a longer context"
-        )
-
-
-def make_judge(config: Config, tokenizer=None) -> Judge:
-    """Return the judge of texts that a configuration names.
-
-    Parameters
-    ----------
-    config : Config
-    tokenizer : transformers.PreTrainedTokenizerBase or None
-        Tokenizer of the policy, in whose tokens ``length`` counts; ``None`` loads it.
-
-    Raises
-    ------
-    NashsimError
-        For a model or function that is not there.
-    """
-    judge = config.judge
-    if judge.kind == "length":
-        tokenizer = tokenizer or load_tokenizer(config.model.name)
-        return LengthJudge(
-            judge.scale, lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
-        )
-    if judge.kind == "callable":
-        return CallableJudge(named_object(judge.path, "judge.path"))
-    from .. import preference
-    from ..preference.storage import DESCRIPTION
-
-    if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
-        return preference.ModelJudge(preference.load_model(judge.path), batch=judge.batch)
-    from transformers import AutoModelForSequenceClassification
-
-    model, loaded = load_model(
-        judge.path, AutoModelForSequenceClassification, "judge.path", output_loading_info=True
-    )
-    if loaded["missing_keys"]:
-        raise NashsimError(
-            f"judge.path: {judge.path!r} is no reward model, it lacks {', '.join(sorted(loaded['missing_keys']))}; name"
-            " a sequence classifier with one output, or fit one by preference-model"
-        )
-    tokenizer = load_tokenizer(judge.path, "judge.path")
-    return preference.RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)

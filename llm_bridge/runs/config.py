@@ -12,12 +12,13 @@ from nashsim.errors import NashsimError
 from ..models.loading import ALL_LINEAR
 from ..training.settings import Settings
 from .config_reading import built, overridden, read_yaml
+from .data_config import DataConfig, check_data
 
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
 POSITIVE = (
     "model.temperature", "algorithm.tau", "judge.batch", "judge.scale", "training.iterations", "training.rows",
     "training.checkpoint_every", "sampling.length", "sampling.context", "sampling.batch", "evaluation.every",
-    "evaluation.prompts", "evaluation.samples", "output.keep", "data.limit",
+    "evaluation.prompts", "evaluation.samples", "output.keep", "data.limit", "data.scale",
 )  # fmt: skip
 
 
@@ -48,31 +49,10 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Prompts: a task that brings its own, or a file or dataset.
-
-    ``teacher`` is a file or dataset of a stronger model's responses (columns ``column`` and ``teacher_column``), one of
-    which joins the policy's own in every pair-making; ``unanswered`` prompts are refused, or rank their ``own`` alone.
-    Responses are cut at ``sampling.length`` tokens, as the policy's own are.
-    """
-
-    task: str | None = None
-    parameters: dict = field(default_factory=dict)
-    prompts: str | None = None
-    split: str = "train"
-    column: str = "prompt"
-    template: str = "plain"
-    limit: int | None = None
-    too_long: str = "refuse"
-    teacher: str | None = None
-    teacher_column: str = "response"
-    unanswered: str = "refuse"
-
-
-@dataclass(frozen=True)
 class JudgeConfig:
     """Who compares: ``task``, ``preference-model``, ``reward-model``, ``length`` or ``callable`` (module:function).
 
+    A training on ``data.pairs`` needs none, and has one to measure win rates; ``task`` is none there.
     ``scale`` is the reward a unit of log-odds, or the log-odds a token of ``length``, which counts the tokens of a
     response's text in the policy's tokenizer; with ``duels`` every answer is a coin of the judge's probability.
     """
@@ -216,6 +196,7 @@ def check_config(config: Config) -> None:
         Configuration whose sections are each of the right types.
     """
     from ..data.encode import TEMPLATES
+    from ..data.pairs import EQUAL, TOO_LONG
     from ..data.teacher import UNANSWERED
     from ..decoding.engines import check_engine
 
@@ -223,7 +204,8 @@ def check_config(config: Config) -> None:
         "model.dtype": ("float32", "bfloat16", "float16", "float64"),
         "model.quantise": (None, "4bit", "8bit"),
         "data.template": TEMPLATES,
-        "data.too_long": ("refuse", "drop"),
+        "data.too_long": TOO_LONG if config.data.pairs is not None else ("refuse", "drop"),
+        "data.equal": EQUAL,
         "data.unanswered": UNANSWERED,
         "judge.kind": ("task", "preference-model", "reward-model", "length", "callable"),
     }
@@ -236,10 +218,7 @@ def check_config(config: Config) -> None:
         value = _value(config, key)
         if value is not None and not value > 0:
             raise NashsimError(f"{key}: a number > 0 is needed, found {value!r}")
-    if (config.data.task is None) == (config.data.prompts is None):
-        raise NashsimError("data: either data.task or data.prompts is needed, and not both")
-    if config.data.prompts is not None and (config.model.name is None or config.judge.kind == "task"):
-        raise NashsimError("data.prompts: own prompts need model.name and a judge of their own (judge.kind)")
+    check_data(config)
     check_engine(config.sampling.engine)
     if config.sampling.engine == "compiled" and config.model.lora.rank:
         raise NashsimError(
@@ -252,10 +231,12 @@ def check_config(config: Config) -> None:
         raise NashsimError(
             "model.quantise: quantised weights do not train; it needs model.name and adapters (model.lora.rank)"
         )
-    if config.data.teacher is not None and config.data.prompts is None:
-        raise NashsimError("data.teacher: a task's prompts have no teacher; it needs data.prompts")
     algorithm = config.algorithm.build()
     _check_rule(algorithm.rule, config.algorithm.tau)
+    if config.data.pairs is not None:
+        from ..training.given import check_offline
+
+        check_offline(algorithm)
     if config.data.teacher is not None and algorithm.own_responses_only:
         raise NashsimError(
             f"data.teacher: {algorithm.name} takes none; {algorithm.own_responses_only} (dno-prct, dno, nash-md and"

@@ -65,14 +65,13 @@ def _small_files(config: Config, home: Path, replaced: list[str]) -> Config:
         kept = replace(kept, lora=replace(model.lora, rank=2))
     if tokenizer.pad_token_id is not None and kept.pad is not None and kept.pad != "eos":
         kept = replace(kept, pad=None)
-    absent = not Path(data.prompts).exists() and "/" in data.prompts
+    source = data.prompts or data.pairs
+    absent = not Path(source).exists() and "/" in source
     if absent:
-        replaced.append(f"{data.prompts} is not there; four prompts of ours stand in")
-        file = home / "prompts.jsonl"
-        file.write_text(
-            "".join(f'{{"{data.column}": "Say {word}."}}\n' for word in ("one", "two", "three", "four"))
+        replaced.append(
+            f"{source} is not there; four {'prompts' if data.pairs is None else 'pairs'} of ours stand in"
         )
-        data = replace(data, prompts=str(file), template="plain")
+        data = _stand_in(data, home)
     elif data.template == "chat" and not tokenizer.chat_template:
         data = replace(data, template="plain")
     data = replace(data, limit=min(data.limit or 64, 64), too_long="drop")
@@ -83,6 +82,20 @@ def _small_files(config: Config, home: Path, replaced: list[str]) -> Config:
         replaced.append(f"judge {judge.path} is not there; one that likes length stands in")
         judge = replace(judge, kind="length", path=None, scale=0.1)
     return replace(config, model=kept, data=data, judge=judge)
+
+
+def _stand_in(data: DataConfig, home: Path) -> DataConfig:
+    """Prompts or pairs of ours, in columns of the user's."""
+    from nashsim.files import to_json
+
+    file, words = home / "rows.jsonl", ("one", "two", "three", "four")
+    rows = [{data.column: f"Say {word}.", data.first: word, data.second: "none"} for word in words]
+    if data.pairs is None:
+        rows = [{data.column: row[data.column]} for row in rows]
+    file.write_text("".join(f"{to_json(row)}\n" for row in rows), encoding="utf-8")
+    if data.pairs is None:
+        return replace(data, prompts=str(file), template="plain")
+    return replace(data, pairs=str(file), template="plain", probability=None, scores=())
 
 
 def _answered(data: DataConfig, home: Path) -> DataConfig:

@@ -34,6 +34,7 @@ def train_run(
     *,
     resume: bool = False,
     progress: Callable[[Trainer, dict | None], None] | None = None,
+    say: Callable[[str], None] | None = None,
     interval: float = INTERVAL,
 ) -> tuple[RunFolder, Trainer, RunParts]:
     """Train by a configuration into its folder; with ``resume`` go on from the last checkpoint, to the same bits.
@@ -45,6 +46,8 @@ def train_run(
     progress : callable or None
         Called when training begins, and after every optimiser step, with the trainer and the newest record, or None
         where none was made.
+    say : callable or None
+        Function that is told what is trained on, in lines, before training begins.
     interval : float
         Seconds after which a state is written even in the middle of a fit.
 
@@ -68,6 +71,8 @@ def train_run(
     else:
         folder = ReadOnlyRunFolder(out)
     parts = assemble(config)
+    for note in parts.notes if say is not None and processes.main else ():
+        say(note)
     trainer = make_trainer(config, parts)
     folder.begin(_identity(config))
     processes.wait()

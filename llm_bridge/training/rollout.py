@@ -200,7 +200,10 @@ class SampledRollout:
         sequences = Sequences.of(
             prompts + [x for x, _ in fresh], rows + [y for _, y in fresh], self.policy.pad
         ).to(self.policy.device)
-        return self._assembled(sequences, np.append(payoff, np.full(len(fresh), 0.5)), pairs, wins, anchors)
+        judged = np.append(payoff, np.full(len(fresh), 0.5)), pairs, wins, anchors
+        return assembled(
+            self.policy, self.algorithm, self.step, self.stored, sequences, *judged, self.comparisons
+        )
 
     def _pairs(self, start: int, first: int, second: int) -> list[tuple[int, int]]:
         if second:
@@ -242,24 +245,45 @@ class SampledRollout:
         self.comparisons += len(prompts)
         return self.source.ask(prompts, first, second, self.seed)
 
-    def _assembled(self, sequences, payoff, pairs, wins, anchors) -> Batch:
-        device = self.policy.device
-        empty = torch.zeros(0, dtype=torch.float64, device=device)
-        tokens = self.algorithm.fit.reads_tokens
-        read = self.policy.token_log_probs if tokens else self.policy.sequence_log_probs
-        with torch.no_grad():
-            frozen = {name: read(sequences, self.stored(name)) for name in sorted(needed(self.step))}
-        return Batch(
-            sequences,
-            torch.as_tensor(payoff, device=device),
-            torch.tensor(pairs, dtype=torch.long, device=device).view(-1, 2),
-            torch.as_tensor(wins, dtype=torch.float64, device=device),
-            empty,
-            torch.tensor(list(anchors), dtype=torch.long, device=device),
-            empty,
-            frozen,
-            comparisons=self.comparisons,
-        )
+
+def assembled(
+    policy,
+    algorithm,
+    step,
+    stored,
+    sequences: Sequences,
+    payoff,
+    pairs,
+    wins,
+    anchors=(),
+    comparisons: int = 0,
+) -> Batch:
+    """Return the batch of responses that have been compared, with log-probabilities of the step's frozen policies.
+
+    Parameters
+    ----------
+    policy, algorithm, step, stored
+        Attributes of a Request.
+    sequences : Sequences
+        Responses, on the policy's device.
+    payoff, pairs, wins, anchors, comparisons
+        Fields of the Batch, as arrays or lists.
+    """
+    device, empty = policy.device, torch.zeros(0, dtype=torch.float64, device=policy.device)
+    read = policy.token_log_probs if algorithm.fit.reads_tokens else policy.sequence_log_probs
+    with torch.no_grad():
+        frozen = {name: read(sequences, stored(name)) for name in sorted(needed(step))}
+    return Batch(
+        sequences,
+        torch.as_tensor(payoff, device=device),
+        torch.tensor(pairs, dtype=torch.long, device=device).view(-1, 2),
+        torch.as_tensor(wins, dtype=torch.float64, device=device),
+        empty,
+        torch.tensor(list(anchors), dtype=torch.long, device=device),
+        empty,
+        frozen,
+        comparisons=comparisons,
+    )
 
 
 def _best_worst(payoff: np.ndarray, owner: list[int]) -> tuple[list[tuple[int, int]], np.ndarray]:

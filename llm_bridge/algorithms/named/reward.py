@@ -1,4 +1,4 @@
-"""After a reward: DPO, KTO and XPO, whose rule is the best response to the reference."""
+"""After a reward: DPO, KTO and XPO, whose rule is the best response to the reference; IPO, after P(y ≻ mu) itself."""
 
 from nashsim.rules import REFERENCE, BestResponse
 
@@ -8,6 +8,8 @@ from ..registry import register
 OFFLINE = {"labels": "winner", "pairs": {REFERENCE: 1.0}}
 
 register("dpo", BestResponse, fit="dpo", **OFFLINE)
+# The regression of that step, (D(pi) - D(mu) - 1/(2 tau))^2, winner first (Azar et al., arXiv 2310.12036 [paper]).
+register("ipo", BestResponse, fit="regression", **OFFLINE)
 register("kto", BestResponse, fit="kto", **OFFLINE, responses=1)
 
 

@@ -59,7 +59,7 @@ def test_gradient_forms_rest_where_the_mirror_steps_do():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("ipno", {}), "did you mean 'inpo'"),
+        (("inppo", {}), "did you mean 'inpo'"),
         (("inpo", {"eta": 1.0}), "unknown parameter of inpo 'eta'"),
         (("enpo", {"n_zz": 3}), "did you mean 'n_z'"),
         (("inpo", {"eta_inverse": -1.0}), "eta_inverse"),

@@ -125,7 +125,7 @@ def test_faults_in_one_line(tmp_path):
     refused("--section.key value is needed, found 'lr'", "enumerable-inpo", "lr", "1")
     refused("training: a section with keys", "enumerable-inpo", "--training", "3")
     refused("model.dtype: one of", "enumerable-inpo", "--model.dtype", "int3")
-    refused("either data.task or data.prompts", "enumerable-inpo", "--data.prompts", "x.jsonl")
+    refused("one of data.task, data.prompts", "enumerable-inpo", "--data.prompts", "x.jsonl")
     refused("judge.path", "half-b-inpo", "--judge.path", "null")
     refused("no YAML: key 'lr' is given twice", written(tmp_path / "a.yaml", "training:\n  lr: 1\n  lr: 2\n"))
     refused("no YAML", written(tmp_path / "a.yaml", "a: [1"))

@@ -1,0 +1,136 @@
+"""The judge of a run: what a configuration names, asked about token ids, and looked at before training begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from nashsim.errors import NashsimError
+
+from ..data import Prompt
+from ..importing import named_object
+from ..judges import CallableJudge, Comparison, Judge, LengthJudge
+from ..models.loading import load_model, load_tokenizer
+from .config import Config
+
+
+class DecodingJudge:
+    """A judge of texts, asked about token ids: prompts as they were read, with their row's metadata; responses decoded.
+
+    Token ids that know their row (``PromptRow``) are that row's; others must be those of rows that do not differ.
+
+    Parameters
+    ----------
+    judge : Judge
+        Judge of texts.
+    prompts : sequence of Prompt
+        Prompts that it may be asked about.
+    decode : callable
+        Function from token ids to text.
+    """
+
+    def __init__(self, judge: Judge, prompts, decode: Callable):
+        self.judge, self.decode = judge, decode
+        self.rows = {prompt.ids.row: prompt for prompt in prompts if hasattr(prompt.ids, "row")}
+        self.prompts: dict[tuple, list[Prompt]] = {}
+        for prompt in prompts:
+            self.prompts.setdefault(prompt.ids, []).append(prompt)
+
+    def __call__(self, comparisons) -> np.ndarray:
+        """Return P(a ≻ b) for every comparison, shape (batch,)."""
+        asked = []
+        for comparison in comparisons:
+            prompt = self._read(comparison.prompt)
+            asked.append(
+                Comparison(prompt.text, self.decode(comparison.a), self.decode(comparison.b), prompt.metadata)
+            )
+        return self.judge(asked)
+
+    def _read(self, ids) -> Prompt:
+        row = getattr(ids, "row", None)
+        if row is not None:
+            return self.rows[row]
+        first, *others = self.prompts[tuple(ids)]
+        if any(other.metadata != first.metadata for other in others):
+            raise NashsimError(
+                f"judge: {len(others) + 1} rows with other metadata share the prompt {first.text!r:.60}; ask with the"
+                " ids of one of them (Prompt.ids)"
+            )
+        return first
+
+
+def check_judge(judge: Judge, prompts: list[Prompt], length: int) -> None:
+    """Refuse a model whose context the longest prompt and responses would exceed, a token of the policy's for one."""
+    needs = getattr(judge, "tokens_needed", None)
+    if needs is None:
+        return
+    needed, context = max(
+        (needs(text, length) for text in dict.fromkeys(prompt.text for prompt in prompts)),
+        key=lambda found: found[0],
+    )
+    if context is not None and needed > context:
+        raise NashsimError(
+            f"judge.path: prompts and responses of sampling.length {length} take up to {needed} tokens, and the judge's"
+            f" context is {context}; lower sampling.length, drop long prompts, or choose a judge with a longer context"
+        )
+
+
+def make_judge(config: Config, tokenizer=None) -> Judge:
+    """Return the judge of texts that a configuration names.
+
+    Parameters
+    ----------
+    config : Config
+    tokenizer : transformers.PreTrainedTokenizerBase or None
+        Tokenizer of the policy, in whose tokens ``length`` counts; ``None`` loads it.
+
+    Raises
+    ------
+    NashsimError
+        For a model or function that is not there.
+    """
+    judge = config.judge
+    if judge.kind == "length":
+        tokenizer = tokenizer or load_tokenizer(config.model.name)
+        return LengthJudge(
+            judge.scale, lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        )
+    if judge.kind == "callable":
+        return CallableJudge(named_object(judge.path, "judge.path"))
+    from .. import preference
+    from ..preference.storage import DESCRIPTION
+
+    if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
+        return preference.ModelJudge(preference.load_model(judge.path), batch=judge.batch)
+    from transformers import AutoModelForSequenceClassification
+
+    model, loaded = load_model(
+        judge.path, AutoModelForSequenceClassification, "judge.path", output_loading_info=True
+    )
+    if loaded["missing_keys"]:
+        raise NashsimError(
+            f"judge.path: {judge.path!r} is no reward model, it lacks {', '.join(sorted(loaded['missing_keys']))}; name"
+            " a sequence classifier with one output, or fit one by preference-model"
+        )
+    tokenizer = load_tokenizer(judge.path, "judge.path")
+    return preference.RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)
+
+
+def no_judge(comparisons) -> np.ndarray:
+    """Refuse to compare, where a run has no judge.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        Comparisons that nobody answers.
+
+    Raises
+    ------
+    NashsimError
+        Always.
+    """
+    raise NashsimError(
+        "judge: this run was trained on given pairs and has none to compare policies by; set judge.kind"
+    )
