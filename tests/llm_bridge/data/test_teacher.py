@@ -201,7 +201,7 @@ def test_faults_of_a_teacher_in_one_line(capsys, tmp_path, home):
     for options, said in wrong.items():
         assert said in refused(capsys, *run, *options), options
     said = refused(capsys, "train", "enumerable-dno-prct", "--data.teacher", short)
-    assert "data.teacher: a task's prompts have no teacher" in said
+    assert "data.teacher: a task's prompts and given pairs have none" in said
     assert call([str(a) for a in (*run, "--data.teacher", short, "--data.unanswered", "own")]) == 0
 
 
