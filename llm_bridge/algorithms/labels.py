@@ -60,7 +60,7 @@ class Labels:
     ----------
     difference : Tensor, shape (pairs,)
     kind : str
-        ``"probability"``, ``"duels"`` or ``"winner"``. The first two are right for pairs of any distribution.
+        ``"duels"``, right for pairs of any distribution, or ``"winner"``.
     source : PairDistribution or None
         Source of the pairs; needed by winner labels.
     """
@@ -68,17 +68,6 @@ class Labels:
     difference: torch.Tensor
     kind: str
     source: PairDistribution | None = None
-
-    @classmethod
-    def probabilities(cls, first, second) -> Labels:
-        """Return the labels P(y ≻ opponent) - P(y' ≻ opponent).
-
-        Parameters
-        ----------
-        first, second : Tensor, shape (pairs,)
-            Win rates of the first and the second response against the opponent.
-        """
-        return cls(first - second, "probability")
 
     @classmethod
     def duels(cls, first, second) -> Labels:
@@ -125,13 +114,6 @@ class Labels:
                 f"labels: winner/loser targets need both responses drawn i.i.d. from the opponent"
                 f" {_support(step.opponent)}, found {self.source}; use Labels.duels, which any pairs allow"
             )
-
-    @property
-    def departure(self) -> str | None:
-        """What keeps a fit of these labels from being the exact step, or None."""
-        if self.source is not None and self.source.selection == BEST_WORST:
-            return "best-against-worst pairs: biased, the fitted spread grows with K"
-        return None
 
 
 def labels_of(algorithm, step, batch) -> Labels:

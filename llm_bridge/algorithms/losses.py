@@ -47,6 +47,17 @@ def pair_residual(step: MirrorStep, current, past):
     return advance[..., 0] - advance[..., 1]
 
 
+def on_pairs(batch, current: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Return the log-probabilities of both responses of every pair: the policy's and the frozen ones', (pairs, 2).
+
+    Parameters
+    ----------
+    batch : Batch
+    current : Tensor, shape (rows,)
+    """
+    return current[batch.pairs], {name: table[batch.pairs] for name, table in batch.frozen.items()}
+
+
 def anchor_loss(current: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
     """Return -E_{z ~ q} log pi_theta(z): ENPO's SFT term (q = pi_t) and, with the other sign, XPO's optimism.
 

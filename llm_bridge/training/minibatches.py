@@ -62,28 +62,6 @@ def minibatch(batch: Batch, size: int | None, done: int, place: Sequence[int]) -
     return torch.as_tensor(order[start * size : (start + 1) * size], device=batch.payoff.device)
 
 
-def loss_of(
-    algorithm: Algorithm,
-    step,
-    batch: Batch,
-    policy: CausalPolicy,
-    chosen: torch.Tensor | None = None,
-    processes: Processes = ALONE,
-) -> torch.Tensor:
-    """Return the algorithm's loss of the live policy on a batch, or on this process's share of it.
-
-    Parameters
-    ----------
-    algorithm, step, batch, policy, chosen, processes
-        As for :func:`losses_of`.
-
-    Returns
-    -------
-    Tensor, a scalar
-    """
-    return sum(losses_of(algorithm, step, batch, policy, chosen, processes))
-
-
 def losses_of(
     algorithm: Algorithm,
     step,

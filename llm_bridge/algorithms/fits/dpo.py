@@ -48,7 +48,7 @@ def temperature(step) -> float:
     return 4 / float(step.eta)
 
 
-def dpo_loss(current, reference, beta: float, *, label_smoothing: float = 0.0, weights=None) -> torch.Tensor:
+def dpo_loss(current, reference, beta: float, *, weights=None) -> torch.Tensor:
     """Return -E log sigma(beta (D(pi_theta) - D(mu))), winner first.
 
     Parameters
@@ -57,8 +57,6 @@ def dpo_loss(current, reference, beta: float, *, label_smoothing: float = 0.0, w
         Log-probabilities of both responses, winner first.
     beta : float
         Temperature; 4 tau matches the scale of preferences, tau does not [derived].
-    label_smoothing : float
-        Probability that a label is wrong.
     weights : Tensor or None, shape (pairs,)
         Weights of the expectation; ``None`` is the mean.
 
@@ -67,6 +65,4 @@ def dpo_loss(current, reference, beta: float, *, label_smoothing: float = 0.0, w
     Rafailov et al., arXiv 2305.18290 [recalled].
     """
     advance = current - reference.detach()
-    margin = beta * (advance[..., 0] - advance[..., 1])
-    kept = (1 - label_smoothing) * logsigmoid(margin) + label_smoothing * logsigmoid(-margin)
-    return -expected(kept, weights)
+    return -expected(logsigmoid(beta * (advance[..., 0] - advance[..., 1])), weights)

@@ -34,10 +34,8 @@ class KTO(Fit):
         return kto_loss(current.repeat(2), mu.repeat(2), desirable, beta, z0=statistic, share=share)
 
 
-def kto_loss(
-    current, reference, desirable, beta: float, *, z0=0.0, weights=(1.0, 1.0), share=None
-) -> torch.Tensor:
-    """Return E[w_y (1 - sigma(±beta (log pi_theta/mu - z0)))], + for desirable responses.
+def kto_loss(current, reference, desirable, beta: float, *, z0=0.0, share=None) -> torch.Tensor:
+    """Return E[1 - sigma(±beta (log pi_theta/mu - z0))], + for desirable responses.
 
     Parameters
     ----------
@@ -49,8 +47,6 @@ def kto_loss(
         Temperature.
     z0 : float or Tensor
         KL(pi || mu) of the batch, without gradient; clipped at 0.
-    weights : tuple of float
-        Weights of desirable and undesirable responses.
     share : Tensor or None, shape (responses,)
         Weights of an expectation over enumerated responses; ``None`` is the mean.
 
@@ -60,5 +56,4 @@ def kto_loss(
     """
     z0 = torch.as_tensor(z0, dtype=current.dtype, device=current.device).detach().clamp_min(0.0)
     gain = beta * (current - reference.detach() - z0)
-    value = 1 - torch.sigmoid(torch.where(desirable, gain, -gain))
-    return expected(torch.where(desirable, weights[0], weights[1]) * value, share)
+    return expected(1 - torch.sigmoid(torch.where(desirable, gain, -gain)), share)

@@ -9,7 +9,7 @@ import torch
 from nashsim.rules import MirrorStep
 
 from ..labels import Labels, labels_of
-from ..losses import expected, mixed, pair_residual
+from ..losses import expected, mixed, on_pairs, pair_residual
 from .fit import Fit
 
 
@@ -30,9 +30,8 @@ class Regression(Fit):
             return spread_loss(
                 step, current.view(shape), tables, batch.payoff.view(shape), batch.weights.view(shape)
             )
-        past = {name: table[batch.pairs] for name, table in batch.frozen.items()}
         labels = labels_of(algorithm, step, batch)
-        return regression_loss(step, current[batch.pairs], past, labels, weights=weights)
+        return regression_loss(step, *on_pairs(batch, current), labels, weights=weights)
 
 
 def regression_loss(

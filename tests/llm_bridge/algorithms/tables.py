@@ -1,7 +1,10 @@
 """Tabular softmax policies in torch: the ground on which a loss must be the engine's step."""
 
+from types import SimpleNamespace
+
 import torch
 
+from llm_bridge.algorithms.labels import Labels
 from nashsim.engine.reference_engine import ReadableEngine
 from nashsim.rules import GradientStep
 from tests.zoo import random_game
@@ -30,6 +33,16 @@ def tables(engine):
 def all_pairs(actions):
     """Indices of all ordered pairs, shape (pairs, 2)."""
     return torch.cartesian_prod(torch.arange(actions), torch.arange(actions))
+
+
+def batch_of(past, payoff, pairs=None):
+    """What a loss reads of a batch: the frozen tables, the payoffs, the pairs."""
+    return SimpleNamespace(frozen=past, payoff=payoff, pairs=pairs)
+
+
+def differences(first, second):
+    """Labels that are win rates' own differences."""
+    return Labels(first - second, "duels")
 
 
 def payoff_of(engine, step):

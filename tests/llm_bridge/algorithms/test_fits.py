@@ -11,11 +11,11 @@ from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.tasks.exact import train
 from llm_bridge.trainer import Sampled, Settings, Trainer
-from llm_bridge.training.minibatches import loss_of, losses_of
+from llm_bridge.training.minibatches import losses_of
 from nashsim import NashsimError
 from nashsim.rules import INPO, BestResponse, DNOPrct, RankingStep
 
-from ..models import policy, shake
+from ..models import loss_of, policy, shake
 
 torch.set_num_threads(1)
 TAU = 0.2

@@ -3,19 +3,27 @@
 import pytest
 import torch
 
-from llm_bridge.algorithms import losses
+from llm_bridge.algorithms import get_fit, losses
 from llm_bridge.algorithms.fits import logistic, pointwise, policy_gradient, ranked, regression
-from llm_bridge.algorithms.fits.logistic import logistic_loss
-from llm_bridge.algorithms.fits.pointwise import pointwise_loss
 from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
-from llm_bridge.algorithms.fits.ranked import ranked_loss
 from llm_bridge.algorithms.fits.regression import regression_loss
 from llm_bridge.algorithms.labels import Labels, PairDistribution
 from llm_bridge.algorithms.step_conversion import stationary
 from nashsim.rules import RULES, SPPO, DNOPrct, MirrorStep, OnlineIPO, RankingStep, SelfPlayPG
 from nashsim.rules.one_call import INPO
 
-from .tables import TAU, all_pairs, engine_of, fitted, gradient, payoff_of, queries, tables
+from .tables import (
+    TAU,
+    all_pairs,
+    batch_of,
+    differences,
+    engine_of,
+    fitted,
+    gradient,
+    payoff_of,
+    queries,
+    tables,
+)
 
 MIRROR = [cls for cls in RULES if any(type(s) is MirrorStep for s in queries(cls()))]
 CLIMB = [cls for cls in RULES if queries(cls(), kind="gradient")]
@@ -35,6 +43,10 @@ def pair_table(past, pairs):
     return {name: table[pairs] for name, table in past.items()}
 
 
+def loss_of(fit, step, batch, table, weights=None):
+    return get_fit(fit).loss(None, step, batch, table, weights)
+
+
 def regress(step, past, labels, start, pairs, weights=None):
     return fitted(
         lambda table: regression_loss(step, table[pairs], pair_table(past, pairs), labels, weights=weights),
@@ -48,7 +60,7 @@ def regression_error(rule):
     for step in queries(rule):
         past, payoff = tables(engine), payoff_of(engine, step)
         pairs = all_pairs(len(payoff))
-        labels = Labels.probabilities(*payoff[pairs].T)
+        labels = differences(*payoff[pairs].T)
         found = regress(step, past, labels, past["policy"], pairs)
         exact = engine_step(engine, step)
         assert (exact - past["policy"]).abs().max() > 1e-3
@@ -101,7 +113,7 @@ def test_a_planted_fault_in_the_regression_is_seen(fault):
         "inverse": MirrorStep(step.base, step.opponent, 1 / step.eta),
         "reference": MirrorStep({"policy": 1.0}, step.opponent, step.eta),
     }[fault]
-    found = regress(wrong, past, Labels.probabilities(*payoff[pairs].T), past["policy"], pairs)
+    found = regress(wrong, past, differences(*payoff[pairs].T), past["policy"], pairs)
     assert (found - engine_step(engine, step)).abs().max() > 1e-3
 
 
@@ -112,7 +124,7 @@ def logistic_error(rule):
         past, payoff = tables(engine), payoff_of(engine, step)
         pairs = all_pairs(len(payoff))
         found = fitted(
-            lambda table: logistic_loss(step, table[pairs], pair_table(past, pairs), *payoff[pairs].T),  # noqa: B023
+            lambda table: loss_of("logistic", step, batch_of(past, payoff, pairs), table),  # noqa: B023
             past["policy"],
         )
         errors.append(float((found - engine_step(engine, step)).abs().max()))
@@ -131,7 +143,7 @@ def pointwise_error():
     past, payoff = tables(engine), payoff_of(engine, step)
     free = past["policy"].clone().requires_grad_()
     for _ in range(400):
-        [slope] = torch.autograd.grad(pointwise_loss(step, free, past, payoff), free)
+        [slope] = torch.autograd.grad(loss_of("pointwise", step, batch_of(past, payoff), free), free)
         with torch.no_grad():
             free -= slope
     return float((free.detach().log_softmax(-1) - engine_step(engine, step)).abs().max())
@@ -155,7 +167,7 @@ def ranked_error():
     def loss(table):
         scores = (table - past["policy"]) / step.eta
         ridge = step.ridge / 2 * (scores - scores.mean()).square().sum()
-        kept = ranked_loss(step, table[pairs], pair_table(past, pairs), *payoff[pairs].T, weights=weights)
+        kept = loss_of("ranked", step, batch_of(past, payoff, pairs), table, weights)
         return kept / _scale(step, opponent, payoff) + ridge
 
     found = fitted(loss, past["policy"])

@@ -4,6 +4,7 @@ import torch
 from transformers import GPT2Config, LlamaConfig
 
 from llm_bridge.policy import CausalPolicy
+from llm_bridge.training.minibatches import losses_of
 
 torch.set_num_threads(1)
 
@@ -45,3 +46,8 @@ def shake(made, spread, seed):
     with torch.no_grad():
         for weight in made.parameters():
             weight += spread * torch.randn(weight.shape, generator=generator, dtype=torch.float64).to(weight)
+
+
+def loss_of(*told):
+    """The algorithm's loss on a batch, the sum of its parts."""
+    return sum(losses_of(*told))

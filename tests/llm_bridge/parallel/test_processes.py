@@ -11,10 +11,10 @@ from llm_bridge.parallel.processes import Processes
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
-from llm_bridge.training.minibatches import loss_of
 from llm_bridge.training.settings import Settings
 from llm_bridge.training.source import Sampled
 from llm_bridge.training.trainer import Trainer
+from tests.llm_bridge.models import loss_of
 from tests.llm_bridge.parallel.launching import launched
 
 torch.set_num_threads(1)

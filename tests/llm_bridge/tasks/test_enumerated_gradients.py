@@ -12,11 +12,10 @@ from llm_bridge.algorithms.labels import Labels
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.trainer import Trainer
-from llm_bridge.training.minibatches import loss_of
 from nashsim.rules import INPO, GradientStep, NashMDPG, NashProxSGD, SelfPlayPG
 
 from ..enumerated import PROMPT, enumerated, token_mixture
-from ..models import policy, shake
+from ..models import loss_of, policy, shake
 
 TAU = 0.2
 
@@ -110,7 +109,7 @@ def test_regression_over_all_pairs(ground):
         step,
         current[pairs],
         {name: table[pairs] for name, table in frozen.items()},
-        Labels.probabilities(*payoff[pairs].T),
+        Labels(payoff[pairs[:, 0]] - payoff[pairs[:, 1]], "duels"),
         weights=pi[pairs].prod(1),
     )
     # twice the variance of what is left of log pi_theta over the exact step

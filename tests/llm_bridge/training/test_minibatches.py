@@ -13,7 +13,7 @@ from llm_bridge.data import Teacher
 from llm_bridge.evaluation.text_measure import TextMeasure
 from llm_bridge.parallel.processes import Processes
 from llm_bridge.trainer import Settings, Trainer
-from llm_bridge.training.minibatches import loss_of, losses_of, parts_of
+from llm_bridge.training.minibatches import losses_of, parts_of
 from llm_bridge.training.source import Sampled
 from nashsim.errors import NashsimError
 from tests.llm_bridge import models
@@ -103,7 +103,7 @@ def test_minibatches_in_parts(name, rows):
     some = torch.arange(0, batch.items, 2)
     told = (trainer.algorithm, step, batch, trainer.policy, some)
     whole, parts = (
-        gradient(trainer.policy, losses) for losses in ([loss_of(*told)], losses_of(*told, rows=rows))
+        gradient(trainer.policy, losses) for losses in ([models.loss_of(*told)], losses_of(*told, rows=rows))
     )
     assert parts[0] == pytest.approx(whole[0], rel=1e-10)
     torch.testing.assert_close(parts[1], whole[1], rtol=1e-9, atol=1e-12)
@@ -115,7 +115,7 @@ def test_parts_of_processes_add_up(name):
     step, batch = moved(trainer)
     told = (trainer.algorithm, step, batch, trainer.policy, None)
     losses = [loss for rank in range(2) for loss in losses_of(*told, Processes(rank, 2), 2)]
-    whole, parts = gradient(trainer.policy, [loss_of(*told)]), gradient(trainer.policy, losses)
+    whole, parts = gradient(trainer.policy, [models.loss_of(*told)]), gradient(trainer.policy, losses)
     assert parts[0] == pytest.approx(whole[0], rel=1e-10, abs=1e-14)
     torch.testing.assert_close(parts[1], whole[1], rtol=1e-9, atol=1e-12)
 

@@ -13,14 +13,13 @@ from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.tasks.exact import train
 from llm_bridge.trainer import Settings, Trainer
 from llm_bridge.training.batch import Request
-from llm_bridge.training.minibatches import loss_of
 from llm_bridge.training.source import Sampled
 from nashsim import NashsimError, StepSizeWarning, run
 from nashsim.rules import MirrorStep, OptimisticOMD, get_rule
 
 from ..enumerated import token_mixture
+from ..models import loss_of, shake
 from ..models import policy as random_policy
-from ..models import shake
 
 torch.set_num_threads(1)
 
