@@ -59,7 +59,7 @@ class Enumerated:
         ----------
         policy : CausalPolicy
         of : str
-            As the policy names it.
+            Name by which the policy knows it.
         """
         return self.tokens(policy, of).double().sum(-1).view(self.prompts, self.count)
 
@@ -97,7 +97,7 @@ class Enumerated:
         stored : callable
             The policy's own name of a rule's policy.
         level : str
-            Of a geometric mixture: ``"sequence"`` or ``"token"``.
+            Level of a geometric mixture: ``"sequence"`` or ``"token"``.
         arithmetic : bool
             sum_k w_k pi_k instead.
         """

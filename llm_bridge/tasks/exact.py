@@ -32,7 +32,7 @@ class Training:
         ``comparisons`` counts what the judge answered.
     log_policy, log_equilibrium : ndarray, shape (prompts, responses)
     equilibrium_masses : ndarray, shape (classes,)
-        Of the exact Nash, averaged over prompts.
+        Class masses of the exact Nash, averaged over prompts.
     trainer : Trainer
     """
 
@@ -125,7 +125,7 @@ def train(
     ----------
     task : EnumerableTask
     rule : str, Rule or Algorithm
-        As for ``get_algorithm``.
+        Argument of ``get_algorithm``.
     queries : int
         Budget of payoff vectors, as for ``nashsim.run``: a two-call rule spends two an iteration.
     settings : Settings or None
@@ -133,7 +133,7 @@ def train(
     source : Source or None
         Where responses are sampled and judged; ``None`` takes exact expectations over all of them.
     seed : int
-        Of samples and coins. The model's weights are the task's.
+        Seed of samples and coins; the model's weights are the task's.
     record : int
         Iterations between records.
 

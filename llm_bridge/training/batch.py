@@ -24,7 +24,7 @@ class BatchPart:
     items, anchors : Tensor of int
         Places among the items, and rows.
     item_weight, anchor_weight : float
-        Of each.
+        Weights of each.
     """
 
     items: torch.Tensor
@@ -47,7 +47,7 @@ class Batch:
     wins : Tensor, shape (pairs,)
         P(first ≻ second), a coin or a certainty; used by winner labels.
     weights : Tensor, shape (rows,) or (pairs,), or (0,)
-        Of the expectation that the loss is; empty for a mean.
+        Weights of the expectation that the loss is; empty for a mean.
     anchors : Tensor of int, shape (anchors,)
         Rows of the anchor term.
     anchor_weights : Tensor, shape (anchors,) or (0,)

@@ -77,7 +77,7 @@ def losses_of(
     ----------
     algorithm : Algorithm
     step : MirrorStep or GradientStep
-        As carried by the algorithm.
+        Step as the algorithm carries it.
     batch : Batch
     policy : CausalPolicy
     chosen : Tensor of int or None

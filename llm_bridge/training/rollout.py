@@ -182,7 +182,7 @@ class SampledRollout:
         Parameters
         ----------
         groups : list
-            As ``collect`` returns them, of this and, under replay, of earlier iterations.
+            Groups as ``collect`` returns them, of this and, under replay, of earlier iterations.
         fresh : list of (prompt, response)
             What the anchor term pulls up.
         """

@@ -79,13 +79,14 @@ class Sampled:
     show : callable or None
         What the judge reads of a prompt or a response; ``None`` shows tuples of token ids.
     engine : callable
-        As ``sample``.
+        Sampler with the contract of ``llm_bridge.decoding.eager.sample``.
     processes : Processes
         Who draws and judges which part.
     features : Features
         In whose directions the elliptical oracle looks.
     teacher : Teacher or None
-        Of token ids; its response to a prompt joins those drawn for pairs, as DNO-Prct's gold response does [paper].
+        Teacher of token ids; its response to a prompt joins those drawn for pairs, as DNO-Prct's gold response does
+        [paper].
     """
 
     judge: Judge
@@ -175,7 +176,7 @@ class Sampled:
         ----------
         prompts, first, second : sequence of tuple of int
         seed : int
-            Of the coins.
+            Seed of the coins.
         """
         show = self.show or (lambda tokens: tokens)
         asked = [

@@ -86,7 +86,7 @@ class Fit:
         ----------
         algorithm : Algorithm
         step : MirrorStep or GradientStep
-            As :meth:`carried` returns it.
+            Step as :meth:`carried` returns it.
         batch : Batch
             Payoffs, pairs, wins, and log-probabilities of the frozen policies.
         current : Tensor, shape (rows,) or (rows, T)
