@@ -26,4 +26,6 @@ from .errors import StepSizeWarning as StepSizeWarning
 from .game import PreferenceGame as PreferenceGame
 from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
+from .rankings import Rankings as Rankings
+from .rankings import rankings as rankings
 from .rules import get_rule as get_rule

@@ -15,6 +15,9 @@ from .data.table import PreferenceData
 from .errors import ConvergenceError, NashsimError
 from .game import PreferenceGame
 
+#: Resamples of the comparisons where nothing is said, and the most labels at which they are drawn unasked.
+RESAMPLES, MOST_LABELS = 200, 300
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -79,7 +82,7 @@ def inspect(
     *,
     missing: str = "error",
     symmetrise: bool = False,
-    bootstrap: int = 200,
+    bootstrap: int | None = None,
     seed: int = 0,
     confidence: float = 0.95,
     progress: Callable[[int, int], None] | None = None,
@@ -99,8 +102,9 @@ def inspect(
         As for :meth:`PreferenceData.filled`.
     symmetrise : bool
         Accept asymmetry beyond tolerance and average it away.
-    bootstrap : int
-        Resamples for the intervals, where the data have counts; 0 for none.
+    bootstrap : int or None
+        Number of resamples for the intervals, where the data have counts; 0 for none. ``None`` is 200, and none beyond
+        300 labels, where they take minutes.
     seed : int
     confidence : float
         Nominal coverage of the intervals, in (0, 1).
@@ -138,18 +142,19 @@ def inspect(
     """
     if not 0 < confidence < 1:
         raise NashsimError(f"confidence: a number between 0 and 1 is needed, found {confidence}")
-    if bootstrap < 0:
+    if bootstrap is not None and bootstrap < 0:
         raise NashsimError(f"bootstrap: a number of resamples >= 0 is needed, found {bootstrap}")
-    data = _as_data(data)
+    data = as_data(data)
     observed = data.symmetric(symmetrise)
     filled = observed if missing == "error" else observed.filled(missing)
     cycles = _cycles(observed, filled)
     winners, remarks = _winners(filled)
     status = [*_reading(data, missing, symmetrise), *remarks]
     intervals = None
-    if bootstrap and data.counts is not None:
-        intervals, remark = _intervals(observed, missing, cycles, bootstrap, seed, confidence, progress)
-        status.append(remark)
+    resamples, remark = resamples_of(observed, bootstrap)
+    if resamples:
+        intervals, remark = _intervals(observed, missing, cycles, resamples, seed, confidence, progress)
+    status += [remark] if remark else []
     seen, pairs = structure.coverage(data.probability)
     return Inspection(
         n=data.n,
@@ -165,7 +170,18 @@ def inspect(
     )
 
 
-def _as_data(data) -> PreferenceData:
+def as_data(data: PreferenceData | PreferenceGame) -> PreferenceData:
+    """Return the preferences of one game as data without counts, and data as they are.
+
+    Parameters
+    ----------
+    data : PreferenceData or PreferenceGame
+
+    Raises
+    ------
+    NashsimError
+        For anything else, and for a stack of contexts.
+    """
     if isinstance(data, PreferenceData):
         return data
     if not isinstance(data, PreferenceGame):
@@ -176,6 +192,31 @@ def _as_data(data) -> PreferenceData:
             " PreferenceGame(game.probabilities[x], labels=game.labels) for each context x"
         )
     return PreferenceData(data.labels, data.probabilities[0], name=data.name)
+
+
+def resamples_of(data: PreferenceData, asked: int | None) -> tuple[int, str]:
+    """Return how many resamples of the comparisons are drawn, and the sentence that says why there are none.
+
+    Parameters
+    ----------
+    data : PreferenceData
+    asked : int or None
+        Number asked for; ``None`` is ``RESAMPLES``, and none beyond ``MOST_LABELS``.
+    """
+    if data.counts is None or asked == 0:
+        return 0, ""
+    shares = np.divide(data.wins, data.counts, out=np.zeros_like(data.wins), where=data.counts > 0)
+    if not ((shares > 0) & (shares < 1)).any():
+        return 0, (
+            "Every pair had one outcome every time it was compared: resampled comparisons cannot vary, and there are"
+            " no intervals."
+        )
+    if asked is None and data.n > MOST_LABELS:
+        return 0, (
+            f"Intervals are left out at {data.n} labels, where {RESAMPLES} resamples take minutes; ask for them by"
+            " bootstrap=N (--bootstrap N)."
+        )
+    return RESAMPLES if asked is None else asked, ""
 
 
 def _reading(data: PreferenceData, missing: str, symmetrise: bool) -> list[str]:
@@ -253,8 +294,14 @@ def _intervals(observed, missing, cycles, bootstrap, seed, confidence, progress)
         intervals["lottery"] = dict(zip(observed.labels, ends.tolist(), strict=True))
     remark = (
         f"Intervals: {100 * confidence:g}% bootstrap over {bootstrap} resamples of every pair's comparisons,"
-        " bias-corrected for cyclic masses, the spread of resampling for triples and lottery."
+        " bias-corrected for cyclic masses (in simulations the true mass lay inside in 82% to 95% of cases at nominal"
+        " 95%), the spread of resampling for triples and lottery."
     )
+    shares = observed.wins[observed.observed] / observed.counts[observed.observed]
+    if fixed := int(((shares == 0) | (shares == 1)).sum()) // 2:
+        remark += (
+            f" {fixed} pairs with one outcome each time do not vary in it, so that it is too narrow there."
+        )
     if 0 < len(policies) < bootstrap:
         remark += f" {bootstrap - len(policies)} resampled lotteries could not be confirmed and are left out."
     return intervals, remark

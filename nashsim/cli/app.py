@@ -20,7 +20,16 @@ from .options import (
     whole_number,
     with_loader_options,
 )
-from .output import as_text, print_facts, print_json, print_policy, print_table, say, with_interval
+from .output import (
+    as_text,
+    print_facts,
+    print_json,
+    print_policy,
+    print_rankings,
+    print_table,
+    say,
+    with_interval,
+)
 from .prove import as_proved, certified, prove
 from .regret import learners, regret
 from .source import is_catalogue_name, open_data, open_game, open_with_data
@@ -131,18 +140,35 @@ def formats(json: Json = False) -> None:
 
 @app.command()
 @with_loader_options
-def inspect(source: Source, options: LoaderOptions, json: Json = False) -> None:
-    """Say what is inside a game: cycles, winners, lottery.
+def inspect(
+    source: Source,
+    options: LoaderOptions,
+    ranking: Annotated[
+        bool,
+        typer.Option("--ranking", help="Lottery, Nash, Borda, Copeland, Bradley-Terry, Elo side by side."),
+    ] = False,
+    bootstrap: Annotated[
+        int | None, typer.Option(help="Resamples for the intervals, 0 for none; 200 up to 300 labels.")
+    ] = None,
+    tau: Annotated[float, typer.Option(help="Regularisation of the Nash policy of --ranking, > 0.")] = 0.1,
+    json: Json = False,
+) -> None:
+    """Say what is inside a game: cycles, winners, lottery; or who is best by which rule.
 
-    Examples: nashsim inspect tldr;  nashsim inspect battles.csv --ties half --missing bradley-terry
+    Examples: nashsim inspect tldr;  nashsim inspect battles.csv --ties half --missing bradley-terry;
+    nashsim inspect battles.csv --ranking --bootstrap 500
     """
     from ..inspection import inspect as look
+    from ..rankings import rankings
 
     data = open_game(source, options) if is_catalogue_name(source) else open_data(source, options)
     with progress_bar("inspecting", not json) as tell:
-        arguments = options.game_arguments()
+        arguments = {**options.game_arguments(), "bootstrap": bootstrap, "progress": tell}
         found = {"reading": data.reading} if hasattr(data, "reading") else {}
-        found |= look(data, **arguments, progress=tell).to_dict()
+        if ranking:
+            ranked = rankings(data, tau=tau, **arguments)
+            return print_json(found | ranked.to_dict()) if json else print_rankings(ranked)
+        found |= look(data, **arguments).to_dict()
     if json:
         return print_json(found)
     intervals = found.pop("intervals") or {}

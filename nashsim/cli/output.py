@@ -65,6 +65,20 @@ def print_policy(
     print_table("", ("action", heading, "interval" if ranges else ""), rows, numbers=(heading,))
 
 
+def print_rankings(found) -> None:
+    """Print the scores of every label side by side, their ranges below each, and who is first by which rule."""
+    digits, rows = {"bradley_terry": 2, "elo": 0}, []
+    for label, scores in found.scores.iterrows():
+        rows.append((label, *(f"{value:.{digits.get(name, 3)}f}" for name, value in scores.items())))
+        if found.low is not None:
+            ends = zip(found.scores, found.low.loc[label], found.high.loc[label], strict=True)
+            shown = [[f"{end:.{digits.get(name, 2)}f}" for end in both] for name, *both in ends]
+            rows.append(("", *("–".join(end.replace("0.", ".") for end in both) for both in shown)))
+    columns = ("label", *("BT" if name == "bradley_terry" else name for name in found.scores))
+    print_table("", columns, rows, numbers=columns[1:])
+    print_facts({"first": " ".join(found.disagreements) or "the same by every rule", "status": found.status})
+
+
 def with_interval(value, interval: tuple[float, float] | None) -> str:
     """Return a fact as text, with its interval where it has one."""
     return as_text(value) + (f"  [{as_text(interval[0])}, {as_text(interval[1])}]" if interval else "")

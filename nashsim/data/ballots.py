@@ -10,8 +10,9 @@ import numpy as np
 from ..errors import NashsimError
 from .table import PreferenceData
 
-# Comparisons of one block of ballots, as many as fit comfortably in cache and memory.
-_BLOCK = 2_000_000
+# Comparisons of one block of ballots, as many as fit comfortably in cache and memory; up to how many candidates
+# ballots are counted in blocks.
+_BLOCK, _FEW = 2_000_000, 64
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,44 @@ def count_ballots(
     """
     if not ballots:
         raise NashsimError(f"{name}: at least one ballot is needed, found none")
-    n, block = len(labels), max(1, _BLOCK // len(labels) ** 2)
-    wins, ties_found = np.zeros((n, n)), np.zeros((n, n))
-    for start in range(0, len(ballots), block):
-        part = ballots[start : start + block]
-        rank = np.array([_ranks(ballot, n, labels, name) for ballot in part])
-        weight = np.array([ballot.weight for ballot in part])
-        above, below = rank[:, :, None], rank[:, None, :]
-        wins += np.tensordot(weight, above < below, axes=1)
-        ties_found += np.tensordot(weight, above == below, axes=1)
+    n = len(labels)
+    rank = np.array([_ranks(ballot, n, labels, name) for ballot in ballots], np.min_scalar_type(n))
+    weight = np.array([ballot.weight for ballot in ballots])
+    wins, ties_found = (_many if n > _FEW else _few)(rank, weight)
     np.fill_diagonal(ties_found, 0.0)
     tied = next((ballot.where for ballot in ballots if ballot.weight > 0 and _ties_a_pair(ballot, n)), None)
     first_tie = None if tied is None else f"a pair that the ballot in {tied} does not separate"
     return PreferenceData.from_comparisons(
         labels, wins, ties_found, tie_rule=ties, first_tie=first_tie, name=name, notes=notes
     )
+
+
+def _few(rank: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of rank_i < rank_j and of rank_i = rank_j, many ballots of few candidates at once."""
+    n, block = rank.shape[1], max(1, _BLOCK // rank.shape[1] ** 2)
+    wins, ties = np.zeros((n, n)), np.zeros((n, n))
+    for start in range(0, len(rank), block):
+        part, share = rank[start : start + block], weight[start : start + block]
+        above, below = part[:, :, None], part[:, None, :]
+        wins += np.tensordot(share, above < below, axes=1)
+        ties += np.tensordot(share, above == below, axes=1)
+    return wins, ties
+
+
+def _many(rank: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of many candidates: ballots of one weight are counted in bytes, 255 at a time."""
+    n = rank.shape[1]
+    wins, ties = np.zeros((n, n)), np.zeros((n, n))
+    for share in np.unique(weight):
+        alike = rank[weight == share]
+        for start in range(0, len(alike), 255):
+            above, same = np.zeros((n, n), np.uint8), np.zeros((n, n), np.uint8)
+            for ranks in alike[start : start + 255]:
+                above += ranks[:, None] < ranks
+                same += ranks[:, None] == ranks
+            wins += share * above
+            ties += share * same
+    return wins, ties
 
 
 def _ranks(ballot: Ballot, n: int, labels, name: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import unknown_name
 from ..game import PreferenceGame
 from ..preferences import DensePreference, check_dense
 from .certificate import average
@@ -14,6 +15,8 @@ from .skew import symmetric_equilibrium
 
 #: Largest game whose matrix the linear programme takes where its storage does not hold it: 200 MB.
 MOST_ACTIONS = 5000
+#: Which of several optimal policies is returned, and what it is called.
+TIE_BREAKS = {"norm": "least Euclidean norm", "entropy": "largest entropy"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +57,18 @@ class Lottery(Labelled):
             return np.log(self.probabilities)
 
 
-def lottery(game: PreferenceGame) -> Lottery:
+def lottery(game: PreferenceGame, tie_break: str = "norm") -> Lottery:
     """Return the maximal lottery, p >= 0 with sum p = 1 and (P - 1/2) p <= 0, and decide its uniqueness.
 
     No action is preferred to it with probability above 1/2. Tau and the reference take no part: it is
-    the equilibrium of the unregularised game over all actions. Where several policies are optimal the
-    one of least Euclidean norm is returned.
+    the equilibrium of the unregularised game over all actions.
 
     Parameters
     ----------
     game : PreferenceGame
+    tie_break : {"norm", "entropy"}
+        Which policy is returned where several are optimal: the one of least Euclidean norm, or of largest entropy, the
+        limit of the regularised equilibria at a uniform reference as tau falls to 0.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def lottery(game: PreferenceGame) -> Lottery:
     Raises
     ------
     NashsimError
-        For a game of more than 5000 actions that is not stored as a matrix.
+        For a game of more than 5000 actions that is not stored as a matrix, or an unknown ``tie_break``.
     ConvergenceError
         If the linear programme fails or its answer cannot be confirmed to rounding.
 
@@ -90,9 +95,11 @@ def lottery(game: PreferenceGame) -> Lottery:
     >>> (11 * result.policy).round(9).to_dict(), result.unique
     ({'a': 4.0, 'b': 3.0, 'c': 4.0}, (True,))
     """
+    if tie_break not in TIE_BREAKS:
+        raise unknown_name("tie_break", str(tie_break), TIE_BREAKS)
     if not lottery_in_reach(game):
         check_dense(game.actions, "lottery", MOST_ACTIONS)
-    solved = [symmetric_equilibrium(skew) for skew in game.preference.dense()]
+    solved = [symmetric_equilibrium(skew, tie_break) for skew in game.preference.dense()]
     policy = np.stack([p for p, _ in solved])
     unique = tuple(one for _, one in solved)
     gains = np.maximum(game.preference.margin(policy).max(axis=1), 0.0)
@@ -104,7 +111,7 @@ def lottery(game: PreferenceGame) -> Lottery:
         duality_gap=2.0 * gain,
         residual=float(gains.max()),
         value=0.5 - gain,
-        status=_status(game, unique),
+        status=_status(game, unique, tie_break),
     )
 
 
@@ -118,13 +125,13 @@ def lottery_in_reach(game: PreferenceGame) -> bool:
     return isinstance(game.preference, DensePreference) or game.actions <= MOST_ACTIONS
 
 
-def _status(game: PreferenceGame, unique: tuple[bool, ...]) -> str:
+def _status(game: PreferenceGame, unique: tuple[bool, ...], tie_break: str) -> str:
     several = unique.count(False)
     where = f" in {several} of {game.contexts} contexts" if game.contexts > 1 else ""
     status = "The maximal lottery is unique and exact to rounding."
     if several:
         status = (
-            f"Several maximal lotteries exist{where}; this is the one of least Euclidean norm, which treats"
+            f"Several maximal lotteries exist{where}; this is the one of {TIE_BREAKS[tie_break]}, which treats"
             " duplicate actions alike."
         )
     if not game.support.all():

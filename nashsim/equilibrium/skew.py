@@ -23,11 +23,11 @@ _LP_TOLERANCE = 1e-10
 _LARGE = 200
 
 
-def symmetric_equilibrium(skew: np.ndarray) -> tuple[np.ndarray, bool]:
+def symmetric_equilibrium(skew: np.ndarray, tie_break: str = "norm") -> tuple[np.ndarray, bool]:
     """Return the optimal policy of a skew game and whether it is the only one.
 
-    Where it is not, the policy is the optimal one of least Euclidean norm: the same whatever the
-    actions' order, and equal on duplicate actions.
+    Where it is not, the policy is the optimal one of least Euclidean norm or of largest entropy: both are the same
+    whatever the actions' order, and equal on duplicate actions.
 
     By Goldman and Tucker, "Theory of linear programming" (1956), a skew game has an optimal p with
     p_j > 0 or (A p)_j < 0 for every j [recalled]; S = {j : p_j > 0} is then the largest support, every
@@ -38,6 +38,7 @@ def symmetric_equilibrium(skew: np.ndarray) -> tuple[np.ndarray, bool]:
     ----------
     skew : ndarray, shape (actions, actions)
         A = P - 1/2.
+    tie_break : {"norm", "entropy"}
 
     Returns
     -------
@@ -71,6 +72,10 @@ def symmetric_equilibrium(skew: np.ndarray) -> tuple[np.ndarray, bool]:
     support = _maximal_support(skew, policy)
     if support.sum() == (policy > 0).sum() and _null_space(skew[np.ix_(support, support)]).shape[1] == 1:
         return policy, True
+    if tie_break == "entropy":
+        from .max_entropy import max_entropy
+
+        return max_entropy(skew, support), False
     return _least_norm(skew, support), False
 
 
