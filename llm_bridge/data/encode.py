@@ -105,7 +105,7 @@ class Encoder:
         if spoken and turns[-1]["role"] in ANSWERS:
             raise NashsimError(
                 f"{where}: the last turn is the {turns[-1]['role']}'s, and a prompt ends where that one begins; leave"
-                " the answer out, or give conversations with answers as data.pairs"
+                " the answer out"
             )
         if self.template == "chat":
             text = rendered(self.tokenizer, turns, where, add_generation_prompt=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from nashsim.errors import NashsimError, unknown_name
 
 from .rows import Table, read_rows
-from .turns import ANSWERS, prompt_key
+from .turns import ANSWERS, prompt_key, read_transcript
 
 #: Treatments of a pair whose responses are the same: refused, counted 1/2, or left out.
 EQUAL = ("refuse", "half", "drop")
@@ -74,7 +74,8 @@ def load_pairs(
         Source of the rows, as for :func:`read_rows`.
     prompt, first, second : str
         Columns. Responses are text, or whole conversations whose last turn is the response; the turns before it are
-        the prompt where the prompt column is not there or is one of them.
+        the prompt where the prompt column is not there or is one of them. Without that column, texts may be
+        conversations as HH-RLHF writes them.
     probability : str or None
         Column of P(first ≻ second), or of the winner in a word: model_a, model_b, tie, the name of a column, ...
     scores : sequence of str or None
@@ -99,7 +100,9 @@ def load_pairs(
             f"{table.name}: completion and label mark single responses, and pairs of two are needed ({first},"
             f" {second}); marks train kto as data.pairs"
         )
-    sides = table.column(first), table.column(second)
+    sides = [table.column(first), table.column(second)]
+    if prompt not in table.columns:
+        sides = [[read_transcript(value) for value in side] for side in sides]
     asked = table.column(prompt) if prompt in table.columns or isinstance(sides[0][0], str) else None
     odds = _probabilities(table, (first, second), probability, scores, scale)
     pairs = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Mapping, Sequence
 
 from nashsim.errors import NashsimError, first_line
@@ -78,6 +79,26 @@ def _text(content, where: str) -> str:
             f"{where}: every part must be text ({{type: text, text: ...}}), found {content!r:.60}"
         )
     raise NashsimError(f"{where}: text is needed, found {content!r:.60}")
+
+
+def read_transcript(value):
+    """Return the turns of a text as HH-RLHF writes them (Human: ..., Assistant: ...); anything else as it is.
+
+    Parameters
+    ----------
+    value : object
+        Response of a pair as it was read.
+
+    Examples
+    --------
+    >>> read_transcript("\\n\\nHuman: 2+2?\\n\\nAssistant: 4")
+    [{'from': 'human', 'value': '2+2?'}, {'from': 'gpt', 'value': '4'}]
+    """
+    if not isinstance(value, str) or not value.startswith("\n\nHuman:"):
+        return value
+    _, *parts = re.split(r"\n\n(Human|Assistant): ?", value)
+    roles = {"Human": "human", "Assistant": "gpt"}
+    return [{"from": roles[role], "value": said} for role, said in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def prompt_key(value, where: str = "prompt") -> Hashable:

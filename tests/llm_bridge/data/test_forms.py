@@ -126,6 +126,11 @@ def test_conversations_of_pairs(tmp_path):
     longer = (("user", "p"), ("assistant", "o"), ("user", "q"))
     found = pairs(prompt="q", chosen=sharegpt("p", "o", "q", "a"), rejected=sharegpt("p", "o", "q", "b"))
     assert found == [Pair(longer, "a", "b")]
+    texts = {
+        side: f"\n\nHuman: p\n\nAssistant: o\n\nHuman: q\n\nAssistant: {y}"
+        for side, y in (("chosen", "a"), ("rejected", "b"))
+    }
+    assert pairs(**texts) == [Pair(longer, "a", "b")]
     alone = [{"role": "assistant", "content": c} for c in "ab"]
     assert pairs(prompt="q", chosen=alone[:1], rejected=alone[1:]) == [Pair("q", "a", "b")]
     refused(
