@@ -63,7 +63,7 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if _is_shared(tensor) else tensor
 
 
-def like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+def like(tensor: torch.Tensor, model: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
     """Return a tensor as another is: its dtype, its device, and shared out if that one is.
 
     Parameters
@@ -72,12 +72,14 @@ def like(tensor: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
         Tensor that is whole and the same in all processes, or shared out already.
     model : Tensor
         Tensor to follow.
+    dtype : torch.dtype or None
+        Another type than that tensor's.
     """
+    tensor = tensor.to(device=model.device, dtype=dtype or model.dtype)
     if not _is_shared(model) or _is_shared(tensor):
-        return tensor.to(device=model.device, dtype=model.dtype)
+        return tensor
     from torch.distributed.tensor import distribute_tensor
 
-    tensor = tensor.to(device=model.device, dtype=model.dtype)
     return distribute_tensor(tensor, model.device_mesh, model.placements, src_data_rank=None)
 
 

@@ -1,7 +1,8 @@
 """A model beside named, frozen copies of its trainable parameters: past iterates, averages, a reference.
 
 For full training a copy is all parameters, for LoRA the adapter alone, on one base. Nothing is switched in place, so
-that no policy can leave another one changed.
+that no policy can leave another one changed. What trains in fewer bits than float32 has float32 master weights, and so
+has every copy of it: names that are swapped, mixed or saved lose nothing to rounding.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from nashsim.errors import NashsimError, unknown_name
 from nashsim.rules import POLICY, REFERENCE
 
 from ..parallel.sharding import like, shard, whole
+from .master_weights import NARROW, master_of, rounded, widened
 
 
 class FrozenWeights:
@@ -35,7 +37,10 @@ class FrozenWeights:
 
     def __init__(self, model: torch.nn.Module, module: torch.nn.Module):
         self.model, self.module, self.sharded = model, module, False
+        #: Frozen weights as the model computes with them, and in float32 where those are a rounding.
         self._past: dict[str, dict[str, torch.Tensor]] = {}
+        self._wide: dict[str, dict[str, torch.Tensor]] = {}
+        self._masters: dict[str, torch.nn.Parameter] = {}
         self._version: dict[str, int] = {}
         self._gathered: dict[str, dict[str, torch.Tensor]] = {}
         #: One module for all frozen weights, and the name and version of those that it holds.
@@ -54,6 +59,12 @@ class FrozenWeights:
     def parameters(self) -> list[torch.nn.Parameter]:
         """Return the trainable parameters: all of a plain model, the adapter of a PEFT model."""
         return [p for p in self.model.parameters() if p.requires_grad]
+
+    def masters(self) -> list[torch.nn.Parameter]:
+        """Return what an optimiser moves: the trainable parameters, float32 masters of those of fewer bits."""
+        if not self._masters:
+            self._masters = {key: master_of(weight) for key, weight in self._live().items()}
+        return list(self._masters.values())
 
     def weights(self, name: str = POLICY) -> dict[str, torch.Tensor]:
         """Return copies of the weights of a name, put together from all processes.
@@ -86,11 +97,12 @@ class FrozenWeights:
                 f"weights: those of {name!r} belong to another model; found {len(weights)} tensors for {len(live)}"
             )
         if name != POLICY:
-            self._write(name, {key: like(weights[key].detach().clone(), live[key]) for key in live})
-            return
+            return self._write(name, {key: _kept(weights[key].detach().clone(), live[key]) for key in live})
         with torch.no_grad():
             for key, parameter in live.items():
-                parameter.copy_(like(weights[key], parameter))
+                value = _kept(weights[key], parameter)
+                self._masters.get(key, parameter).copy_(value)
+                parameter.copy_(rounded(value, parameter.dtype))
 
     def snapshot(self, name: str) -> None:
         """Freeze the live weights under a name, over whatever had it.
@@ -100,7 +112,7 @@ class FrozenWeights:
         name : str
             Any name but ``"policy"``; ``"reference"`` refreshes the reference.
         """
-        self._write(name, {key: value.detach().clone() for key, value in self._live().items()})
+        self._write(name, {key: value.detach().clone() for key, value in self._tensors(POLICY).items()})
 
     def copy(self, source: str, into: str) -> None:
         """Give weights a second name, or write them into the live model.
@@ -132,9 +144,8 @@ class FrozenWeights:
             Name of the average.
         """
         tables = {name: self._tensors(name) for name in weights}
-        self._write(
-            into, {key: sum(w * tables[name][key] for name, w in weights.items()) for key in self._live()}
-        )
+        keys = self._live()
+        self._write(into, {k: sum(w * widened(tables[n][k]) for n, w in weights.items()) for k in keys})
 
     def forget(self, name: str) -> None:
         """Drop frozen weights other than the reference's.
@@ -146,7 +157,7 @@ class FrozenWeights:
         """
         if name == REFERENCE or name not in self._past:
             raise unknown_name("past policy", name, [n for n in self._past if n != REFERENCE])
-        del self._past[name]
+        del self._past[name], self._wide[name]
 
     def shard(self) -> None:
         """Share all weights out over the processes that ``accelerate launch`` started.
@@ -164,8 +175,8 @@ class FrozenWeights:
         shard(self.module, self.module.causal)
         self.sharded = True
         live = self._live()
-        for name, weights in self._past.items():
-            self._past[name] = {key: like(tensor, live[key]) for key, tensor in weights.items()}
+        for name in self._past:
+            self._write(name, {key: _kept(tensor, live[key]) for key, tensor in self._tensors(name).items()})
         self._unload()
 
     @contextmanager
@@ -183,9 +194,8 @@ class FrozenWeights:
         fresh = [n for n in names if n not in self._gathered and (n == POLICY or n in self._past)]
         fresh = fresh if self.sharded else []
         for name in fresh:
-            self._gathered[name] = {
-                key: whole(tensor.detach()) for key, tensor in self._tensors(name).items()
-            }
+            found = self._live() if name == POLICY else self._past[name]
+            self._gathered[name] = {key: whole(tensor.detach()) for key, tensor in found.items()}
         try:
             yield
         finally:
@@ -204,14 +214,19 @@ class FrozenWeights:
         return {name: p for name, p in self.module.named_parameters() if p.requires_grad}
 
     def _tensors(self, name: str) -> dict[str, torch.Tensor]:
+        """The weights of a name in all their bits: masters where there are any."""
         if name != POLICY and name not in self._past:
             raise unknown_name("past policy", name, list(self._past))
-        return self._live() if name == POLICY else self._past[name]
+        if name == POLICY:
+            return self._live() | self._masters
+        return self._past[name] | self._wide[name]
 
     def _write(self, name: str, weights: dict[str, torch.Tensor]) -> None:
         if name == POLICY:
             raise NashsimError("name: 'policy' is the one that trains; a frozen copy needs another name")
-        self._past[name] = weights
+        live = self._live()
+        self._past[name] = {key: rounded(tensor, live[key].dtype) for key, tensor in weights.items()}
+        self._wide[name] = {key: t for key, t in weights.items() if t.dtype != live[key].dtype}
         self._version[name] = self._version.get(name, 0) + 1
 
     def _frozen(self, name: str) -> torch.nn.Module:
@@ -242,3 +257,9 @@ class FrozenWeights:
         for key, parameter in self._frozen_module.named_parameters():
             if key in names:
                 parameter.data = parameter.data.new_empty(0)
+
+
+def _kept(tensor: torch.Tensor, live: torch.Tensor) -> torch.Tensor:
+    """A tensor where its live weight is, of its type; in float32 where both have more bits to keep."""
+    wide = live.dtype in NARROW and tensor.dtype not in NARROW
+    return like(tensor, live, torch.float32 if wide else live.dtype)

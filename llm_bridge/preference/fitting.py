@@ -14,6 +14,7 @@ from nashsim.errors import NashsimError
 
 from ..data.pairs import Pair
 from ..judges import Comparison
+from ..policy.master_weights import master_of, round_to_live
 from ..storage.checkpoint import Checkpoints
 from ..training.optimisation import descend
 
@@ -75,7 +76,8 @@ class Fit:
     Parameters
     ----------
     model : PreferenceModel or RewardModel
-        Model whose trainable parameters are fitted: all, or those of its adapters and head.
+        Model whose trainable parameters are fitted: all, or those of its adapters and head; where they have fewer bits
+        than float32, float32 masters add up the steps.
     pairs : sequence of Pair
         Pairs to fit.
     settings : FitSettings or None
@@ -97,7 +99,8 @@ class Fit:
             raise NashsimError("pairs: at least one is needed, found none")
         self.model, self.pairs, self.settings = model, pairs, settings or FitSettings()
         self.losses: list[float] = []
-        self._weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        live = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self._live, self._weights = list(live.values()), {name: master_of(p) for name, p in live.items()}
         self._optimiser = torch.optim.AdamW(
             self._weights.values(), lr=self.settings.lr, weight_decay=self.settings.weight_decay
         )
@@ -138,7 +141,8 @@ class Fit:
             )
 
         rate, losses = settings.lr * self._pace(done), self._losses(pairs, progress)
-        self.losses.append(descend(self._optimiser, losses, rate=rate, clip=settings.clip, blame=blame).loss)
+        made = descend(self._optimiser, losses, self._live, rate=rate, clip=settings.clip, blame=blame)
+        self.losses.append(made.loss)
         return self.losses[-1]
 
     def _losses(
@@ -186,6 +190,7 @@ class Fit:
         with torch.no_grad():
             for name, p in self._weights.items():
                 p.copy_(state["weights"][name])
+        round_to_live(self._weights.values(), self._live)
         self._optimiser.load_state_dict(deepcopy(state["optimiser"]))
         self.losses = list(state["losses"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from nashsim.errors import NashsimError
 
 from ..parallel.processes import Processes
 from ..parallel.sharding import whole
+from ..policy.master_weights import round_to_live, take_gradients
 from .settings import Settings
 
 
@@ -51,6 +52,7 @@ def make_optimiser(weights: Iterable[torch.nn.Parameter], settings: Settings) ->
 def descend(
     optimiser: torch.optim.Optimizer,
     losses: Iterable[torch.Tensor],
+    live: Sequence[torch.nn.Parameter],
     *,
     rate: float,
     clip: float,
@@ -63,8 +65,11 @@ def descend(
     Parameters
     ----------
     optimiser : torch.optim.Optimizer
+        Optimiser of the masters of a model's weights.
     losses : iterable of Tensor
         Parts of the loss, each freed before the next is computed.
+    live : sequence of Parameter
+        Weights that the model computes with, in the optimiser's order; their own masters in float32 and wider.
     rate : float
         Learning rate of this step.
     clip : float
@@ -90,6 +95,7 @@ def descend(
     for part in losses:
         # Weights that are shared out have the mean over processes for a gradient, all others the sum.
         (part * processes.world if sharded else part).backward()
+        take_gradients(weights, live)
         loss += part.detach()
     if not sharded:
         processes.add_gradients(weights)
@@ -98,4 +104,5 @@ def descend(
     if not (math.isfinite(value) and math.isfinite(norm)):
         raise NashsimError(blame(value, norm))
     optimiser.step()
+    round_to_live(weights, live)
     return Descent(value, norm, rate)

@@ -77,7 +77,7 @@ def sft(
             "steps, batch, lr, clip, warmup: > 0, and warmup in [0, 1), are needed,"
             f" found {steps}, {batch}, {lr}, {clip}, {warmup}"
         )
-    optimiser = make_optimiser(policy.parameters(), Settings(lr=lr))
+    optimiser = make_optimiser(policy.masters(), Settings(lr=lr))
     losses = np.empty(steps)
     for k in _shown(range(steps), progress):
         rows = np.random.default_rng([seed, k]).integers(len(examples), size=batch)
@@ -88,6 +88,7 @@ def sft(
         losses[k] = descend(
             optimiser,
             [loss(policy, chosen)],
+            policy.parameters(),
             rate=rate,
             clip=clip,
             blame=lambda value, norm, told=told: f"lr: the loss became {value}, its gradient {norm} {told}",

@@ -60,6 +60,7 @@ def restore(trainer, state: dict) -> None:
             f"state: another version wrote it, without {', '.join(lacking)}; start the run anew, or resume it there"
         )
     policy = trainer.policy
+    policy.masters()  # before their numbers are loaded
     policy.load_weights(state["weights"])
     for name in set(policy.past_names) - {REFERENCE}:
         policy.forget(name)
@@ -77,8 +78,8 @@ def restore(trainer, state: dict) -> None:
     trainer.batch = None if state["batch"] is None else Batch.of(state["batch"], policy.device)
     trainer.optimisers = {}
     for name, found in state["optimisers"].items():
-        trainer.optimisers[name] = make_optimiser(policy.parameters(), trainer.settings)
-        trainer.optimisers[name].load_state_dict(shared_state(deepcopy(found), policy.parameters()))
+        trainer.optimisers[name] = make_optimiser(policy.masters(), trainer.settings)
+        trainer.optimisers[name].load_state_dict(shared_state(deepcopy(found), policy.masters()))
     if state["explorer"] is not None:
         trainer.explorer.inverse = state["explorer"].cpu().numpy().copy()
     if state["measure"]:

@@ -197,6 +197,7 @@ class Trainer:
         made = descend(
             self.optimisers[self._optimiser_of(step, algorithm)],
             losses_of(algorithm, step, self.batch, policy, chosen, processes, policy.rows),
+            policy.parameters(),
             rate=self.settings.rate(self.iteration) * (1 - self.done / self._fit_steps(algorithm)),
             clip=self.settings.clip,
             blame=self._blame,
@@ -248,7 +249,7 @@ class Trainer:
         lives_on = algorithm is self.algorithm and self._fit_steps(algorithm) == 1
         if lives_on and key == home and key in self.optimisers:
             return
-        new = make_optimiser(self.policy.parameters(), self.settings)
+        new = make_optimiser(self.policy.masters(), self.settings)
         if lives_on and key != home and home in self.optimisers:
             new.load_state_dict(deepcopy(self.optimisers[home].state_dict()))
         self.optimisers[key] = new

@@ -1,6 +1,7 @@
 """A training stopped between any two optimiser steps goes on to the same bits, for every algorithm."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,8 +19,8 @@ TASK = EnumerableTask(vocabulary=4, length=2, prompts=((1, 2), (2, 3)), tau=0.2)
 PROBE = Sequences.of(TASK.prompts, [(1, 0), (3,)])
 
 
-def fresh(name):
-    policy = CausalPolicy(TASK.build_model(), eos=0, pad=0)
+def fresh(name, dtype=torch.float32):
+    policy = CausalPolicy(TASK.build_model().to(dtype), eos=0, pad=0)
     return Trainer(
         policy,
         TASK.prompts,
@@ -61,6 +62,28 @@ def test_resumed_between_any_two_optimiser_steps(name):
         assert resumed.records[-1]["mean"] == float(whole.measure(whole.policy)["mean"])
         assert (resumed.queries, resumed.comparisons) == (whole.queries, whole.comparisons)
         assert resumed.buffer == whole.buffer
+
+
+@pytest.mark.parametrize("name", ["inpo", "egpo", "nash-prox-pg"])
+def test_master_weights_resume_to_the_same_bits(name):
+    """At a rate whose steps bfloat16 swallows, from within a fit and from between two names of the live weights."""
+    whole, states = fresh(name, torch.bfloat16), []
+    whole.settings = replace(whole.settings, lr=1e-6)
+    while whole.iteration < 3:
+        states.append(through_a_file(whole.state_dict()))
+        whole.tick()
+    for state in states[1:]:
+        resumed = fresh(name, torch.bfloat16)
+        resumed.settings = whole.settings
+        resumed.load_state_dict(state)
+        while resumed.iteration < 3:
+            resumed.tick()
+        first, second = whole.policy.weights(), resumed.policy.weights()
+        assert all(w.dtype == torch.float32 and torch.equal(w, second[key]) for key, w in first.items())
+        assert all(
+            torch.equal(a, b)
+            for a, b in zip(whole.policy.parameters(), resumed.policy.parameters(), strict=True)
+        )
 
 
 def test_the_state_of_another_algorithm_is_refused():
