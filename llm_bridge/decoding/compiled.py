@@ -90,7 +90,7 @@ class CompiledEngine:
                 if t == 0:
                     for cache in caches:
                         table.index_add_(0, cache.rows, cache.first())
-                    found = next_token(table.log_softmax(-1), *draw, policy.pad, policy.eos)
+                    found = next_token(table.log_softmax(-1), *draw, policy.pad, policy.ends)
                 for place, group in enumerate(groups if t else [], start=1):
                     inputs = [cache.inputs(tokens[-1], alive, t) for cache in group]
                     step = self.step(policy, tuple(cache.name for cache in group))
@@ -121,7 +121,7 @@ class CompiledEngine:
         modules = tuple(self._module(policy, name) for name in names)
         key = tuple(map(id, modules))
         if key not in steps:
-            steps[key] = self._compiled(modules, policy.pad, policy.eos)
+            steps[key] = self._compiled(modules, policy.pad, policy.ends)
         return steps[key]
 
     @staticmethod
@@ -131,6 +131,11 @@ class CompiledEngine:
             raise NashsimError(
                 f"engine: the compiled one needs frozen weights of {name!r}; a reference with adapters switched off"
                 " has none, use the eager one"
+            )
+        if module.padding == "right":
+            raise NashsimError(
+                f"engine: {type(module.causal).__name__} decodes without a cache, and the compiled engine needs one; use"
+                " the eager one"
             )
         return module
 
@@ -147,7 +152,7 @@ class CompiledEngine:
             taken.add(module)
         return groups
 
-    def _compiled(self, modules, pad: int, eos: int):
+    def _compiled(self, modules, pad: int, ends: tuple[int, ...]):
         mode, cuda = self.mode, next(modules[0].parameters()).device.type == "cuda"
         if mode is None and cuda:
             mode = "reduce-overhead"
@@ -156,7 +161,7 @@ class CompiledEngine:
             for module, (rows, weight, *of_module) in zip(modules, inputs, strict=True):
                 found = module("next", *of_module, True)[0].double()
                 table = table.index_add(0, rows, weight * found)
-            return table if draw is None else next_token(table.log_softmax(-1), *draw, pad, eos)
+            return table if draw is None else next_token(table.log_softmax(-1), *draw, pad, ends)
 
         # Compiled shapes are kept, and looked up, by code: every group has its own.
         own = FunctionType(step.__code__.replace(), globals(), "step", closure=step.__closure__)

@@ -86,7 +86,7 @@ class _Loop:
                 if not permitted.any(1).all():
                     raise NashsimError("allowed: every prompt needs a permitted first token")
                 table = table.masked_fill(~permitted, -torch.inf).log_softmax(-1)
-            chosen, gained, going = next_token(table, uniform[:, t], greedy, alive, policy.pad, policy.eos)
+            chosen, gained, going = next_token(table, uniform[:, t], greedy, alive, policy.pad, policy.ends)
             log_probs += gained
             tokens.append(chosen)
             masks.append(alive)
@@ -137,7 +137,7 @@ def inverse_cdf(table: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     return found.clamp(max=table.shape[1] - 1)
 
 
-def next_token(table, uniform, greedy, alive, pad: int, eos: int) -> tuple[torch.Tensor, ...]:
+def next_token(table, uniform, greedy, alive, pad: int, ends: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
     """Return each row's token, its log-probability, and whether the row goes on; ended rows have padding and 0.
 
     Parameters
@@ -150,11 +150,15 @@ def next_token(table, uniform, greedy, alive, pad: int, eos: int) -> tuple[torch
         Rows that take the likeliest token; ``None`` where none does.
     alive : Tensor of bool, shape (rows,)
         Rows that have not ended.
-    pad, eos : int
-        Token ids of padding and of the end.
+    pad : int
+        Token id of padding.
+    ends : tuple of int
+        Token ids of which any ends a row.
     """
     chosen = inverse_cdf(table, uniform)
     chosen = chosen if greedy is None else torch.where(greedy, table.argmax(-1), chosen)
     chosen = torch.where(alive, chosen, pad)
     gained = torch.where(alive, table.gather(1, chosen[:, None])[:, 0], 0.0)
-    return chosen, gained, alive & (chosen != eos)
+    for end in ends:
+        alive = alive & (chosen != end)
+    return chosen, gained, alive

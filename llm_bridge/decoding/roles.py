@@ -144,7 +144,9 @@ class RoleBatch:
         if length < 1 or not prompts or not roles:
             raise NashsimError("prompts, roles, length: at least one of each is needed")
         weights, device = _weights(policy, roles, len(prompts)), policy.device
-        width = -(-max(map(len, prompts)) // multiple) * multiple
+        longest = max(map(len, prompts))
+        policy.module.check_context(longest + length)
+        width = -(-longest // multiple) * multiple
         rows = [prompt for _ in roles for prompt in prompts]
         ids, mask = (part.to(device) for part in padded(rows, policy.pad, "left", width))
         uniform = np.concatenate([uniforms(role.seed, prompts, length, name) for name, role in roles.items()])

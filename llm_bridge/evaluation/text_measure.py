@@ -88,7 +88,7 @@ def response_statistics(policy: CausalPolicy, drawn: Sequences) -> dict[str, flo
         Responses drawn from it; of a single one there is no KL.
     """
     responses = drawn.responses()
-    lengths = length_statistics([len(y) for y in responses], [y[-1] == policy.eos for y in responses])
+    lengths = length_statistics([len(y) for y in responses], [y[-1] in policy.ends for y in responses])
     found = {}
     if len(responses) > 1:
         with torch.no_grad():

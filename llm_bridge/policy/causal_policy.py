@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-
 import torch
 
 from nashsim.errors import NashsimError, unknown_name
 from nashsim.rules import POLICY, REFERENCE
 
+from .architecture import PADDINGS
 from .frozen_weights import FrozenWeights
 from .log_probs import LogProbs
 from .sequences import Sequences, padded, position_ids
@@ -26,19 +25,31 @@ class CausalPolicy(FrozenWeights):
         Any Hugging Face causal language model, or a PEFT model around one. Dropout is switched off.
     reference : None, ``"adapter-off"`` or torch.nn.Module
         Reference mu: ``None`` is the model as it is now (adapters off for a PEFT model).
-    eos, pad : int or None
-        Token ids; ``None`` asks the model's configuration. Without a pad token, EOS pads (masks say what is real).
+    eos : int, sequence of int or None
+        Token ids that end a response, the one to write first; ``None`` is all that the model's configurations name.
+    pad : int or None
+        Token id; ``None`` asks the model's configuration. Without a pad token, EOS pads (masks say what is real).
     temperature : float
         Temperature of the policy, a part of its definition: log-probabilities and samples both have it.
     chunk_bytes : int
         Most memory that logits may take at once; where gradients flow, each chunk is computed again backwards.
     rows : int or None
         Most responses of one forward pass without gradients, and of one loss in training; ``None`` is no bound.
+    padding : str or None
+        ``"left"``, from a cache, or ``"right"``, without one: slow, and right for any causal model; ``None`` is what
+        the architecture allows.
+
+    Attributes
+    ----------
+    eos, pad : int
+        Token ids of the end that is written, and of padding.
+    ends : tuple of int
+        Token ids of which any ends a response.
 
     Raises
     ------
     NashsimError
-        For a model without position ids, no EOS, adapters that are absent, or a chunk below one token's logits.
+        For no EOS, adapters that are absent, or a chunk below one token's logits.
     """
 
     def __init__(
@@ -51,22 +62,24 @@ class CausalPolicy(FrozenWeights):
         temperature: float = 1.0,
         chunk_bytes: int = 1 << 28,
         rows: int | None = None,
+        padding: str | None = None,
     ):
         # The Hugging Face model itself; LoRA layers live inside it.
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = causal.config
-        self.eos = _token(eos, config.eos_token_id, "eos")
-        self.pad = _token(pad, config.pad_token_id, "pad", self.eos)
+        self.ends = end_tokens(causal) if eos is None else _tokens(eos)
+        if not self.ends:
+            raise NashsimError("eos: the model's configuration names no such token; give its id")
+        self.eos = self.ends[0]
+        self.pad = (*_tokens(pad), *_tokens(config.pad_token_id), self.eos)[0]
         if not temperature > 0:
             raise NashsimError(f"temperature: a number > 0 is needed, found {temperature!r}")
-        if "position_ids" not in inspect.signature(causal.forward).parameters:
-            raise NashsimError(
-                f"model: {type(causal).__name__} takes no position ids; padding would shift its prompts"
-            )
+        if padding not in (None, *PADDINGS):
+            raise NashsimError(f"padding: one of {', '.join(PADDINGS)} or None is needed, found {padding!r}")
         if rows is not None and rows < 1:
             raise NashsimError(f"rows: a whole number >= 1 or None is needed, found {rows}")
         self.temperature, self.rows, self.vocabulary = float(temperature), rows, int(config.vocab_size)
-        super().__init__(model.eval(), LogProbs(causal, self.temperature, int(chunk_bytes)))
+        super().__init__(model.eval(), LogProbs(causal, self.temperature, int(chunk_bytes), padding))
         self._reference_module: LogProbs | None = None
         self._set_reference(reference)
 
@@ -226,11 +239,21 @@ class CausalPolicy(FrozenWeights):
         return self.run(of, "next", ids, mask, position_ids(mask), None, False)[0]
 
 
-def _token(given, configured, name: str, default=None) -> int:
-    token = configured if given is None else given
-    if isinstance(token, list | tuple):
-        token = token[0]
-    token = default if token is None else token
-    if token is None:
-        raise NashsimError(f"{name}: the model's configuration names no such token; give its id")
-    return int(token)
+def end_tokens(causal) -> tuple[int, ...]:
+    """Return all token ids that a model's configurations say end a response.
+
+    Parameters
+    ----------
+    causal : transformers.PreTrainedModel
+        Model with a configuration, and mostly one of its generation.
+    """
+    generation = getattr(causal, "generation_config", None)
+    return tuple(
+        dict.fromkeys(_tokens(causal.config.eos_token_id) + _tokens(getattr(generation, "eos_token_id", None)))
+    )
+
+
+def _tokens(given) -> tuple[int, ...]:
+    if given is None:
+        return ()
+    return tuple(map(int, given)) if isinstance(given, list | tuple) else (int(given),)

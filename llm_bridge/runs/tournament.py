@@ -219,7 +219,7 @@ def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
     model = load_model(str(folder), loader, "run")
     for p in model.parameters():
         p.requires_grad_(True)
-    other = CausalPolicy(model, eos=policy.eos, pad=policy.pad, temperature=policy.temperature)
+    other = CausalPolicy(model, eos=policy.ends, pad=policy.pad, temperature=policy.temperature)
     live = policy.weights()
     found = {k: v for k, v in other.weights().items() if k in live}
     if found.keys() != live.keys() or any(found[k].shape != live[k].shape for k in live):
