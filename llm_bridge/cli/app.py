@@ -11,6 +11,7 @@ import typer
 from nashsim.errors import NashsimError
 
 from . import train as commands
+from .check import check
 from .preference_model import preference_model
 
 app = typer.Typer(
@@ -70,12 +71,13 @@ def demo(
 app.command("train", context_settings=ANY_KEY)(commands.train_command)
 app.command()(commands.evaluate)
 app.command()(commands.compare)
+app.command()(check)
 app.command()(commands.recipes)
 app.command("preference-model")(preference_model)
 
 
 def call(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, or 2 with one line on stderr for bad input.
+    """Run the command line and return its exit status: 0, 1 of a check that fails, or 2 with a line for bad input.
 
     Parameters
     ----------

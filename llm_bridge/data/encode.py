@@ -32,6 +32,15 @@ class Encoder:
     pad : str or None
         ``None`` takes the tokenizer's pad token; ``"eos"`` lets EOS pad (masks say which tokens are real); any other
         string names a token of the vocabulary.
+    ends : sequence of str
+        Tokens of the vocabulary that end a response too.
+
+    Attributes
+    ----------
+    eos, pad : int
+        Token ids of the end that is written, and of padding.
+    ends : tuple of int
+        Token ids of which any ends a response; it is no part of the text.
 
     Raises
     ------
@@ -47,6 +56,7 @@ class Encoder:
         context: int | None = None,
         response: int = 0,
         pad: str | None = None,
+        ends: Sequence[str] = (),
     ):
         if template not in TEMPLATES:
             raise unknown_name("template", template, TEMPLATES)
@@ -63,6 +73,7 @@ class Encoder:
             )
         self.tokenizer, self.template, self.response = tokenizer, template, response
         self.eos, self.pad = tokenizer.eos_token_id, _pad(tokenizer, pad)
+        self.ends = (self.eos, *(_id(tokenizer, end, "eos") for end in ends))
 
     def prompt(self, prompt: str | Sequence, where: str = "prompt") -> tuple[int, ...]:
         """Return the ids of a prompt that leaves the response its room.
@@ -131,8 +142,9 @@ class Encoder:
         return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.eos)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of token ids, special tokens left out."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        """Return the text of token ids, special tokens and an end left out."""
+        ids = list(ids)[:-1] if len(ids) and ids[-1] in self.ends else list(ids)
+        return self.tokenizer.decode(ids, skip_special_tokens=True)
 
     def _beginning(self, ids: list[int]) -> list[int]:
         bos = self.tokenizer.bos_token_id
@@ -149,7 +161,12 @@ def _pad(tokenizer, pad: str | None) -> int:
         return tokenizer.pad_token_id
     if pad == "eos":
         return tokenizer.eos_token_id
+    return _id(tokenizer, pad, "pad")
+
+
+def _id(tokenizer, token: str, key: str) -> int:
     vocabulary = tokenizer.get_vocab()
-    if pad not in vocabulary:
-        raise NashsimError(f"model.pad: {pad!r} is no token of the vocabulary; 'eos' always is")
-    return vocabulary[pad]
+    if token not in vocabulary:
+        always = "; 'eos' always is" if key == "pad" else ""
+        raise NashsimError(f"model.{key}: {token!r} is no token of the vocabulary{always}")
+    return vocabulary[token]

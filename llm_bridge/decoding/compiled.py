@@ -132,9 +132,11 @@ class CompiledEngine:
                 f"engine: the compiled one needs frozen weights of {name!r}; a reference with adapters switched off"
                 " has none, use the eager one"
             )
-        if module.padding == "right":
+        causal = module.causal
+        # transformers knows which of its models a cache of fixed shapes fits.
+        if module.padding == "right" or not getattr(causal, "_can_compile_fullgraph", False):
             raise NashsimError(
-                f"engine: {type(module.causal).__name__} decodes without a cache, and the compiled engine needs one; use"
+                f"engine: {type(causal).__name__} has no cache of fixed shapes, and the compiled engine needs one; use"
                 " the eager one"
             )
         return module

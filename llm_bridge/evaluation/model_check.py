@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 
@@ -48,10 +48,6 @@ class Finding:
     error: float | None = None
     bound: float | None = None
     detail: str = ""
-
-    def to_dict(self) -> dict:
-        """Return the finding as a plain mapping."""
-        return asdict(self)
 
 
 class Probe:
@@ -183,9 +179,7 @@ def quick_check(policy: CausalPolicy) -> str:
                 f"model: its {finding.check} is off its own plain forward by {finding.error:.2g} nats, where rounding"
                 f" explains {finding.bound:.2g}; set model.padding: right, and see `llm-bridge check`"
             )
-    return (
-        f"padded rows and a short decode agree with plain forwards to {max(found.error, decoded.error):.1g} nats"
-    )
+    return f"padded rows and a short decode agree with plain forwards to {max(found.error, decoded.error):.1g} nats"
 
 
 def check_numbers(policy: CausalPolicy, *, compiled: bool = True) -> Iterator[Finding]:

@@ -32,7 +32,9 @@ def padding_of(causal) -> str:
     of float64 that is -inf, and a row of padding, which sees nothing, is NaN.
     """
     takes = inspect.signature(causal.forward).parameters
-    unfused = getattr(causal.config, "_attn_implementation", None) == "eager" and causal.dtype == torch.float64
+    unfused = (
+        getattr(causal.config, "_attn_implementation", None) == "eager" and causal.dtype == torch.float64
+    )
     cached = {"position_ids", "past_key_values"} <= set(takes)
     return "left" if cached and not unfused and causal.config.model_type not in WRONG_CACHES else "right"
 

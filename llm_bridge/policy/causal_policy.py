@@ -249,7 +249,9 @@ def end_tokens(causal) -> tuple[int, ...]:
     """
     generation = getattr(causal, "generation_config", None)
     return tuple(
-        dict.fromkeys(_tokens(causal.config.eos_token_id) + _tokens(getattr(generation, "eos_token_id", None)))
+        dict.fromkeys(
+            _tokens(causal.config.eos_token_id) + _tokens(getattr(generation, "eos_token_id", None))
+        )
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from nashsim.errors import NashsimError
+from nashsim.errors import NashsimError, first_line
 
 from .architecture import fixed_positions, padding_of
 from .sequences import position_ids
@@ -49,7 +49,12 @@ class LogProbs(torch.nn.Module):
             causal.set_experts_implementation("eager")  # the grouped product has no kernel for float64
         self.padding = padding or padding_of(causal)
         self.context = fixed_positions(causal.config)
-        self.known_head = self._verify_head()
+        try:
+            self.known_head = self._verify_head()
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            raise NashsimError(
+                f"model: {type(causal).__name__} does not run in {causal.dtype}: {first_line(error)}"
+            ) from error
 
     def forward(self, what: str, *args, **kwargs):
         return getattr(self, what)(*args, **kwargs)
@@ -161,7 +166,7 @@ class LogProbs(torch.nn.Module):
         return self.causal(input_ids=ids, **self._no_cache).logits
 
     def next(self, ids, mask, positions, cache=None, use_cache: bool = True):
-        """Log-probabilities of the token after ``ids``, shape (batch, vocabulary), and the cache, where there is one."""
+        """Log-probabilities of the token after ``ids``, shape (batch, vocabulary), and the cache or None."""
         if self.padding == "right":
             model = self.causal.base_model if self.known_head else self.causal
             found = self._right_padded(model, ids, mask, slice(-1, None))

@@ -13,7 +13,7 @@ from ..evaluation.text_measure import TextMeasure
 from ..judges import Judge
 from ..models.loading import load_tokenizer
 from ..parallel.processes import Processes
-from ..policy.causal_policy import CausalPolicy
+from ..policy.causal_policy import CausalPolicy, end_tokens
 from ..tasks.enumerated_source import Enumerated
 from ..tasks.exact import ExactMeasure
 from ..training.source import Sampled, Source
@@ -175,12 +175,19 @@ def _of_files(config: Config) -> RunParts:
     model, data, sampling = config.model, config.data, config.sampling
     tokenizer = load_tokenizer(model.name)
     encoder = Encoder(
-        tokenizer, data.template, context=sampling.context, response=sampling.length, pad=model.pad
+        tokenizer,
+        data.template,
+        context=sampling.context,
+        response=sampling.length,
+        pad=model.pad,
+        ends=model.eos,
     )
     prompts = load_prompts(
         data.prompts, encoder, column=data.column, split=data.split, limit=data.limit, too_long=data.too_long
     )
-    policy = make_policy(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
+    causal = load_causal(config)
+    encoder.ends = tuple(dict.fromkeys(encoder.ends + end_tokens(causal)))
+    policy = make_policy(config, causal, eos=encoder.ends, pad=encoder.pad)
     _check_context(policy, prompts, sampling.length)
     of_texts = make_judge(config, tokenizer)
     check_judge(of_texts, prompts, sampling.length)
@@ -240,6 +247,7 @@ def _teacher(config: Config, encoder: Encoder, prompts: list[Prompt]) -> Teacher
 def _check_context(policy: CausalPolicy, prompts: list[Prompt], length: int) -> None:
     context = getattr(policy.config, "max_position_embeddings", None)
     longest = max(len(prompt.ids) for prompt in prompts)
+    policy.module.check_context(longest + length)
     if context is not None and longest + length > context:
         raise NashsimError(
             f"sampling.length: prompts of up to {longest} tokens and responses of {length} exceed the model's context"

@@ -10,6 +10,7 @@ from nashsim import files
 from nashsim.errors import NashsimError
 
 from ..models.loading import ALL_LINEAR
+from ..policy.architecture import PADDINGS
 from ..training.settings import Settings
 from .config_reading import built, overridden, read_yaml
 from .data_config import DataConfig, check_data
@@ -37,13 +38,15 @@ class Lora:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The model: a folder or hub name, or None for the task's own."""
+    """The model, by folder or hub name (None: the task's own); ``eos`` names more tokens that end a response."""
 
     name: str | None = None
     dtype: str = "float32"
     lora: Lora = field(default_factory=Lora)
     quantise: str | None = None
     pad: str | None = None
+    eos: tuple[str, ...] = ()
+    padding: str | None = None
     temperature: float = 1.0
     gradient_checkpointing: bool = False
 
@@ -203,6 +206,7 @@ def check_config(config: Config) -> None:
     choices = {
         "model.dtype": ("float32", "bfloat16", "float16", "float64"),
         "model.quantise": (None, "4bit", "8bit"),
+        "model.padding": (None, *PADDINGS),
         "data.template": TEMPLATES,
         "data.too_long": TOO_LONG if config.data.pairs is not None else ("refuse", "drop"),
         "data.equal": EQUAL,

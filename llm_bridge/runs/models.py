@@ -56,7 +56,7 @@ def _quantisation(model: ModelConfig):
     )
 
 
-def make_policy(config: Config, model, **tokens: int) -> CausalPolicy:
+def make_policy(config: Config, model, **tokens) -> CausalPolicy:
     """Return the policy of a model: on its device, with adapters, checkpointing and shards where they are asked for.
 
     Parameters
@@ -65,8 +65,8 @@ def make_policy(config: Config, model, **tokens: int) -> CausalPolicy:
         Configuration of the run.
     model : transformers.PreTrainedModel
         Loaded model, or a task's own.
-    **tokens : int
-        Token ids ``eos`` and ``pad``, where the model's configuration does not name them.
+    **tokens
+        Token ids ``eos``, one or all, and ``pad``, where the model's configuration does not name them.
 
     Raises
     ------
@@ -84,7 +84,9 @@ def make_policy(config: Config, model, **tokens: int) -> CausalPolicy:
         model = with_adapters(
             model, lora.rank, alpha=lora.alpha, dropout=lora.dropout, targets=lora.targets, seed=config.training.seed
         )  # fmt: skip
-    policy = CausalPolicy(model, temperature=wanted.temperature, rows=config.training.rows, **tokens)
+    policy = CausalPolicy(
+        model, temperature=wanted.temperature, rows=config.training.rows, padding=wanted.padding, **tokens
+    )
     if sharding.wanted():
         if config.sampling.engine == "compiled":
             raise NashsimError(

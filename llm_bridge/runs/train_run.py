@@ -14,6 +14,7 @@ from nashsim.rules import POLICY
 
 from ..decoding.eager import sample
 from ..decoding.roles import pure
+from ..evaluation.model_check import quick_check
 from ..parallel.processes import Processes
 from ..storage.checkpoint import save_state
 from ..storage.model_card import model_card, save_final, step_text
@@ -47,7 +48,7 @@ def train_run(
         Called when training begins, and after every optimiser step, with the trainer and the newest record, or None
         where none was made.
     say : callable or None
-        Function that is told what is trained on, in lines, before training begins.
+        Function that is told what is trained on, and what was checked of it, in lines, before training begins.
     interval : float
         Seconds after which a state is written even in the middle of a fit.
 
@@ -60,8 +61,8 @@ def train_run(
     Raises
     ------
     NashsimError
-        For parts that do not fit, a folder that holds another run, a disk that is full, or a loss that stops being
-        finite (its batch is saved beside the run).
+        For parts that do not fit, a folder that holds another run, a disk that is full, a loss that stops being finite
+        (its batch is saved beside the run), or a model whose numbers are not those of its own forward.
     """
     disable_progress_bar()  # of transformers, for models of seconds; ours stays
     processes, out = Processes.current(), config.output.folder
@@ -80,6 +81,10 @@ def train_run(
     processes.wait()
     if found is not None:
         trainer.load_state_dict(found[1])
+    elif config.model.name is not None:
+        checked = quick_check(parts.policy)
+        if say is not None and processes.main:
+            say(f"model checked: {checked}")
     # Records of the checkpoint are the truth; what was written after it will be made again.
     folder.restart(trainer.records)
     try:
