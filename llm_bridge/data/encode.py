@@ -141,6 +141,33 @@ class Encoder:
             raise NashsimError(f"{where}: text is needed, found {type(text).__name__}")
         return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.eos)
 
+    def add_ends(self, ids: Sequence[int]) -> None:
+        """Let more tokens end a response; the one that closes a turn of the chat template is what is written.
+
+        Parameters
+        ----------
+        ids : sequence of int
+            Token ids that the model's configurations say end a response.
+        """
+        closing = self._closing()
+        self.ends = tuple(dict.fromkeys([*self.ends, *ids]))
+        if closing in self.ends:
+            self.eos, self.ends = closing, tuple(dict.fromkeys([closing, *self.ends]))
+
+    def _closing(self) -> int | None:
+        """Token id after an assistant's words in the chat template, if there is one."""
+        if self.template != "chat":
+            return None
+        from jinja2 import TemplateError
+
+        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "words"}]
+        try:
+            text = self.tokenizer.apply_chat_template(turns, tokenize=False)
+        except TemplateError:
+            return None
+        after = self.tokenizer(text.rpartition("words")[2].strip(), add_special_tokens=False)["input_ids"]
+        return after[0] if after else None
+
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids, special tokens and an end left out."""
         ids = list(ids)[:-1] if len(ids) and ids[-1] in self.ends else list(ids)

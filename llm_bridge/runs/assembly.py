@@ -13,14 +13,14 @@ from ..evaluation.text_measure import TextMeasure
 from ..judges import Judge
 from ..models.loading import load_tokenizer
 from ..parallel.processes import Processes
-from ..policy.causal_policy import CausalPolicy, end_tokens
+from ..policy.causal_policy import CausalPolicy
 from ..tasks.enumerated_source import Enumerated
 from ..tasks.exact import ExactMeasure
 from ..training.source import Sampled, Source
 from ..training.trainer import Trainer
 from .config import Config
 from .judge import DecodingJudge, check_judge, make_judge
-from .models import load_causal, make_policy
+from .models import load_policy, make_policy
 
 #: Tasks that bring their own model, prompts and judge.
 TASKS = ("enumerable", "length", "styled", "styled-rare")
@@ -175,19 +175,12 @@ def _of_files(config: Config) -> RunParts:
     model, data, sampling = config.model, config.data, config.sampling
     tokenizer = load_tokenizer(model.name)
     encoder = Encoder(
-        tokenizer,
-        data.template,
-        context=sampling.context,
-        response=sampling.length,
-        pad=model.pad,
-        ends=model.eos,
-    )
+        tokenizer, data.template, context=sampling.context, response=sampling.length, pad=model.pad, ends=model.eos
+    )  # fmt: skip
     prompts = load_prompts(
         data.prompts, encoder, column=data.column, split=data.split, limit=data.limit, too_long=data.too_long
     )
-    causal = load_causal(config)
-    encoder.ends = tuple(dict.fromkeys(encoder.ends + end_tokens(causal)))
-    policy = make_policy(config, causal, eos=encoder.ends, pad=encoder.pad)
+    policy = load_policy(config, encoder)
     _check_context(policy, prompts, sampling.length)
     of_texts = make_judge(config, tokenizer)
     check_judge(of_texts, prompts, sampling.length)

@@ -6,11 +6,12 @@ import torch
 
 from nashsim.errors import NashsimError
 
+from ..data import Encoder
 from ..models.checkpointing import checkpoint_layers
 from ..models.loading import find_device, load_model, with_adapters
 from ..parallel import sharding
 from ..parallel.processes import Processes
-from ..policy.causal_policy import CausalPolicy
+from ..policy.causal_policy import CausalPolicy, end_tokens
 from .config import Config, ModelConfig
 
 
@@ -54,6 +55,21 @@ def _quantisation(model: ModelConfig):
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=getattr(torch, model.dtype),
     )
+
+
+def load_policy(config: Config, encoder: Encoder) -> CausalPolicy:
+    """Return the policy of the model that a configuration names; the encoder learns what ends the model's responses.
+
+    Parameters
+    ----------
+    config : Config
+        Configuration with ``model.name``.
+    encoder : Encoder
+        Encoder of the model's tokenizer, whose ends come first.
+    """
+    causal = load_causal(config)
+    encoder.add_ends(end_tokens(causal))
+    return make_policy(config, causal, eos=encoder.ends, pad=encoder.pad)
 
 
 def make_policy(config: Config, model, **tokens) -> CausalPolicy:

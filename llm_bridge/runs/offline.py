@@ -14,7 +14,7 @@ from ..training.given import GivenPairs
 from .assembly import RunParts, names_of
 from .config import Config
 from .judge import DecodingJudge, check_judge, make_judge, no_judge
-from .models import load_causal, make_policy
+from .models import load_policy
 
 
 def assemble_pairs(config: Config) -> RunParts:
@@ -33,15 +33,20 @@ def assemble_pairs(config: Config) -> RunParts:
     model, data, sampling = config.model, config.data, config.sampling
     tokenizer = load_tokenizer(model.name)
     encoder = Encoder(
-        tokenizer, data.template, context=sampling.context, response=sampling.length, pad=model.pad
+        tokenizer,
+        data.template,
+        context=sampling.context,
+        response=sampling.length,
+        pad=model.pad,
+        ends=model.eos,
     )
     read = load_given(
         data.pairs, marks=not config.algorithm.build().needs_pairs, prompt=data.column, first=data.first,
         second=data.second, probability=data.probability, scores=data.scores or None, scale=data.scale,
         equal="half" if data.equal == "drop" else data.equal, split=data.split, limit=data.limit,
     )  # fmt: skip
-    policy = make_policy(config, load_causal(config), eos=encoder.eos, pad=encoder.pad)
-    limits = encoder.context, getattr(policy.config, "max_position_embeddings", None)
+    policy = load_policy(config, encoder)
+    limits = encoder.context, policy.module.context, getattr(policy.config, "max_position_embeddings", None)
     context = min((limit for limit in limits if limit is not None), default=None)
     given, counts = encode_given(read, encoder, context, equal=data.equal, too_long=data.too_long)
     engine = make_engine(config.sampling.engine, config.sampling.batch)

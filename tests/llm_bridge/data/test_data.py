@@ -10,6 +10,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
 from llm_bridge.data import Encoder, Pair, load_pairs, load_prompts, load_teacher, read_rows
+from llm_bridge.models.tiny import byte_tokenizer
 from nashsim.errors import NashsimError
 
 WORDS = ("<eos>", "<bos>", "<pad>", "say", "yes", "no", "please", "user", "assistant", ":", ",")
@@ -188,3 +189,25 @@ def test_teacher_joins(tmp_path):
     refused("no response to 'r'", teacher, "r")
     written(file, [{"prompt": "q", "response": "gold"}, {"prompt": "q", "response": "brass"}])
     refused("row 2 answers a prompt again", load_teacher, file)
+
+
+def test_every_end_ends_a_response_and_the_one_of_the_template_is_written():
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<end>"]})
+    tokenizer.add_tokens(["<stop>"])  # no special token: decoding would show it
+    end, stop = tokenizer.convert_tokens_to_ids(["<end>", "<stop>"])
+    tokenizer.chat_template = "{% for t in messages %}{{ t['role'] }}: {{ t['content'] }}<end>\n{% endfor %}"
+    encoder = Encoder(tokenizer, "chat", ends=("<stop>",))
+    assert encoder.ends == (tokenizer.eos_token_id, stop)
+    encoder.add_ends([tokenizer.eos_token_id, end])
+    assert encoder.ends == (end, tokenizer.eos_token_id, stop) and encoder.eos == end
+    words = tuple(tokenizer("words", add_special_tokens=False)["input_ids"])
+    assert encoder.encode_response("words") == (*words, end)
+    for last in encoder.ends:
+        assert encoder.decode((*words, last)) == "words"
+    # Without a model that ends with it, what the template writes is no end.
+    plain = Encoder(tokenizer, "chat")
+    plain.add_ends([tokenizer.eos_token_id])
+    assert plain.eos == tokenizer.eos_token_id and plain.ends == (plain.eos,)
+    with pytest.raises(NashsimError, match=r"model\.eos: '<none>' is no token"):
+        Encoder(tokenizer, ends=("<none>",))
