@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import NashsimError
-from ...rules import HALF, POLICY, REFERENCE, MirrorStep, Rule, mix
+from ...rules import EGPO, HALF, OMD, POLICY, REFERENCE, MirrorStep, Rule, mix
 from .numbers import NotProved
 from .proof import Proof
 from .proving import prove, search_of
@@ -138,13 +138,26 @@ def design(tau: float, family: str = "optimism", evaluations: int = 150) -> Desi
     moved = FAMILIES[family]
     calls = 2 if "half" in moved else 1
     rate = _per_query(tau, tuple(moved), calls)
-    start = np.array([min(1.0, 0.5 / tau) * (1.0 if calls == 1 else 1.5), *moved.values()])
+    start = min(_starts(tau, moved, calls), key=rate)
     # a first simplex wide enough to leave the corner where the rule of one call without memory sits
-    simplex = np.vstack([start, *(start + 0.25 * np.eye(len(start))[k] for k in range(len(start)))])
+    simplex = np.vstack([start, start + np.diag(np.where(start < 0.5, 0.25, -0.1))])
     options = {"maxfev": evaluations, "initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-6}
     found = minimize(rate, start, method="Nelder-Mead", options=options)
-    rule = _rule(np.round(found.x, 4), tuple(moved))
-    return Design(family, rule, prove(rule, tau), int(found.nfev))
+    for share in (1.0, 0.9999, 0.999, 0.99):
+        # at the very end of a range the solver's proof may have no room for rounding
+        rule = _rule(np.round([share * found.x[0], *found.x[1:]], 4), tuple(moved))
+        proof = prove(rule, tau)
+        if proof.proved:
+            return Design(family, rule, proof, int(found.nfev))
+    raise NotProved(f"not proved: no rule of the family {family!r} that was tried at tau = {tau:g}")
+
+
+def _starts(tau: float, moved: dict[str, float], calls: int) -> list[np.ndarray]:
+    """Return where a search may start: a guess, and the known map of as many calls at the end of its range."""
+    guess = np.array([min(1.0, 0.5 / tau) * (1.0 if calls == 1 else 1.5), *moved.values()])
+    eta = (OMD() if calls == 1 else EGPO()).largest_eta(tau)
+    known = [{"half": 1.0, "half_step": eta}.get(name, 0.0) for name in moved]
+    return [guess, np.array([0.99 * eta, *known])]
 
 
 def compare(tau: float, evaluations: int = 150) -> list[dict]:
