@@ -110,7 +110,7 @@ def test_a_run_needs_no_judge_and_says_what_it_trains_on(home, tmp_path):
         home / "own.yaml", ["--output.folder", str(tmp_path / "run"), "--data.equal", "drop"]
     )
     folder, trainer, parts = train_run(config, say=said.append)
-    [note] = said
+    note = said[0]
     assert note.startswith("data.pairs: 4 of 4 rows") and "offline" in note
     last = trainer.records[-1]
     assert {"kl", "length", "loss"} <= set(last) and "win_rate" not in last
