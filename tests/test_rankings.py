@@ -118,7 +118,7 @@ def test_largest_entropy_among_lotteries():
             continue
         several += 1
         assert "largest entropy" in chosen.status
-        # The set is convex: towards another of its members the entropy cannot rise, which at p says <q - p, log p> >= 0.
+        # Towards another member of the convex set the entropy cannot rise: <q - p, log p> >= 0 at p.
         inside = p > 0
         assert not (q[~inside] > 0).any() and (q - p)[inside] @ np.log(p[inside]) > -1e-9
         # Its limit as tau falls to 0, at the speed of tau: from tau to a third of it the distance shrinks.

@@ -98,7 +98,7 @@ class RewardJudge:
         NashsimError
             For a classifier of more than one output; later, for turns without a template or rows beyond its context.
         """
-        from .classifier import ClassifierRewards
+        from ..judges.classifier import ClassifierRewards
 
         return cls(ClassifierRewards(model, tokenizer, batch), scale)
 

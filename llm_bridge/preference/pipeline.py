@@ -14,8 +14,8 @@ from nashsim.files import to_json, write_text
 from ..data.pairs import EQUAL, TOO_LONG, Pair
 from ..models.loading import find_device, load_model, load_tokenizer, with_adapters
 from ..models.tiny import byte_tokenizer, tiny_llama
+from ..storage.fit_states import FitStates, fingerprint
 from .fitting import FitSettings, fit
-from .interrupted import FitStates, fingerprint
 from .judge import ModelJudge
 from .layout import Layout
 from .model import HEADS, RewardModel, make_model

@@ -12,10 +12,10 @@ import torch
 
 from nashsim.errors import unknown_name
 
+from ..models.sft import sft
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
 from ..storage.checkpoint import atomic_folder
-from ..training.sft import sft
 from .grammar import BOS, EOS_WORD, PAD, Grammar
 
 #: Width, layers, heads of each model; ``tiny`` is for tests, ``1m`` and ``5m`` have about as many parameters.

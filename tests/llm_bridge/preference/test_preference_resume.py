@@ -159,7 +159,7 @@ def test_the_bar_of_a_command_shows_what_it_is_told():
 
 
 def test_equal_pairs_have_equal_fingerprints():
-    from llm_bridge.preference.interrupted import fingerprint
+    from llm_bridge.storage.fit_states import fingerprint
 
     pairs = [Pair("q", "a", "b", 0.7), Pair("q", "a", "c", 0.7)]
     others = [

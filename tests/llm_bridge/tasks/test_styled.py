@@ -11,12 +11,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llm_bridge.decoding.eager import sample
 from llm_bridge.decoding.roles import pure
 from llm_bridge.judges import Comparison
+from llm_bridge.models.sft import sft, token_loss
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.policy.sequences import Sequences
 from llm_bridge.tasks import Grammar, StyledTask, Teaching
 from llm_bridge.tasks.sentences import LONGEST, TOPICS, WRITERS
 from llm_bridge.tasks.styled import cycle
-from llm_bridge.training.sft import sft, token_loss
 from nashsim import NashsimError, PreferenceGame, duality_gap, solve
 
 from ..models import shake

@@ -10,7 +10,7 @@ from pathlib import Path
 from nashsim.errors import NashsimError
 
 from ..data.pairs import Pair
-from ..storage.checkpoint import Checkpoints
+from .checkpoint import Checkpoints
 
 
 class FitStates(Checkpoints):

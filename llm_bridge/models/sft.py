@@ -12,8 +12,8 @@ from nashsim.progress import progress_bar
 
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
-from .optimisation import descend, make_optimiser
-from .settings import Settings, share_of_rate
+from ..training.optimisation import descend, make_optimiser
+from ..training.settings import Settings, share_of_rate
 
 
 def token_loss(policy: CausalPolicy, batch: Sequences) -> torch.Tensor:
