@@ -83,6 +83,10 @@ class Table:
                     f"{self.name}: {self.where(i, header)} has {len(row)} cells where the first row has"
                     f" {width}{comment}"
                 )
+            if header and row == self.rows[0]:
+                raise NashsimError(
+                    f"{self.name}: {self.where(i, header)} repeats the header; are these two files in one?"
+                )
         return body
 
     def numbers(self, body: list[list[str]], column: int, header: int = 1, what: str = "") -> np.ndarray:
@@ -137,7 +141,7 @@ def read_tables(
     if start == len(lines):
         raise NashsimError(f"{name}: the file is empty")
     comments = [line for line in lines[:start] if line.strip()]
-    marks = [separator] if separator else _separators(lines[start:])
+    marks = [separator] if separator else _separators(lines[start:], name)
     found = []
     for mark in marks:
         rows, numbers = _split(lines[start:], mark, name)
@@ -153,7 +157,7 @@ def read_table(text: str, name: str) -> Table:
     return read_tables(text, name)[0]
 
 
-def _separators(lines: list[str]) -> list[str]:
+def _separators(lines: list[str], name: str) -> list[str]:
     """Marks that split the first rows into one width, by number of cells; blanks where no other mark does."""
     for strict in (True, False):
         widths = {}
@@ -164,6 +168,9 @@ def _separators(lines: list[str]) -> list[str]:
         if not best:
             continue
         even = [mark for mark in best if widths[mark] >= 2] or best[:1]
+        if len(even) == 1 and widths[even[0]] == 2 and len(best) > 1:
+            both = " or ".join(SEPARATORS[mark] for mark in best[:2])
+            raise NashsimError(f"{name}: cells may be separated by {both}; say by which (--separator)")
         # Decimal commas between blanks look like a comma a row.
         sample = "".join(lines[:_SAMPLE])
         inside = "," in even and sample.count(",") == len(re.findall(r"(?<=\d),(?=\d)", sample))
@@ -176,9 +183,12 @@ def _dialect(mark: str) -> dict:
 
 
 def _trimmed(lines: list[str], mark: str) -> list[str]:
-    """Lines as the reader of cells takes them: without bars at both ends."""
-    if mark == "|":
-        lines = [re.sub(r"^\s*\|(.*)\|\s*$", r"\1\n", line) for line in lines]
+    """Lines as the reader of cells takes them: without bars at both ends, where all lines have them."""
+    cut = [line.strip() for line in lines] if mark == "|" else []
+    if any(cut) and all(
+        line.startswith("|") and line.endswith("|") and len(line) > 1 for line in cut if line
+    ):
+        return [f"{line[1:-1]}\n" for line in cut]
     return lines
 
 
@@ -216,7 +226,7 @@ def _width(reader: Iterator[list[str]]) -> float:
 
 
 def _is_comment(line: str) -> bool:
-    return line.lstrip().startswith("#") and not re.match(r"\s*#\s*[,;\t|]", line)
+    return line.lstrip(" ").startswith("#") and not re.match(r" *# *[,;\t|]", line)
 
 
 def _comment_cells(line: str, mark: str) -> list[str]:

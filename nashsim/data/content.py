@@ -144,7 +144,17 @@ def _unpacked(content: Content) -> Content:
         if data.startswith(start):
             try:
                 return replace(content, data=unpack(data, content.name), packing=packing)
-            except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError) as error:
+            except NashsimError:
+                raise
+            except (
+                OSError,
+                EOFError,
+                zlib.error,
+                lzma.LZMAError,
+                zipfile.BadZipFile,
+                RuntimeError,
+                ValueError,
+            ) as error:
                 raise NashsimError(
                     f"{content.name}: the file begins like {packing} but cannot be unpacked: {first_line(error)}"
                 ) from None

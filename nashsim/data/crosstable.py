@@ -26,7 +26,8 @@ def looks_like_crosstable(table: Table) -> bool:
     except NashsimError:
         return False
     results = _results(layout)
-    if not layout.is_square or results is None or not results:
+    distinct = all(len(set(labels)) == len(layout.cells) for labels in layout.named())
+    if not layout.is_square or not results or not distinct:
         return False
     mirrored = all(results.get((j, i), _mirror(text)) == _mirror(text) for (i, j), text in results.items())
     drawn = any("=" in text for text in results.values())

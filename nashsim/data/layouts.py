@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import NashsimError
 from .cells import Table
@@ -14,6 +14,7 @@ _TOTALS = frozenset(
     ("all", "average", "avg", "elo", "mean", "overall", "place", "points", "pts", "rank", "rating", "score", "sum",
      "total", "totals", "win%", "σ")
 )  # fmt: skip
+_WINNERS = frozenset({"winner", "winners", "chosen", "won"})
 _LOSERS = frozenset({"loser", "losers", "rejected", "lost"})
 
 
@@ -29,6 +30,8 @@ class Layout:
     notes : list of str
     words : str
         What was taken for labels, for people.
+    is_directed : bool
+        Whether the source says that rows are winners, so that a label may lack a row or a column.
     """
 
     across: list[str] | None
@@ -36,6 +39,7 @@ class Layout:
     cells: list[list[str]]
     notes: list[str]
     words: str
+    is_directed: bool = False
 
     @property
     def is_square(self) -> bool:
@@ -58,7 +62,7 @@ class Layout:
             ["" if cell in _SELF and self.is_self(i, j) else cell for j, cell in enumerate(row)]
             for i, row in enumerate(self.cells)
         ]
-        return Layout(self.across, self.down, cells, self.notes, self.words)
+        return replace(self, cells=cells)
 
 
 def layouts(table: Table) -> list[Layout]:
@@ -89,7 +93,8 @@ def layouts(table: Table) -> list[Layout]:
             f"{table.name}: the corner {corner!r} says that rows lose to columns; give the matrix the other way round"
         )
     plain = Layout(None, None, [first, *rest], notes, "no labels")
-    both = Layout(across, down, inner, notes, "labels across and down")
+    directed = bool(table.has_index) or corner.casefold() in _WINNERS
+    both = Layout(across, down, inner, notes, "labels across and down", directed)
     if table.has_header is False:
         return [plain]
     if table.has_header and table.has_index:
@@ -108,11 +113,12 @@ def layouts(table: Table) -> list[Layout]:
     if _is_numbered(first, rest, counted):
         names = [row[1] for row in rest]
         return [Layout(None, names, [row[2:] for row in rest], notes, "numbered names")]
-    if named_rows and across == counted:
-        return [Layout(None, down, inner, notes, "labels down, numbers across")]
-    is_corner = corner in BLANK or is_text(corner)
+    is_corner = corner in BLANK or (is_text(corner) and corner not in _SELF)
+    if is_corner and across == counted and set(down) != set(across) and len(set(down)) == len(down) > 1:
+        layout = Layout(None, down, inner, notes, "labels down, numbers across")
+        return [layout] if named_rows or corner not in BLANK else [layout, plain]
     if is_corner and not named_rows and not named_columns and _are_same(across, down):
-        if is_text(corner) or any(row[i] not in _SELF for i, row in enumerate(inner) if i < len(row)):
+        if is_text(corner) or any(row[i] != corner for i, row in enumerate(inner) if i < len(row)):
             return [both]
         return [both] if table.has_header else [both, plain]
     if named_columns and corner in BLANK and down == numbered(len(down)):
@@ -168,7 +174,7 @@ def _is_numbered(first, rest, counted) -> bool:
     names = [row[1] for row in rest]
     return (
         [row[0].rstrip(".") for row in rest] == counted
-        and any(map(is_text, names))
+        and (is_text(first[1]) or any(map(is_text, names)))
         and first[2:] in (counted, names)
     )
 
@@ -176,7 +182,7 @@ def _is_numbered(first, rest, counted) -> bool:
 def _filled_up(first: list[str], rest: list[list[str]]) -> list[list[str]]:
     """Rows of a lower triangle, each a cell longer than the one before, filled up with blanks."""
     widths = [len(row) for row in rest]
-    grows = len(rest) > 1 and widths == list(range(widths[0], widths[0] + len(rest))) and widths[0] in (1, 2)
+    grows = len(rest) > 2 and widths == list(range(widths[0], widths[0] + len(rest))) and widths[0] in (1, 2)
     width = max(len(first), widths[-1]) if grows else 0
     return [row + [""] * (width - len(row)) for row in rest] if grows else rest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -44,16 +45,16 @@ def read_matrix(
             read.append((layout, _read(layout, table, unit, range)))
         except NashsimError as error:
             errors.append(error)
-    if len(read) > 1:
-        fitting = [(layout, data) for layout, data in read if not data.is_asymmetric]
-        read = fitting or read
-    if not read:
-        raise errors[0]
-    if len(read) > 1 and not _are_ids(read[0][0].across):
+    read = [(layout, data) for layout, data in read if not data.is_asymmetric] or read
+    labels = found[0].named()[0]
+    doubtful = len(read) > 1 and not (found[0].across and _are_ids(labels))
+    if doubtful or (len(found) > 1 and read and read[0][0] is not found[0] and _are_whole(labels)):
         raise NashsimError(
-            f"{table.name}: the first row and column may be labels ({', '.join(read[0][0].across)}) or entries; say by"
+            f"{table.name}: the first row and column may be labels ({', '.join(labels)}) or entries; say by"
             " header=True or False (--header yes or no)"
         )
+    if not read:
+        raise errors[0]
     return read[0][1]
 
 
@@ -64,7 +65,7 @@ def _read(layout: Layout, table: Table, unit: str, range) -> PreferenceData:
     if across and down:
         same = one_label_each(list(dict.fromkeys([*down, *across])), table.name)
         across, down = ([same.get(label, label) for label in side] for side in (across, down))
-        if unit == "count" and set(across) != set(down) and set(across) & set(down):
+        if layout.is_directed and unit == "count" and set(across) != set(down) and set(across) & set(down):
             return _counts_of_some(across, down, cells, table, notes)
         labels, columns = down, across
     widths = {len(row) for row in cells}
@@ -165,7 +166,10 @@ def order(across: list[str], down: list[str], name: str) -> list[int]:
 
 
 def _are_ids(labels: Sequence[str]) -> bool:
-    """Whether numbers are ids beyond doubt: they count up, or three and more grow."""
-    values = [float(label) for label in labels]
-    steps = np.diff(values)
-    return bool((steps == 1).all() or (len(values) > 2 and (steps > 0).all()))
+    """Whether numbers are ids beyond doubt: whole ones that count up, or three and more that grow."""
+    steps = np.diff([float(label) for label in labels]) if _are_whole(labels) else np.zeros(1)
+    return bool(len(steps) and ((steps == 1).all() or (len(steps) > 1 and (steps > 0).all())))
+
+
+def _are_whole(labels: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"\d+(\.0*)?", label) for label in labels)

@@ -184,6 +184,14 @@ def winner_scores(
             f"{table.name}: the winner {cells[i]!r} in {table.where(i + 1)} may be a side or a name; rename one, or"
             " give 1, 0.5 or 0 in a column of its own (--result)"
         )
+    tied_name = next(
+        (i for i, cell in enumerate(cells) if cell in (first[i], second[i]) and said[cell] == 0.5), None
+    )
+    if tied_name is not None:
+        raise NashsimError(
+            f"{table.name}: {cells[tied_name]!r} in {table.where(tied_name + 1)} may be a tie or a winner's name; give"
+            " 1, 0.5 or 0 in a column of its own (--result)"
+        )
     if whole:
         return whole[0]
     best = min((by_word, by_name), key=lambda scores: np.isnan(scores).sum())

@@ -119,8 +119,12 @@ def _old(text: str) -> _File:
     n = int(lines[0][1])
     named = [_OLD_NAME.fullmatch(line) for _, line in lines[1 : n + 1]]
     voters, total, _ = map(float, _OLD_TOTALS.fullmatch(lines[n + 1][1]).groups())
-    names = {int(match[1]): match[2].strip().strip('"') for match in named}
+    names = {int(match[1]): _unquoted(match[2].strip()) for match in named}
     return _File(names, lines[n + 2 :], voters, total, is_old=True)
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' else name
 
 
 def _are_pairs(file: _File, ballots: list[Ballot], counted: float, is_pwg: bool, name: str) -> bool:

@@ -15,7 +15,7 @@ from .pairs import named_pair
 from .preflib import looks_like_preflib
 from .rankings import rank_columns
 from .records import looks_like_json
-from .triples import looks_like_tuples
+from .triples import heads_triples, looks_like_tuples
 from .values import is_number, is_text
 
 _SCORE_WORDS = ("score", "rating", "elo", "win_rate", "winrate", "win rate", "rank")
@@ -121,13 +121,13 @@ def _by_cells(table: Table) -> dict[str, str]:
     if is_matrix(table):
         layout = layouts(table)[0]
         found["matrix"] = f"a square of numbers with {layout.words}"
-    header = table.has_header or (table.has_header is None and len(rows) > 1 and _is_header(rows))
+    header = heads_triples(table)
     body = rows[1:] if header else rows
     width = len(body[0])
     if body and all(len(row) == width for row in body) and all(_names(row[:2]) for row in body):
         shared = {row[0] for row in body} & {row[1] for row in body}
         label = min(shared, default="", key=[row[0] for row in body].index)
-        if width == 3 and shared and all(is_number(row[2]) for row in body):
+        if width == 3 and shared and all(is_number(row[2]) for row in body) and (header or _tells(body)):
             found["triples"] = f"two names and a number a row, names such as {label!r} in both columns"
         if width == 2 and shared and not header and "matrix" not in found:
             _check_first(table)
@@ -171,9 +171,9 @@ def _check_first(table: Table) -> None:
         )
 
 
-def _is_header(rows: list[list[str]]) -> bool:
-    """Whether the last cell is text above a number."""
-    return is_text(rows[0][-1]) and is_number(rows[1][-1])
+def _tells(body: list[list[str]]) -> bool:
+    """Whether rows without a header are more than three whole numbers each, and the first is no header come twice."""
+    return any(is_text(row[0]) or not row[2].isdecimal() for row in body) and body.count(body[0]) == 1
 
 
 def _names(cells: list[str]) -> bool:

@@ -11,7 +11,12 @@ from ..errors import NashsimError
 from .cells import Table
 from .table import PreferenceData
 from .units import interpret
-from .values import is_number, one_label_each, parse_values
+from .values import is_number, is_text, one_label_each, parse_values
+
+# Headers of values, over names that are names of columns as well (a, b, p).
+_TITLES = frozenset(
+    ("p", "prob", "probability", "value", "score", "win_rate", "winrate", "percent", "wins", "count", "n")
+)
 
 
 def read_triples(
@@ -136,5 +141,20 @@ def _layout(table: Table, columns) -> tuple[tuple[int, ...], int]:
         raise NashsimError(
             f"{table.name}: a triple holds a, b and a value, found {width} cells in the first row"
         )
-    header = table.has_header if table.has_header is not None else not is_number(table.rows[0][2])
-    return (0, 1, 2), int(header)
+    return (0, 1, 2), int(heads_triples(table))
+
+
+def heads_triples(table: Table) -> bool:
+    """Whether the first row is a header: text above a number, over names that do not come again or a known word.
+
+    Parameters
+    ----------
+    table : Table
+    """
+    if table.has_header is not None:
+        return table.has_header
+    *names, title = table.rows[0]
+    if not is_text(title) or not all(is_number(row[-1]) for row in table.rows[1:2]):
+        return False
+    again = {cell for row in table.rows[1:] for cell in row[:2]}
+    return title.casefold() in _TITLES or not again & set(names[:2])
