@@ -137,6 +137,8 @@ def read_tables(
         If there are no rows, or the quoting is broken.
     """
     lines = list(io.StringIO(text, newline=""))
+    if stated := re.fullmatch(r"sep=(.)\s*", lines[0]):  # as spreadsheets write
+        lines[0], separator = "\n", separator or stated[1]
     start = next((i for i, line in enumerate(lines) if line.strip() and not _is_comment(line)), len(lines))
     if start == len(lines):
         raise NashsimError(f"{name}: the file is empty")

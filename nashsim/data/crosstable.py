@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import NashsimError
 from .cells import Table
-from .layouts import Layout, layouts
+from .layouts import Layout, layouts, may_be_square
 from .matrices import order
 from .table import PreferenceData
 from .values import BLANK
@@ -21,6 +21,8 @@ def looks_like_crosstable(table: Table) -> bool:
     ----------
     table : Table
     """
+    if not may_be_square(table):
+        return False
     try:
         layout = layouts(table)[0].blanked()
     except NashsimError:

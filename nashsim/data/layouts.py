@@ -140,8 +140,15 @@ def numbered(n: int) -> list[str]:
     return [str(i) for i in range(n)]
 
 
+def may_be_square(table: Table) -> bool:
+    """Whether a table has about as many rows as columns; a long one is no matrix, and not worth a look."""
+    return len(table.rows) <= 2 * len(table.rows[-1]) + 8
+
+
 def is_matrix(table: Table) -> bool:
     """Whether a table is a square matrix of numbers and blanks, with or without labels or a leading n."""
+    if not may_be_square(table):
+        return False
     if _announces_size(table.rows) and len(table.rows) - 1 != int(table.rows[0][0]):
         return not any(is_text(cell) for row in table.rows for cell in row)
     return any(
@@ -152,6 +159,8 @@ def is_matrix(table: Table) -> bool:
 
 def is_almost_a_matrix(table: Table) -> bool:
     """Whether rows are numbers, or labelled numbers with labels in common: a matrix with something wrong."""
+    if not may_be_square(table):
+        return False
     layout = layouts(table)[0]
     numbers = sum(is_number(cell) for row in layout.cells for cell in row)
     labels_meet = not layout.across or not layout.down or bool(set(layout.across) & set(layout.down))

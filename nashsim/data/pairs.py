@@ -96,4 +96,16 @@ def _layout(table: Table, columns, weight) -> tuple[tuple[int, int], int | None,
         )
     if weigh is not None:
         return (0, 1), weigh, 1
+    _check_first(table)
     return (0, 1), 2 if width == 3 else None, int(bool(table.has_header))
+
+
+def _check_first(table: Table) -> None:
+    """Refuse a first row whose cells stand nowhere else: it may be a header that nobody knows."""
+    first, rest = table.rows[0], {cell for row in table.rows[1:] for cell in row}
+    if table.has_header is None and rest and not set(first) & rest:
+        raise NashsimError(
+            f"{table.name}: the first row ({', '.join(first)}) may be a header or a winner and a loser; say by"
+            " header=True or False (--header yes or no), with format='pairs' (--format pairs) if the columns are a"
+            " winner and a loser"
+        )

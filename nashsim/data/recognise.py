@@ -47,10 +47,6 @@ def evidence(table: Table) -> dict[str, str]:
     ----------
     table : Table
 
-    Raises
-    ------
-    NashsimError
-        If the first row may be a header or names, and nothing tells which.
     """
     named = {} if table.has_header is False else _by_names(table)
     if named:
@@ -130,7 +126,6 @@ def _by_cells(table: Table) -> dict[str, str]:
         if width == 3 and shared and all(is_number(row[2]) for row in body) and (header or _tells(body)):
             found["triples"] = f"two names and a number a row, names such as {label!r} in both columns"
         if width == 2 and shared and not header and "matrix" not in found:
-            _check_first(table)
             found["pairs"] = f"two names a row, such as {label!r} in both columns, winner first"
     if not found and is_almost_a_matrix(table):
         found["matrix"] = "mostly numbers"
@@ -158,17 +153,6 @@ def is_leaderboard(table: Table) -> bool:
         for title, column in zip(header[1:], others, strict=True)
     )
     return has_scores and not named_elsewhere & set(names)
-
-
-def _check_first(table: Table) -> None:
-    """Refuse a first row whose cells stand nowhere else: it may be a header that nobody knows."""
-    first, rest = table.rows[0], {cell for row in table.rows[1:] for cell in row}
-    if table.has_header is None and not set(first) & rest:
-        raise NashsimError(
-            f"{table.name}: the first row ({', '.join(first)}) may be a header or a winner and a loser; say by"
-            " header=True or False (--header yes or no), with format='pairs' (--format pairs) if the columns are a"
-            " winner and a loser"
-        )
 
 
 def _tells(body: list[list[str]]) -> bool:

@@ -18,7 +18,7 @@ def load_reference(path: str | Path, labels: Sequence[str]) -> np.ndarray:
 
     Accepted are n numbers in one row or one column, or labels beside them (in any order): two columns, or a
     row of labels above a row of numbers; two columns may have a header. Cells are separated by commas, tabs
-    or blanks; ``#`` starts a comment line.
+    or blanks; lines before them that begin with ``#`` are comments.
 
     Parameters
     ----------

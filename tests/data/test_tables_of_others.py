@@ -569,6 +569,8 @@ def test_files_that_need_something_else(tmp_path, case):
 
 def test_options_that_decide(tmp_path):
     edges = write(tmp_path, "e.csv", "source,target\na,b\nb,c\nc,a\n")
+    with pytest.raises(NashsimError, match="may be a header or a winner and a loser"):
+        load(edges, "pairs")
     assert load(edges, "pairs", header=True).labels == ("a", "b", "c")
     assert load(edges, "pairs", header=False).n == 5
     thousands = write(tmp_path, "t.csv", ";a;b\na;;1,500\nb;2,500;\n")
@@ -577,6 +579,11 @@ def test_options_that_decide(tmp_path):
     names = write(tmp_path, "n.csv", "Doe, J;Roe, R\nRoe, R;Doe, J\nDoe, J;Roe, R\n")
     assert load(names, "pairs", separator=";").labels == ("Doe, J", "Roe, R")
     assert load(write(tmp_path, "d.txt", "a b 0,75\nb c 0,5\n")).probability[0, 1] == 0.75
+
+
+def test_spreadsheets_state_their_separator(tmp_path):
+    data = load(write(tmp_path, "s.csv", "sep=;\r\nwinner;loser\r\nDoe, J;Roe, R\r\nDoe, J;Roe, R\r\n"))
+    assert data.labels == ("Doe, J", "Roe, R")
 
 
 def test_comment_lines_before_the_table_are_counted(tmp_path):
