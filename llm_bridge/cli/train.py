@@ -84,8 +84,8 @@ def _dry(settings, quiet: bool) -> None:
 
 def recipes() -> None:
     """List the recipes that `llm-bridge train` takes by name, and where a fit departs from its rule."""
+    from ..recipes import recipes as named
     from ..runs.config import load_config
-    from ..runs.recipes import recipes as named
 
     for name in named():
         departure = load_config(name).algorithm.build().departure

@@ -11,8 +11,8 @@ from nashsim.errors import NashsimError
 
 from ..models.loading import ALL_LINEAR
 from ..policy.architecture import PADDINGS
+from ..recipes.reading import built, overridden, read_yaml
 from ..training.settings import Settings
-from .config_reading import built, overridden, read_yaml
 from .data_config import DataConfig, check_data
 
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from llm_bridge.algorithms.registry import NAMED
 from llm_bridge.cli import call
 from llm_bridge.models.tiny import save_tiny
+from llm_bridge.recipes import recipes
 from llm_bridge.runs.config import load_config
-from llm_bridge.runs.recipes import recipes
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
 

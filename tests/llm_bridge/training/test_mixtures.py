@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from llm_bridge.algorithms import ALGORITHMS, Algorithm, get_algorithm
-from llm_bridge.runs.recipes import recipes
+from llm_bridge.recipes import recipes
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.exact import train
 from llm_bridge.trainer import Sampled, Settings

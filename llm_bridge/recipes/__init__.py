@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-RECIPES = Path(__file__).parents[1] / "recipes"
+RECIPES = Path(__file__).parent
 #: Tasks that bring their model, prompts and judge: ``_TASK.yaml`` has what fits share, ``_TASK-climb.yaml`` what is
 #: shared by algorithms of one optimiser step an iteration.
 TASKS = ("enumerable", "styled")

@@ -14,7 +14,7 @@ import yaml
 
 from nashsim.errors import NashsimError, unknown_name
 
-from .recipes import RECIPES, recipe, recipes
+from . import RECIPES, recipe, recipes
 
 
 class _Loader(yaml.SafeLoader):
