@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 from nashsim.errors import NashsimError, unknown_name
 
 from ..data import Encoder, Prompt, Teacher, load_prompts, load_teacher
@@ -16,49 +13,16 @@ from ..parallel.processes import Processes
 from ..policy.causal_policy import CausalPolicy
 from ..tasks.enumerated_source import Enumerated
 from ..tasks.exact import ExactMeasure
-from ..training.source import Sampled, Source
+from ..training.source import Sampled
 from ..training.trainer import Trainer
 from .config import Config
 from .judge import DecodingJudge, check_judge, make_judge
 from .models import load_policy, make_policy
+from .offline import assemble_pairs
+from .parts import RunParts, names_of
 
 #: Tasks that bring their own model, prompts and judge.
 TASKS = ("enumerable", "length", "styled", "styled-rare")
-
-
-@dataclass(eq=False)
-class RunParts:
-    """Everything that a training is made of.
-
-    Attributes
-    ----------
-    policy : CausalPolicy
-    prompts : list of tuple of int
-    source : Source
-    measure : callable
-    tokenizer : transformers.PreTrainedTokenizerBase or None
-    judge : Judge
-        Judge of token ids.
-    texts : list
-        Prompts as they were read, for samples that people look at.
-    decode : callable
-        Function from token ids to text.
-    names : dict of str to str
-        Names of data, judge and base model, for the card.
-    notes : list of str
-        Lines on what is trained on, said before training begins.
-    """
-
-    policy: CausalPolicy
-    prompts: list[tuple[int, ...]]
-    source: Source
-    measure: Callable
-    tokenizer: object
-    judge: Judge
-    texts: list
-    decode: Callable
-    names: dict[str, str]
-    notes: list[str] = field(default_factory=list)
 
 
 def assemble(config: Config) -> RunParts:
@@ -74,8 +38,6 @@ def assemble(config: Config) -> RunParts:
         For a task, model, tokenizer, file, column or judge that is not there or does not fit.
     """
     if config.data.pairs is not None:
-        from .offline import assemble_pairs
-
         return assemble_pairs(config)
     return _of_task(config) if config.data.task is not None else _of_files(config)
 
@@ -213,11 +175,6 @@ def _not_trained_on(config: Config, prompts: list[Prompt]) -> list[str]:
                 " them as they are (offline)"
             ]
     return []
-
-
-def names_of(config: Config, data: str) -> dict[str, str]:
-    judge = config.judge.kind if config.judge.path is None else f"{config.judge.kind} ({config.judge.path})"
-    return {"data": data, "judge": judge, "base": config.model.name or "a model of the task's own"}
 
 
 def _sampled(config: Config, judge: Judge, length: int, **more) -> Sampled:

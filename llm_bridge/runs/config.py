@@ -9,11 +9,11 @@ from pathlib import Path
 from nashsim import files
 from nashsim.errors import NashsimError
 
+from ..data.config import DataConfig, check_data
 from ..models.loading import ALL_LINEAR
 from ..policy.architecture import PADDINGS
 from ..recipes.reading import built, overridden, read_yaml
 from ..training.settings import Settings
-from .data_config import DataConfig, check_data
 
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
 POSITIVE = (

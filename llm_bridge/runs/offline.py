@@ -11,10 +11,10 @@ from ..evaluation.text_measure import TextMeasure
 from ..models.loading import load_tokenizer
 from ..parallel.processes import Processes
 from ..training.given import GivenPairs
-from .assembly import RunParts, names_of
 from .config import Config
 from .judge import DecodingJudge, check_judge, make_judge, no_judge
 from .models import load_policy
+from .parts import RunParts, names_of
 
 
 def assemble_pairs(config: Config) -> RunParts:

@@ -22,8 +22,9 @@ from ..policy.named_policies import ITERATE
 from ..storage.checkpoint import Checkpoints, load_state
 from ..storage.run_folder import FINAL, STATES, config_of
 from ..training.rollout import seed_of
-from .assembly import RunParts, assemble
+from .assembly import assemble
 from .config import load_config
+from .parts import RunParts
 
 
 @dataclass(frozen=True, eq=False)

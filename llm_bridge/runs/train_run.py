@@ -21,8 +21,9 @@ from ..storage.model_card import model_card, save_final, step_text
 from ..storage.run_folder import FINAL, ReadOnlyRunFolder, RunFolder
 from ..storage.trackers import make_trackers
 from ..training.trainer import Trainer
-from .assembly import RunParts, assemble, make_trainer
+from .assembly import assemble, make_trainer
 from .config import Config, versions
+from .parts import RunParts
 
 #: Seconds after which a state is written even in the middle of a fit.
 INTERVAL = 600.0
