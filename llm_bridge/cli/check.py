@@ -68,10 +68,12 @@ def check(
 def _loaded(name: str, dtype: str, padding: str | None):
     """The policy of a model, its ends and padding those that a training would take."""
     import torch
+    from transformers.utils.logging import disable_progress_bar
 
     from ..models.loading import find_device, load_model, load_tokenizer
     from ..policy.causal_policy import CausalPolicy, end_tokens
 
+    disable_progress_bar()  # of transformers; ours stays
     model = load_model(name, key="model", dtype=getattr(torch, dtype)).to(find_device())
     ends, pad = end_tokens(model), None
     try:

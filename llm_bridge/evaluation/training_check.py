@@ -52,7 +52,8 @@ def _resumed(policy: CausalPolicy, probe: Probe, weights: dict, folder: Path) ->
 
     def trainer() -> Trainer:
         policy.load_weights(weights)
-        source = Sampled(LengthJudge(0.3), probe.length)
+        # Of token ids, since responses to so few prompts may all be equally long.
+        source = Sampled(LengthJudge(0.01, length=sum), probe.length)
         return Trainer(policy, probe.prompts[:2], "inpo", source, tau=0.1, settings=SETTINGS)
 
     trainer().run(2)

@@ -11,6 +11,8 @@ from nashsim.errors import NashsimError, first_line
 
 #: Targets of adapters that stand for every linear layer but the output's.
 ALL_LINEAR = "all-linear"
+#: Types of models whose fused kernels take the weights of ``out_proj`` past its forward: peft does not adapt it.
+FUSED_OUTPUT = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -129,6 +131,9 @@ def with_adapters(
         lora_alpha=2 * rank if alpha is None else alpha,
         lora_dropout=dropout,
         target_modules=ALL_LINEAR if ALL_LINEAR in targets else list(targets),
+        exclude_modules=["out_proj"]
+        if ALL_LINEAR in targets and model.config.model_type in FUSED_OUTPUT
+        else None,
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng(devices=[]):

@@ -161,8 +161,6 @@ CACHELESS = {"bloom", "mamba", "minimax", "nemotron_h", "openai-gpt", "recurrent
 UNCOMPILED = CACHELESS | {"falcon_h1", "gpt_neo"}
 #: Those whose rows are refused beyond 16 tokens, where their positions would depend on the longest row.
 SHORT = {"llama-dynamic", "phi3-longrope"}
-#: Those whose layers peft does not adapt.
-UNADAPTED = {"mamba"}
 
 
 def model(kind, dtype=torch.float32, seed=0):

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import re
 from itertools import chain
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,16 +20,17 @@ from llm_bridge.policy import CausalPolicy
 from llm_bridge.policy.sequences import Sequences
 from nashsim.errors import NashsimError
 from tests.llm_bridge import architectures
-from tests.llm_bridge.architectures import CACHELESS, CONFIGS, SHORT, UNADAPTED, UNCOMPILED
+from tests.llm_bridge.architectures import CACHELESS, CONFIGS, SHORT, UNCOMPILED
 
-#: A head that scales, a window, one without a cache, a recurrent one, one whose compiled engine is refused.
-FEW = ("gemma2", "mistral", "mamba", "lfm2", "gpt_neo", "phi3-longrope")
+README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+#: A head that scales, a window, one without a cache, a recurrent one, one with a bound on its rows.
+FEW = ("gemma2", "mistral", "mamba", "lfm2", "phi3-longrope")
 EVERY = {
     "log p, given padded on the left", "log p, given padded on the right", "log p, each row alone",
     "log p of samples as drawn", "log p of samples as scored", "samples with and without a cache",
     "samples alone and in a batch", "compiled samples", "gradients", "resumed training", "final model reloaded",
+    "reference beside moved adapters", "adapters reloaded",
 }  # fmt: skip
-ADAPTERS = {"reference beside moved adapters", "adapters reloaded"}
 
 
 def held(kind, folder):
@@ -36,11 +39,10 @@ def held(kind, folder):
     assert "agree with plain forwards" in quick_check(policy)
     findings = {f.check: f for f in chain(check_numbers(policy), check_training(policy, folder))}
     assert not [f for f in findings.values() if f.holds is False]
-    refused = {"adapters"} if kind in UNADAPTED else set()
-    refused |= {"samples with and without a cache"} if kind in CACHELESS else set()
+    refused = {"samples with and without a cache"} if kind in CACHELESS else set()
     refused |= {"compiled samples"} if kind in UNCOMPILED else set()
     assert {name for name, f in findings.items() if f.holds is None} == refused
-    assert findings.keys() == EVERY | ({"adapters"} if kind in UNADAPTED else ADAPTERS)
+    assert findings.keys() == EVERY
     # Rounding must not be so large that a fault of a mask or a position could pass for it.
     assert max(f.bound for f in findings.values() if f.bound is not None) < 0.01
 
@@ -131,6 +133,17 @@ def test_a_cache_that_does_not_continue_the_forward_is_found():
     policy = CausalPolicy(architectures.model("minimax"), padding="left")
     failed = {f.check for f in check_numbers(policy, compiled=False) if f.holds is False}
     assert {"log p of samples as drawn", "samples with and without a cache"} <= failed
+
+
+def test_the_readme_names_the_table():
+    told = README.partition("### Architectures")[2].partition("```")[0]
+    names = [
+        set(re.findall(r"`([^`]+)`", part))
+        for part in re.split(r"reference: |Without a|these, and|Rows of", told)
+    ]
+    said, cacheless, uncompiled, short = names[1:]
+    assert said == CONFIGS.keys() and cacheless == CACHELESS and short - {"check", "train"} == SHORT
+    assert uncompiled == UNCOMPILED - CACHELESS
 
 
 def test_command(tmp_path, capsys, monkeypatch):
