@@ -22,7 +22,10 @@ def train_command(
     config: Annotated[str, typer.Argument(help="A YAML file, or a recipe of `llm-bridge recipes`.")],
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint, to the same bits.")] = False,
     dry_run: Annotated[
-        bool, typer.Option(help="Check everything on a tiny random model in under a minute, without network.")
+        bool,
+        typer.Option(
+            help="Try it all on a small model of the same architecture, and say what that leaves out."
+        ),
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the last record as JSON.")] = False,
     quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
@@ -37,7 +40,7 @@ def train_command(
 
     settings = load_config(config, context.args)
     if dry_run:
-        _dry(settings, quiet)
+        _dry(settings, resume, quiet)
         return
     from ..parallel.processes import Processes
     from ..runs.train_run import train_run
@@ -61,25 +64,16 @@ def train_command(
     typer.echo(f"{'model':28s}{folder.path / 'final'}")
 
 
-def _dry(settings, quiet: bool) -> None:
-    """Run the whole configuration on a tiny model in a folder that is thrown away."""
-    import tempfile
+def _dry(settings, resume: bool, quiet: bool) -> None:
+    """Try a configuration on what is small, and print what holds."""
+    from ..runs.dry_run import dry_run
 
-    from ..runs.dry_run import shrunk
-    from ..runs.train_run import train_run
-
-    with tempfile.TemporaryDirectory() as out:
-        small, stood_in = shrunk(settings, out)
-        small = replace(small, output=replace(small.output, folder=f"{out}/run", trackers=()))
-        with _training_bar(small.training.iterations, not quiet) as tell:
-            folder, trainer, _ = train_run(small, progress=tell, say=partial(typer.echo, err=True))
-            kept = folder.checkpoints.steps()
-    for line in stood_in:
+    def say(line: str) -> None:
         typer.echo(f"dry run: {line}")
-    typer.echo(
-        f"dry run: {trainer.algorithm.name} sampled, judged, fitted, recorded {len(trainer.records)} times and"
-        f" saved {len(kept)} checkpoints; the configuration holds"
-    )
+
+    with _training_bar(min(settings.training.iterations, 2), not quiet) as tell:
+        held = dry_run(settings, resume=resume, progress=tell, say=say)
+    say(held)
 
 
 def recipes() -> None:
@@ -186,13 +180,13 @@ def _runs(given: list[str] | None, dry_run: bool):
     import tempfile
 
     from ..runs.config import load_config
-    from ..runs.dry_run import shrunk
+    from ..runs.dry_run import shortened
     from ..runs.train_run import train_run
 
     with tempfile.TemporaryDirectory() as out:
         folders = []
         for name in ("inpo", "dpo"):
-            small, _ = shrunk(load_config(f"enumerable-{name}"), out)
+            small = shortened(load_config(f"enumerable-{name}"))
             folders.append(f"{out}/{name}")
             train_run(replace(small, output=replace(small.output, folder=folders[-1])))
         yield folders

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
+
+import torch
 
 from nashsim.errors import NashsimError
 from nashsim.files import atomic_folder
@@ -70,3 +73,24 @@ def load_model(folder: str | Path, *, dtype=None, device="cpu") -> PreferenceMod
     if model.head is not None:
         model.head.load_state_dict(load_file(folder / HEAD))
     return model.to(device)
+
+
+def describe_small(judge: str | Path, folder: str | Path) -> None:
+    """Make a small backbone the like of a preference model: its layout, and a random head of the small width.
+
+    Parameters
+    ----------
+    judge : str or Path
+        Folder of a model that :func:`save_model` wrote.
+    folder : str or Path
+        Folder of the small backbone.
+    """
+    from safetensors.torch import save_file
+    from transformers import AutoConfig
+
+    judge, folder = Path(judge), Path(folder)
+    shutil.copy(judge / DESCRIPTION, folder)
+    if (judge / HEAD).is_file():
+        width = AutoConfig.from_pretrained(folder).hidden_size
+        weight = torch.randn(1, width, generator=torch.Generator().manual_seed(0))
+        save_file({"weight": weight}, folder / HEAD)

@@ -1,44 +1,108 @@
-"""A configuration made small: a tiny random model, a byte tokenizer, a few prompts, and judges that are not there."""
+"""A configuration tried in a minute: its own model made small, its own tokenizer, data and judge, two short iterations.
+
+Everything is put together at its own lengths first, so that what a run refuses is refused here, in the same words; then
+few prompts get short responses. What stands in for something else, and what is not tried, is said.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..models.loading import load_tokenizer
-from ..models.tiny import byte_tokenizer, save_tiny
+from nashsim.errors import NashsimError
+
+from ..models.loading import ALL_LINEAR, load_model
+from ..models.shrink import DoesNotLoad, save_small
+from ..models.tiny import save_tiny
+from ..storage.run_folder import RunFolder
+from .assembly import assemble, make_trainer
 from .config import Config, DataConfig
+from .judge import load_reward_model
+from .train_run import train_run
+
+#: What may be a name on the hub, or a recipe's file that is not there yet.
+HUB = re.compile(r"\w[\w.-]*/[\w.-]+")
+#: Most iterations, optimiser steps of a fit, prompts, tokens of a response and rows of data that are tried.
+ITERATIONS, STEPS, PROMPTS, TOKENS, ROWS = 2, 2, 4, 12, 64
 
 
-def shrunk(config: Config, home: str | Path) -> tuple[Config, list[str]]:
-    """Return a configuration that runs in seconds, and a line for everything that something else stands in for.
-
-    What is there is used and so checked: prompts, columns, judge, tokenizer. What is not there yet (weights, mostly)
-    is named.
+def dry_run(
+    config: Config,
+    *,
+    resume: bool = False,
+    progress: Callable | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> str:
+    """Return in one line what was tried of a configuration and holds; nothing stays on disk.
 
     Parameters
     ----------
     config : Config
         Configuration of the user's.
-    home : str or Path
-        Folder for the stand-ins; the caller's to remove.
+    resume : bool
+        Whether the run would go on from a checkpoint.
+    progress : callable or None
+        Argument of :func:`~llm_bridge.runs.train_run.train_run`.
+    say : callable
+        Function that is told, in lines, what stands in and what is not tried.
+
+    Raises
+    ------
+    NashsimError
+        For whatever the run itself would refuse.
     """
-    replaced: list[str] = []
+    RunFolder(config.output.folder, keep=config.output.keep, resume=resume)
+    with tempfile.TemporaryDirectory() as folder:
+        tried = StandIns(Path(folder), say)
+        try:
+            stood_in = tried.configuration(config)
+            if config.data.task is None:
+                parts = assemble(stood_in)
+                make_trainer(stood_in, parts)
+                for note in parts.notes:
+                    say(note)
+                del parts
+            small = shortened(stood_in)
+            _say_omitted(config, small, resume, say)
+            trackers = tuple(name for name in config.output.trackers if name != "wandb")
+            small = replace(small, output=replace(small.output, folder=f"{folder}/run", trackers=trackers))
+            run, trainer, _ = train_run(small, progress=progress)
+        except NashsimError as error:
+            raise NashsimError(tried.named(str(error))) from None
+        return (
+            f"{trainer.algorithm.name} sampled, judged, fitted, recorded {len(trainer.records)} times and saved"
+            f" {len(run.checkpoints.steps())} checkpoints; the configuration holds"
+            f"{', but for what is not here' if tried.absent else ''}"
+        )
+
+
+def shortened(config: Config) -> Config:
+    """Return a configuration of two short iterations.
+
+    Parameters
+    ----------
+    config : Config
+        Configuration to shorten.
+    """
+    training, data = config.training, config.data
     training = replace(
-        config.training,
-        iterations=min(config.training.iterations, 2),
-        prompts=min(config.training.prompts or 4, 4),
-        fit_steps=min(config.training.fit_steps, 2),
-        minibatch=None if config.training.minibatch is None else min(config.training.minibatch, 4),
-        rows=None if config.training.rows is None else min(config.training.rows, 4),
+        training,
+        iterations=min(training.iterations, ITERATIONS),
+        prompts=min(training.prompts or PROMPTS, PROMPTS),
+        fit_steps=min(training.fit_steps, STEPS),
+        minibatch=None if training.minibatch is None else min(training.minibatch, PROMPTS),
     )
-    evaluation = replace(config.evaluation, prompts=min(config.evaluation.prompts, 4), samples=2)
+    evaluation = replace(config.evaluation, prompts=min(config.evaluation.prompts, PROMPTS), samples=2)
     config = replace(config, training=training, evaluation=evaluation)
-    if config.data.task is not None:
-        return _small_task(config), replaced
-    sampling = replace(config.sampling, length=min(config.sampling.length, 12), context=None)
-    config = replace(config, sampling=sampling)
-    return _small_files(config, Path(home), replaced), replaced
+    if data.task is not None:
+        return _small_task(config)
+    if "drop" not in (data.too_long, data.equal):  # the first rows may be those that are dropped
+        data = replace(data, limit=min(data.limit or ROWS, ROWS))
+    sampling = replace(config.sampling, length=min(config.sampling.length, TOKENS))
+    return replace(config, data=data, sampling=sampling)
 
 
 def _small_task(config: Config) -> Config:
@@ -54,37 +118,136 @@ def _small_task(config: Config) -> Config:
     return replace(config, training=training, data=replace(config.data, parameters=parameters))
 
 
-def _small_files(config: Config, home: Path, replaced: list[str]) -> Config:
-    model, data, judge = config.model, config.data, config.judge
-    tokenizer = _tokenizer(model.name, replaced)
-    save_tiny(home / "model", tokenizer)
-    kept = replace(
-        model, name=str(home / "model"), dtype="float32", quantise=None, gradient_checkpointing=False
-    )
-    if model.lora.rank:
-        kept = replace(kept, lora=replace(model.lora, rank=2))
-    if tokenizer.pad_token_id is not None and kept.pad is not None and kept.pad != "eos":
-        kept = replace(kept, pad=None)
-    source = data.prompts or data.pairs
-    absent = not Path(source).exists() and "/" in source
-    if absent:
-        replaced.append(
-            f"{source} is not there; four {'prompts' if data.pairs is None else 'pairs'} of ours stand in"
-        )
-        data = _stand_in(data, home)
-    elif data.template == "chat" and not tokenizer.chat_template:
-        data = replace(data, template="plain")
-    data = replace(data, limit=min(data.limit or 64, 64), too_long="drop")
-    if data.teacher is not None and (absent or not Path(data.teacher).exists()):
-        replaced.append(f"{data.teacher} is not there; a teacher that always says Yes stands in")
-        data = _answered(data, home)
-    if judge.path is not None and judge.kind != "callable" and not Path(judge.path).exists():
-        replaced.append(f"judge {judge.path} is not there; one that likes length stands in")
-        judge = replace(judge, kind="length", path=None, scale=0.1)
-    return replace(config, model=kept, data=data, judge=judge)
+def _say_omitted(config: Config, small: Config, resume: bool, say) -> None:
+    """Say what of a run its small one leaves out."""
+    pairs = {
+        "iterations": (config.training.iterations, small.training.iterations),
+        "prompts an iteration": (config.training.prompts or "all", small.training.prompts),
+        "optimiser steps a fit": (config.training.fit_steps, small.training.fit_steps),
+        "tokens a response": (config.sampling.length, small.sampling.length),
+    }
+    more = [f"{whole} {name} ({part} here)" for name, (whole, part) in pairs.items() if whole != part]
+    if more:
+        say(f"not tried: {', '.join(more)}, nor their time and memory")
+    if "wandb" in config.output.trackers:
+        say("not tried: output.trackers wandb, which needs the network")
+    if resume:
+        say("not tried: to go on from the checkpoint; the small run starts anew")
 
 
-def _stand_in(data: DataConfig, home: Path) -> DataConfig:
+@dataclass
+class StandIns:
+    """What is large is made small, what is not here is replaced, and each of it is said.
+
+    Attributes
+    ----------
+    home : Path
+        Folder for the stand-ins.
+    say : callable
+        Function that is told a line for each.
+    absent : bool
+        Whether something was not here.
+    names : dict of str to str
+        Names of the user's by the paths of what stands in.
+    """
+
+    home: Path
+    say: Callable[[str], None]
+    absent: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+    def named(self, text: str) -> str:
+        """Return a text with the user's names for what stands in."""
+        for path, name in self.names.items():
+            text = text.replace(path, name)
+        return text
+
+    def configuration(self, config: Config) -> Config:
+        """Return a configuration in which something small stands in for what is large or not here."""
+        if config.data.task is None:
+            config = self._judge(self._data(self._model(config)))
+        return config
+
+    def _folder(self, kind: str, name: str) -> str:
+        path = str(self.home / kind)
+        self.names[path] = name
+        return path
+
+    def _is_absent(self, name: str, kind: str, stand_in: str) -> bool:
+        if not HUB.fullmatch(name) or Path(name).exists() or _is_cached(name):
+            return False
+        self.absent = True
+        self.say(f"{kind} {name} is not here; {stand_in}")
+        return True
+
+    def _model(self, config: Config) -> Config:
+        model = config.model
+        folder = self._folder("model", model.name)
+        if self._is_absent(model.name, "model", "a tiny random Llama on bytes stands in, its tokenizer too"):
+            save_tiny(folder)
+            pad, lora = model.pad if model.pad == "eos" else None, replace(model.lora, targets=(ALL_LINEAR,))
+            return replace(
+                config,
+                model=replace(model, name=folder, pad=pad, eos=(), lora=lora),
+                data=replace(config.data, too_long="drop"),
+                sampling=replace(config.sampling, context=None),
+            )
+        if not self._made_small(model.name, folder, load_model, "model"):
+            return config
+        return replace(config, model=replace(model, name=folder))
+
+    def _judge(self, config: Config) -> Config:
+        from ..preference.storage import DESCRIPTION, describe_small
+
+        judge = config.judge
+        if judge.path is None or judge.kind == "callable":
+            return config
+        if self._is_absent(judge.path, "judge", "one that likes length stands in"):
+            return replace(config, judge=replace(judge, kind="length", path=None, scale=0.1))
+        fitted = (Path(judge.path) / DESCRIPTION).is_file()
+        if judge.kind == "preference-model" and not fitted:
+            return config
+        folder = self._folder("judge", judge.path)
+        load = load_model if fitted else load_reward_model
+        if not self._made_small(judge.path, folder, load, "judge"):
+            return config
+        if fitted:
+            describe_small(judge.path, folder)
+        return replace(config, judge=replace(judge, path=folder))
+
+    def _made_small(self, name: str, folder: str, load: Callable, kind: str) -> bool:
+        """Whether a small one of a model's architecture is in the folder; of what does not load the run says why."""
+        try:
+            said = save_small(name, folder, load)
+        except DoesNotLoad:
+            return False
+        if said is not None:
+            self.say(f"not tried: the weights of {kind} {name}, {said}")
+        return said is not None
+
+    def _data(self, config: Config) -> Config:
+        data = config.data
+        if data.pairs is None:
+            absent = self._is_absent(data.prompts, "data.prompts", "four prompts of ours stand in")
+        else:
+            absent = self._is_absent(data.pairs, "data.pairs", "four pairs of ours stand in")
+        if absent:
+            data = _own_rows(data, self.home)
+        stand_in = "a teacher that always says Yes stands in"
+        if data.teacher is not None and (absent or self._is_absent(data.teacher, "data.teacher", stand_in)):
+            data = _answered(data, self.home)
+        return replace(config, data=data)
+
+
+def _is_cached(name: str) -> bool:
+    """Whether the hub's cache has a model's configuration and tokenizer."""
+    from huggingface_hub import try_to_load_from_cache
+
+    wanted = ("config.json", "tokenizer_config.json")
+    return all(isinstance(try_to_load_from_cache(name, file), str) for file in wanted)
+
+
+def _own_rows(data: DataConfig, home: Path) -> DataConfig:
     """Prompts or pairs of ours, in columns of the user's."""
     from nashsim.files import to_json
 
@@ -93,9 +256,10 @@ def _stand_in(data: DataConfig, home: Path) -> DataConfig:
     if data.pairs is None:
         rows = [{data.column: row[data.column]} for row in rows]
     file.write_text("".join(f"{to_json(row)}\n" for row in rows), encoding="utf-8")
+    data = replace(data, template="plain", split="train", limit=None)
     if data.pairs is None:
-        return replace(data, prompts=str(file), template="plain")
-    return replace(data, pairs=str(file), template="plain", probability=None, scores=())
+        return replace(data, prompts=str(file))
+    return replace(data, pairs=str(file), probability=None, scores=())
 
 
 def _answered(data: DataConfig, home: Path) -> DataConfig:
@@ -109,11 +273,3 @@ def _answered(data: DataConfig, home: Path) -> DataConfig:
     rows = {to_json({data.column: prompt, data.teacher_column: "Yes."}) for prompt in asked}
     file.write_text("".join(f"{row}\n" for row in sorted(rows)), encoding="utf-8")
     return replace(data, teacher=str(file), split="train")
-
-
-def _tokenizer(name: str, replaced: list[str]):
-    """The model's own tokenizer where a local folder has it, else one of bytes."""
-    if Path(name).is_dir():
-        return load_tokenizer(name)
-    replaced.append(f"model {name} is not a folder here; a tiny random Llama on bytes stands in")
-    return byte_tokenizer()

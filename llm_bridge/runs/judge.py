@@ -104,18 +104,37 @@ def make_judge(config: Config, tokenizer=None) -> Judge:
 
     if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
         return preference.ModelJudge(preference.load_model(judge.path), batch=judge.batch)
+    model = load_reward_model(judge.path)
+    tokenizer = load_tokenizer(judge.path, "judge.path")
+    return preference.RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)
+
+
+def load_reward_model(path: str, **options):
+    """Return the sequence classifier of a folder or hub name, trained as one.
+
+    Parameters
+    ----------
+    path : str
+        Folder or hub name.
+    **options
+        Further arguments of ``from_pretrained``.
+
+    Raises
+    ------
+    NashsimError
+        Where there is none, or weights of its head are missing.
+    """
     from transformers import AutoModelForSequenceClassification
 
     model, loaded = load_model(
-        judge.path, AutoModelForSequenceClassification, "judge.path", output_loading_info=True
+        path, AutoModelForSequenceClassification, "judge.path", output_loading_info=True, **options
     )
     if loaded["missing_keys"]:
         raise NashsimError(
-            f"judge.path: {judge.path!r} is no reward model, it lacks {', '.join(sorted(loaded['missing_keys']))}; name"
-            " a sequence classifier with one output, or fit one by preference-model"
+            f"judge.path: {path!r} is no reward model, it lacks {', '.join(sorted(loaded['missing_keys']))}; name a"
+            " sequence classifier with one output, or fit one by preference-model"
         )
-    tokenizer = load_tokenizer(judge.path, "judge.path")
-    return preference.RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)
+    return model
 
 
 def no_judge(comparisons) -> np.ndarray:
