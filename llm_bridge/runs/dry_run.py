@@ -75,7 +75,7 @@ def dry_run(
         return (
             f"{trainer.algorithm.name} sampled, judged, fitted, recorded {len(trainer.records)} times and saved"
             f" {len(run.checkpoints.steps())} checkpoints; the configuration holds"
-            f"{', but for what is not here' if tried.absent else ''}"
+            f"{', but for what is not there' if tried.absent else ''}"
         )
 
 
@@ -137,7 +137,7 @@ def _say_omitted(config: Config, small: Config, resume: bool, say) -> None:
 
 @dataclass
 class StandIns:
-    """What is large is made small, what is not here is replaced, and each of it is said.
+    """What is large is made small, what is not there is replaced, and each of it is said.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class StandIns:
     say : callable
         Function that is told a line for each.
     absent : bool
-        Whether something was not here.
+        Whether something was not there.
     names : dict of str to str
         Names of the user's by the paths of what stands in.
     """
@@ -163,7 +163,7 @@ class StandIns:
         return text
 
     def configuration(self, config: Config) -> Config:
-        """Return a configuration in which something small stands in for what is large or not here."""
+        """Return a configuration in which something small stands in for what is large or not there."""
         if config.data.task is None:
             config = self._judge(self._data(self._model(config)))
         return config
@@ -177,7 +177,7 @@ class StandIns:
         if not HUB.fullmatch(name) or Path(name).exists() or _is_cached(name):
             return False
         self.absent = True
-        self.say(f"{kind} {name} is not here; {stand_in}")
+        self.say(f"{kind} {name} is not there; {stand_in}")
         return True
 
     def _model(self, config: Config) -> Config:
@@ -234,7 +234,7 @@ class StandIns:
         if absent:
             data = _own_rows(data, self.home)
         stand_in = "a teacher that always says Yes stands in"
-        if data.teacher is not None and (absent or self._is_absent(data.teacher, "data.teacher", stand_in)):
+        if data.teacher is not None and (self._is_absent(data.teacher, "data.teacher", stand_in) or absent):
             data = _answered(data, self.home)
         return replace(config, data=data)
 

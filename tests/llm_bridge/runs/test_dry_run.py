@@ -170,9 +170,9 @@ def test_what_is_not_here_is_replaced_and_said(home, capsys):
     status, lines, _ = said(
         capsys, "--dry-run", *words, "--judge.kind", "reward-model", "--judge.path", "some/judge"
     )
-    assert status == 0 and lines[-1].endswith("the configuration holds, but for what is not here")
+    assert status == 0 and lines[-1].endswith("the configuration holds, but for what is not there")
     for name in ("model someone/large-model", "data.prompts data/none.jsonl", "judge some/judge"):
-        assert any(f"{name} is not here" in line for line in lines), name
+        assert any(f"{name} is not there" in line for line in lines), name
 
 
 def test_a_folder_that_holds_a_run_is_refused_and_nothing_is_written(home, capsys):
