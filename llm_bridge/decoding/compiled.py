@@ -15,6 +15,7 @@ import torch
 
 from nashsim.errors import NashsimError
 
+from ..policy.architecture import compiles
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import position_ids
 from .eager import next_token
@@ -133,11 +134,10 @@ class CompiledEngine:
                 " has none, use the eager one"
             )
         causal = module.causal
-        # transformers knows which of its models a cache of fixed shapes fits.
-        if module.padding == "right" or not getattr(causal, "_can_compile_fullgraph", False):
+        if module.padding == "right" or not compiles(causal):
             raise NashsimError(
-                f"engine: {type(causal).__name__} has no cache of fixed shapes, and the compiled engine needs one; use"
-                " the eager one"
+                f"engine: {type(causal).__name__} with this configuration does not decode from a cache of fixed shapes,"
+                " as the compiled engine does; use the eager one"
             )
         return module
 

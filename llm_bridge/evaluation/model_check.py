@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nashsim.errors import NashsimError
+from nashsim.errors import NashsimError, first_line
 from nashsim.rules import POLICY
 
 from ..decoding.eager import sample
@@ -77,7 +77,7 @@ class Probe:
     def __init__(self, policy: CausalPolicy, rows: Sequence[tuple[int, int]] = LENGTHS, seed: int = 0):
         self.policy = policy
         bounds = (policy.module.context, getattr(policy.config, "max_position_embeddings", None))
-        context = min((b for b in bounds if b is not None), default=math.inf)
+        context = min((b for b in bounds if b is not None and b > 0), default=math.inf)
         rows = [row for row in rows if sum(row) <= context]
         if len(rows) < 2:
             raise NashsimError(f"model: its context of {context} tokens has no room for a check")
@@ -264,6 +264,8 @@ def _compiled(probe: Probe) -> Finding:
         found = make_engine("compiled")(probe.policy, prompts, role, probe.length)
     except NashsimError as error:
         return Finding(check, None, detail=f"refused: {error}")
+    except RuntimeError as error:  # of torch, whose compiler has an opinion on every model
+        return Finding(check, False, detail=first_line(error)[:160])
     with torch.no_grad():
         return _same(probe, check, sample(probe.policy, prompts, role, probe.length), found)
 
@@ -290,4 +292,5 @@ def _gradients(probe: Probe) -> Finding:
     size = theirs.norm()
     error = float((mine - theirs).norm() / size)
     bound = probe.deviations * max(float((moved - theirs).norm() / size), probe._eps)
-    return Finding("gradients", error <= bound, error, bound)
+    detail = "" if size.isfinite() else "those of its own forward are not finite"
+    return Finding("gradients", error <= bound, error, bound, detail)

@@ -39,6 +39,30 @@ def padding_of(causal) -> str:
     return "left" if cached and not unfused and causal.config.model_type not in WRONG_CACHES else "right"
 
 
+def compiles(causal) -> bool:
+    """Return whether one compiled step, over a cache of fixed shapes, decodes what a model's forward computes.
+
+    Parameters
+    ----------
+    causal : transformers.PreTrainedModel
+        Model with a head over the vocabulary.
+
+    Notes
+    -----
+    transformers knows which of its models a cache of fixed shapes fits, but for two of its parts: a bias by distance is
+    made as wide as the mask and not as the cache, and dynamic NTK branches on the length in Python.
+    """
+    biased = getattr(causal.config, "alibi", False)
+    dynamic = any("dynamic" in str(table.get("rope_type")) for table in _rope_tables(causal.config))
+    return bool(getattr(causal, "_can_compile_fullgraph", False)) and not biased and not dynamic
+
+
+def _rope_tables(config) -> list[dict]:
+    """The rotary parameters of a model, those of each type of layer where they differ."""
+    given = getattr(config, "rope_parameters", None) or {}
+    return [given, *(table for table in given.values() if isinstance(table, dict))]
+
+
 def fixed_positions(config) -> int | None:
     """Return the most tokens of a row whose rotary positions do not depend on the longest row of its batch.
 
@@ -52,10 +76,8 @@ def fixed_positions(config) -> int | None:
     int or None
         Where LongRoPE's factors switch, or where dynamic NTK begins to stretch; ``None`` is no bound.
     """
-    given = getattr(config, "rope_parameters", None) or {}
-    tables = [given, *(table for table in given.values() if isinstance(table, dict))]
     bounds = []
-    for table in tables:
+    for table in _rope_tables(config):
         if table.get("rope_type") == "longrope":
             bounds.append(table.get("original_max_position_embeddings") or config.max_position_embeddings)
         elif "dynamic" in str(table.get("rope_type")):

@@ -71,7 +71,7 @@ class CausalPolicy(FrozenWeights):
         if not self.ends:
             raise NashsimError("eos: the model's configuration names no such token; give its id")
         self.eos = self.ends[0]
-        self.pad = (*_tokens(pad), *_tokens(config.pad_token_id), self.eos)[0]
+        self.pad = (*_tokens(pad), *_tokens(getattr(config, "pad_token_id", None)), self.eos)[0]
         if not temperature > 0:
             raise NashsimError(f"temperature: a number > 0 is needed, found {temperature!r}")
         if padding not in (None, *PADDINGS):
@@ -247,12 +247,9 @@ def end_tokens(causal) -> tuple[int, ...]:
     causal : transformers.PreTrainedModel
         Model with a configuration, and mostly one of its generation.
     """
-    generation = getattr(causal, "generation_config", None)
-    return tuple(
-        dict.fromkeys(
-            _tokens(causal.config.eos_token_id) + _tokens(getattr(generation, "eos_token_id", None))
-        )
-    )
+    configurations = causal.config, getattr(causal, "generation_config", None)
+    named = [_tokens(getattr(configuration, "eos_token_id", None)) for configuration in configurations]
+    return tuple(dict.fromkeys(named[0] + named[1]))
 
 
 def _tokens(given) -> tuple[int, ...]:

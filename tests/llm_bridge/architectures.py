@@ -157,8 +157,8 @@ CONFIGS = {
 }  # fmt: skip
 #: Those that decode without a cache, since transformers has none that continues their forward.
 CACHELESS = {"bloom", "mamba", "minimax", "nemotron_h", "openai-gpt", "recurrent_gemma", "zamba2"}
-#: Those that have no cache of fixed shapes.
-UNCOMPILED = CACHELESS | {"falcon_h1", "gpt_neo"}
+#: Those that one compiled step over a cache of fixed shapes does not decode.
+UNCOMPILED = CACHELESS | {"falcon-alibi", "falcon_h1", "gpt_neo", "llama-dynamic"}
 #: Those whose rows are refused beyond 16 tokens, where their positions would depend on the longest row.
 SHORT = {"llama-dynamic", "phi3-longrope"}
 
