@@ -10,7 +10,7 @@ from nashsim.errors import NashsimError
 
 
 def named_object(path: str, key: str, form: str = "module:function"):
-    """Return what ``module:name`` names; modules of the current folder are found after installed ones.
+    """Return what ``module:name`` or ``file.py:name`` names; modules of the current folder come after installed ones.
 
     Parameters
     ----------
@@ -25,9 +25,11 @@ def named_object(path: str, key: str, form: str = "module:function"):
     NashsimError
         Where it is not there.
     """
-    module, _, name = path.partition(":")
+    module, _, name = path.rpartition(":")
     here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
+    if module.endswith(".py"):
+        here, module = os.path.split(os.path.abspath(module.removesuffix(".py")))
+    if here not in sys.path and not (here == os.getcwd() and "" in sys.path):
         # A console script's path begins with its own folder, and not with the one it is called in.
         sys.path.append(here)
     try:

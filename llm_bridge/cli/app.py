@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 
 
+#: Packages that every command needs besides those of nashsim.
+NEEDED = ("accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers", "yaml")
 #: `train` takes any --section.key value.
 ANY_KEY = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -93,6 +95,10 @@ def call(arguments: Sequence[str] | None = None) -> int:
         problem = error.format_message() if hasattr(error, "format_message") else str(error)
     except NashsimError as error:
         problem = str(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in NEEDED:
+            raise
+        problem = f"{error.name} is not installed; pip install 'nashsim[llm]'"
     typer.echo(f"llm-bridge: {' '.join(problem.split())}", err=True)
     return 2
 

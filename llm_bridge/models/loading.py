@@ -1,4 +1,4 @@
-"""Models and tokenizers by name, the device they go to, and the adapters they are given."""
+"""Models and tokenizers by name, and the device they go to."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import torch
 
 from nashsim.errors import NashsimError, first_line
 
-#: Targets of adapters that stand for every linear layer but the output's.
-ALL_LINEAR = "all-linear"
-#: Types of models whose fused kernels take the weights of ``out_proj`` past its forward: peft does not adapt it.
-FUSED_OUTPUT = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
+from .adapters import adapter_base, load_adapter
+from .quiet import quiet
+from .text_model import text_model
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -37,7 +36,7 @@ def find_device(name: str = "auto") -> torch.device:
 
 
 def load_tokenizer(name: str, key: str = "model.name"):
-    """Return the tokenizer of a local folder or hub name.
+    """Return the tokenizer of a local folder or hub name; of an adapter without one, its base's.
 
     Parameters
     ----------
@@ -54,8 +53,11 @@ def load_tokenizer(name: str, key: str = "model.name"):
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        with quiet():
+            return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError) as error:
+        if base := adapter_base(name, key):
+            return load_tokenizer(base, key)
         raise NashsimError(f"{key}: {name!r} has no tokenizer that loads ({first_line(error)})") from None
 
 
@@ -81,64 +83,71 @@ def load_model(name: str, loader=None, key: str = "model.name", **options):
     from transformers import AutoModelForCausalLM
 
     try:
-        return (loader or AutoModelForCausalLM).from_pretrained(name, trust_remote_code=False, **options)
+        with quiet():
+            return (loader or AutoModelForCausalLM).from_pretrained(name, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
         raise NashsimError(f"{key}: {name!r} does not load ({first_line(error)})") from None
 
 
-def with_adapters(
-    model,
-    rank: int,
-    *,
-    alpha: float | None = None,
-    dropout: float = 0.0,
-    targets: Sequence[str] = (ALL_LINEAR,),
-    seed: int = 0,
-    key: str = "model.lora",
-):
-    """Return a model with low-rank adapters, W + (alpha/rank) B A with B = 0 at first: the model as it was.
+@quiet()
+def load_language_model(name: str, key: str = "model.name", *, merge: bool = True, **options):
+    """Return the causal language model of text by its name: an adapter on its base, the model inside a wrapper.
 
     Parameters
     ----------
-    model : transformers.PreTrainedModel
-        Base, whose weights do not train any more.
-    rank : int
-        Rank of the adapters, >= 1.
-    alpha : float or None
-        Numerator of their scale; ``None`` is twice the rank [ours], so that another rank has the same scale.
-    dropout : float
-        Share of their inputs that is dropped in training mode.
-    targets : sequence of str
-        Names of the layers that get one; ``"all-linear"`` is every linear layer but the output's.
-    seed : int
-        Seed of A, whatever ran before.
+    name : str
+        Folder or hub name of a model, or of an adapter.
+    key : str
+        Argument that error messages name.
+    merge : bool
+        Whether an adapter is merged into the weights, or left frozen, beneath others that train.
+    **options
+        Further arguments of ``from_pretrained``.
+
+    Raises
+    ------
+    NashsimError
+        Where there is none, or an adapter does not fit its base.
+    """
+    base = adapter_base(name, key)
+    if base is None:
+        return text_model(load_model(name, key=key, **options), key)
+    model = load_model(base, key=f"{key}: base of {name}", **options)
+    merge = merge or model.config.get_text_config() is not model.config
+    model = load_adapter(model, name, key, merge=merge)
+    return text_model(model, key) if merge else model
+
+
+def check_ids(name: str, rows: Sequence[Sequence[int]], tokenizer, key: str = "model.name") -> None:
+    """Refuse token ids that a model has no embedding for, before its weights are loaded.
+
+    Parameters
+    ----------
+    name : str
+        Folder or hub name of the model, or of an adapter.
+    rows : sequence of sequences of int
+        Token ids.
+    tokenizer : transformers.PreTrainedTokenizerBase
+        Tokenizer that made them.
     key : str
         Argument that error messages name.
 
     Raises
     ------
     NashsimError
-        For a rank below 1, layers that are not there, or a missing peft.
+        For the largest id beyond the embedding, with its token; or where there is no such model.
     """
-    if rank < 1:
-        raise NashsimError(f"{key}: a rank >= 1 is needed, found {rank}")
+    from transformers import AutoConfig
+
     try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError:
-        raise NashsimError(f"{key}: adapters need peft; pip install peft") from None
-    settings = LoraConfig(
-        r=rank,
-        lora_alpha=2 * rank if alpha is None else alpha,
-        lora_dropout=dropout,
-        target_modules=ALL_LINEAR if ALL_LINEAR in targets else list(targets),
-        exclude_modules=["out_proj"]
-        if ALL_LINEAR in targets and model.config.model_type in FUSED_OUTPUT
-        else None,
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            return get_peft_model(model, settings)
-        except ValueError as error:
-            raise NashsimError(f"{key}: {first_line(error)}") from None
+        config = AutoConfig.from_pretrained(adapter_base(name, key) or name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise NashsimError(f"{key}: {name!r} does not load ({first_line(error)})") from None
+    count = config.get_text_config().vocab_size
+    largest = max((max(row, default=0) for row in rows), default=0)
+    if largest >= count:
+        raise NashsimError(
+            f"{key}: token {tokenizer.convert_ids_to_tokens(largest)!r} has id {largest}, and {name!r} {count}"
+            " embeddings: tokens were added to the tokenizer alone; use others (model.pad: eos, another template), or"
+            " give the model rows (resize_token_embeddings), train them and save it"
+        )

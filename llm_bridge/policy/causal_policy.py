@@ -67,6 +67,8 @@ class CausalPolicy(FrozenWeights):
         # The Hugging Face model itself; LoRA layers live inside it.
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         config = causal.config
+        if causal.dtype == torch.float64 and getattr(config, "_experts_implementation", None) == "grouped_mm":
+            causal.set_experts_implementation("eager")  # the grouped kernel knows no float64
         self.ends = end_tokens(causal) if eos is None else _tokens(eos)
         if not self.ends:
             raise NashsimError("eos: the model's configuration names no such token; give its id")
@@ -107,7 +109,7 @@ class CausalPolicy(FrozenWeights):
 
     @classmethod
     def from_pretrained(cls, name, *, dtype=None, load=None, **options) -> CausalPolicy:
-        """Return the policy of a local directory or a hub name; code from the hub is never run.
+        """Return the policy of a local directory or a hub name, an adapter merged; code from the hub is never run.
 
         Parameters
         ----------
@@ -116,13 +118,13 @@ class CausalPolicy(FrozenWeights):
         dtype : torch.dtype or None
             Type of the weights; ``None`` is that of the file.
         load : dict or None
-            Further options for ``AutoModelForCausalLM.from_pretrained``.
+            Further options for ``from_pretrained``.
         **options
             Options of the class.
         """
-        from transformers import AutoModelForCausalLM
+        from ..models.loading import load_language_model
 
-        model = AutoModelForCausalLM.from_pretrained(name, trust_remote_code=False, **(load or {}))
+        model = load_language_model(str(name), "name", **(load or {}))
         return cls(model if dtype is None else model.to(dtype), **options)
 
     def _set_reference(self, reference) -> None:

@@ -12,7 +12,9 @@ from nashsim.errors import unknown_name
 from nashsim.files import to_json, write_text
 
 from ..data.pairs import EQUAL, TOO_LONG, Pair
-from ..models.loading import find_device, load_model, load_tokenizer, with_adapters
+from ..models.adapters import with_adapters
+from ..models.loading import find_device, load_language_model, load_tokenizer
+from ..models.quiet import quiet
 from ..models.tiny import byte_tokenizer, tiny_llama
 from ..storage.fit_states import FitStates, fingerprint
 from .fitting import FitSettings, fit
@@ -27,6 +29,7 @@ KINDS = (*HEADS, RewardModel.kind)
 DTYPES = ("float32", "bfloat16")
 
 
+@quiet()
 def fit_and_report(
     train: Sequence[Pair],
     test: Sequence[Pair],
@@ -153,7 +156,8 @@ def _backbone(model: str | None, dtype: str, lora_rank: int, seed: int):
     else:
         import torch
 
-        backbone = load_model(model, key="model", dtype=getattr(torch, dtype))
+        merge = not lora_rank
+        backbone = load_language_model(model, "model", merge=merge, dtype=getattr(torch, dtype))
         tokenizer = load_tokenizer(model, "model")
     if lora_rank:
         backbone = with_adapters(backbone, lora_rank, seed=seed, key="lora_rank")

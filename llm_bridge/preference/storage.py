@@ -12,6 +12,7 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.files import atomic_folder
 
+from ..models.saving import save_model_files
 from .layout import Layout
 from .model import PreferenceModel, RewardModel, make_model
 
@@ -32,7 +33,7 @@ def save_model(model: PreferenceModel | RewardModel, folder: str | Path) -> None
 
     described = {"kind": model.kind, "layout": asdict(model.layout), "tokenizer": model.tokenizer is not None}
     with atomic_folder(folder) as temporary:
-        model.backbone.save_pretrained(temporary, safe_serialization=True)
+        save_model_files(model.backbone, temporary, folder)
         if model.tokenizer is not None:
             model.tokenizer.save_pretrained(temporary)
         if model.head is not None:

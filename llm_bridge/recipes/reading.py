@@ -173,6 +173,8 @@ def _typed(kind, value, where: str):
             return None
         [kind] = [k for k in get_args(kind) if k is not types.NoneType]
     if get_origin(kind) is tuple:
+        if isinstance(value, str) and get_args(kind)[0] is str:
+            return (value,)
         if isinstance(value, list | tuple):
             return tuple(_typed(get_args(kind)[0], item, where) for item in value)
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):

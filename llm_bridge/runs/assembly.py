@@ -8,7 +8,7 @@ from ..data import Encoder, Prompt, Teacher, load_prompts, load_teacher
 from ..decoding.engines import make_engine
 from ..evaluation.text_measure import TextMeasure
 from ..judges import Judge
-from ..models.loading import load_tokenizer
+from ..models.loading import check_ids, load_tokenizer
 from ..parallel.processes import Processes
 from ..policy.causal_policy import CausalPolicy
 from ..tasks.enumerated_source import Enumerated
@@ -142,6 +142,7 @@ def _of_files(config: Config) -> RunParts:
     prompts = load_prompts(
         data.prompts, encoder, column=data.column, split=data.split, limit=data.limit, too_long=data.too_long
     )
+    check_ids(model.name, [p.ids for p in prompts], tokenizer)
     policy = load_policy(config, encoder)
     _check_context(policy, prompts, sampling.length)
     of_texts = make_judge(config, tokenizer)

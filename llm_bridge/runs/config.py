@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from nashsim import files
 from nashsim.errors import NashsimError
 
 from ..data.config import DataConfig, check_data
-from ..models.loading import ALL_LINEAR
+from ..models.config import DTYPES, ModelConfig, check_model
 from ..policy.architecture import PADDINGS
 from ..recipes.reading import built, overridden, read_yaml
 from ..training.settings import Settings
 
+#: Keys that may name a file or folder, and those that may name an object of a module.
+PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path")
+OBJECTS = ("judge.path", "sampling.engine", "algorithm.fit")
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
 POSITIVE = (
     "model.temperature", "algorithm.tau", "judge.batch", "judge.scale", "training.iterations", "training.rows",
     "training.checkpoint_every", "sampling.length", "sampling.context", "sampling.batch", "evaluation.every",
     "evaluation.prompts", "evaluation.samples", "output.keep", "data.limit", "data.scale",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Lora:
-    """Low-rank adapters; ``rank`` 0 trains all weights, ``alpha`` None is twice the rank.
-
-    ``targets`` names the layers that get one; ``all-linear`` is every linear layer but the output's.
-    """
-
-    rank: int = 0
-    alpha: float | None = None
-    dropout: float = 0.0
-    targets: tuple[str, ...] = (ALL_LINEAR,)
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The model, by folder or hub name (None: the task's own); ``eos`` names more tokens that end a response."""
-
-    name: str | None = None
-    dtype: str = "float32"
-    lora: Lora = field(default_factory=Lora)
-    quantise: str | None = None
-    pad: str | None = None
-    eos: tuple[str, ...] = ()
-    padding: str | None = None
-    temperature: float = 1.0
-    gradient_checkpointing: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,7 +180,7 @@ def check_config(config: Config) -> None:
     from ..decoding.engines import check_engine
 
     choices = {
-        "model.dtype": ("float32", "bfloat16", "float16", "float64"),
+        "model.dtype": DTYPES,
         "model.quantise": (None, "4bit", "8bit"),
         "model.padding": (None, *PADDINGS),
         "data.template": TEMPLATES,
@@ -223,18 +199,10 @@ def check_config(config: Config) -> None:
         if value is not None and not value > 0:
             raise NashsimError(f"{key}: a number > 0 is needed, found {value!r}")
     check_data(config)
+    check_model(config)
     check_engine(config.sampling.engine)
-    if config.sampling.engine == "compiled" and config.model.lora.rank:
-        raise NashsimError(
-            "sampling.engine: compiled decoding cannot switch adapters off for the reference; leave it eager with"
-            " model.lora"
-        )
     if config.judge.kind in ("preference-model", "reward-model", "callable") and config.judge.path is None:
         raise NashsimError(f"judge.path: a judge of kind {config.judge.kind!r} needs one")
-    if config.model.quantise is not None and not (config.model.lora.rank and config.model.name):
-        raise NashsimError(
-            "model.quantise: quantised weights do not train; it needs model.name and adapters (model.lora.rank)"
-        )
     algorithm = config.algorithm.build()
     _check_rule(algorithm.rule, config.algorithm.tau)
     if config.data.pairs is not None:
@@ -261,6 +229,32 @@ def _check_rule(rule, tau: float) -> None:
                 f"algorithm: {rule} at tau = {tau:g} keeps weight {step.base['policy']:g} of the current policy;"
                 f" eta_inverse > tau = {tau:g} (eta tau < 1) is needed"
             )
+
+
+def located(config: Config) -> Config:
+    """Return a configuration that means the same from any folder: files that are there by their absolute paths.
+
+    Parameters
+    ----------
+    config : Config
+        Configuration whose relative paths are meant from the current folder.
+    """
+    changed: dict[str, dict[str, str]] = {}
+    for key in dict.fromkeys((*PATHS, *OBJECTS)):
+        value = _value(config, key)
+        if not isinstance(value, str):
+            continue
+        module, colon, name = value.rpartition(":")
+        if key in PATHS and os.path.exists(value):
+            found = os.path.abspath(value)
+        elif key in OBJECTS and colon and os.path.isfile(f"{module}.py"):
+            found = f"{os.path.abspath(module)}.py:{name}"
+        else:
+            continue
+        section, option = key.split(".")
+        changed.setdefault(section, {})[option] = found
+    sections = {section: replace(getattr(config, section), **values) for section, values in changed.items()}
+    return replace(config, **sections)
 
 
 def versions() -> dict[str, str]:

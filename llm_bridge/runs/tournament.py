@@ -16,7 +16,10 @@ from nashsim.rules import POLICY, REFERENCE
 from ..decoding.roles import pure
 from ..evaluation import WinRates, length_adjusted, win_rates
 from ..evaluation.text_measure import response_statistics
-from ..models.loading import load_model
+from ..models.adapters import CONFIG as ADAPTERS
+from ..models.adapters import trained_part
+from ..models.loading import load_language_model
+from ..models.quiet import quiet
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import ITERATE
 from ..storage.checkpoint import Checkpoints, load_state
@@ -128,6 +131,7 @@ class Tournament:
         return console.file.getvalue().rstrip()
 
 
+@quiet()
 def run_tournament(
     runs: list[Path], prompts: int = 64, samples: int = 4, seed: int = 0, checkpoints: bool = False
 ) -> Tournament:
@@ -214,14 +218,12 @@ def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
     """Trainable weights of a model on disk, by the names that the policy knows them under."""
     if not folder.is_dir():
         raise NashsimError(f"run: {str(folder)!r} is no folder of a run or of a model")
-    loader = None
-    if (folder / "adapter_config.json").exists():
-        from peft import AutoPeftModelForCausalLM as loader
-    model = load_model(str(folder), loader, "run")
-    for p in model.parameters():
-        p.requires_grad_(True)
-    other = CausalPolicy(model, eos=policy.ends, pad=policy.pad, temperature=policy.temperature)
     live = policy.weights()
+    if hasattr(policy.model, "peft_config") and (folder / ADAPTERS).exists():
+        found = trained_part(policy.model, folder)
+        return {f"causal.{name}": v.to(live[f"causal.{name}"]) for name, v in found.items()}
+    model = load_language_model(str(folder), "run").requires_grad_(True)
+    other = CausalPolicy(model, eos=policy.ends, pad=policy.pad, temperature=policy.temperature)
     found = {k: v for k, v in other.weights().items() if k in live}
     if found.keys() != live.keys() or any(found[k].shape != live[k].shape for k in live):
         raise NashsimError(f"run: the model of {str(folder)!r} has other layers than the first run's")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from transformers.utils.logging import disable_progress_bar
 
 from nashsim.errors import NashsimError
 from nashsim.rules import POLICY
@@ -15,6 +14,7 @@ from nashsim.rules import POLICY
 from ..decoding.eager import sample
 from ..decoding.roles import pure
 from ..evaluation.model_check import quick_check
+from ..models.quiet import quiet
 from ..parallel.processes import Processes
 from ..storage.checkpoint import save_state
 from ..storage.model_card import model_card, save_final, step_text
@@ -22,7 +22,8 @@ from ..storage.run_folder import FINAL, ReadOnlyRunFolder, RunFolder
 from ..storage.trackers import make_trackers
 from ..training.trainer import Trainer
 from .assembly import assemble, make_trainer
-from .config import Config, versions
+from .config import Config, located, versions
+from .models import trained_text
 from .parts import RunParts
 
 #: Seconds after which a state is written even in the middle of a fit.
@@ -31,6 +32,7 @@ INTERVAL = 600.0
 SHOWN = 8
 
 
+@quiet()
 def train_run(
     config: Config,
     *,
@@ -65,7 +67,7 @@ def train_run(
         For parts that do not fit, a folder that holds another run, a disk that is full, a loss that stops being finite
         (its batch is saved beside the run), or a model whose numbers are not those of its own forward.
     """
-    disable_progress_bar()  # of transformers, for models of seconds; ours stays
+    config = located(config)
     processes, out = Processes.current(), config.output.folder
     if processes.main:
         trackers = make_trackers(config.output.trackers, out, {"configuration": config.to_yaml()})
@@ -73,7 +75,7 @@ def train_run(
     else:
         folder = ReadOnlyRunFolder(out)
     parts = assemble(config)
-    for note in parts.notes if say is not None and processes.main else ():
+    for note in (*parts.notes, trained_text(parts.policy)) if say is not None and processes.main else ():
         say(note)
     trainer = make_trainer(config, parts)
     folder.begin(_identity(config))
@@ -181,6 +183,7 @@ def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: RunParts
         data=parts.names["data"],
         judge=parts.names["judge"],
         evaluation=last,
+        weights=trained_text(parts.policy),
         departures=[algorithm.departure] if algorithm.departure else [],
         versions=versions(),
     )

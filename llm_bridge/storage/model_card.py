@@ -10,6 +10,7 @@ import torch
 from nashsim.files import atomic_folder
 from nashsim.rules import Rule
 
+from ..models.saving import save_model_files
 from ..policy.causal_policy import CausalPolicy
 
 
@@ -24,7 +25,8 @@ def save_final(
     """Write model, tokenizer and card, whole or not at all.
 
     A LoRA policy is written as its adapter, which ``peft.AutoPeftModelForCausalLM.from_pretrained`` (and
-    ``AutoModelForCausalLM`` of transformers with peft installed) loads over its base.
+    ``AutoModelForCausalLM`` of transformers with peft installed) loads over its base, from any folder of this machine;
+    one that began from an adapter as a single adapter that holds both.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def save_final(
         For a folder that cannot be written.
     """
     with atomic_folder(folder) as temporary:
-        policy.model.save_pretrained(temporary, safe_serialization=True, state_dict=state)
+        save_model_files(policy.model, temporary, folder, state)
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
         (temporary / "README.md").write_text(card, encoding="utf-8")
@@ -62,6 +64,7 @@ def model_card(
     data: str,
     judge: str,
     evaluation: Mapping[str, float],
+    weights: str = "",
     departures: Sequence[str] = (),
     versions: Mapping[str, str] | None = None,
 ) -> str:
@@ -87,6 +90,8 @@ def model_card(
         Kind of the judge, and its path.
     evaluation : mapping of str to float
         Metrics of the last record.
+    weights : str
+        What of the model was trained.
     departures : sequence of str
         Named departures from the exact update.
     versions : mapping of str to str or None
@@ -117,6 +122,7 @@ def model_card(
         f"- **Step**: {step}",
         f"- **Prompts**: {data}",
         f"- **Judge**: {judge}",
+        *([f"- **Weights**: {weights}"] if weights else []),
         *(f"- **Departure from the rule**: {text}" for text in departures),
         "",
         "## Evaluation",

@@ -42,7 +42,17 @@ def make_optimiser(weights: Iterable[torch.nn.Parameter], settings: Settings) ->
     weights : iterable of Parameter
     settings : Settings
         Its ``optimiser``, ``lr`` and ``momentum``.
+
+    Raises
+    ------
+    NashsimError
+        Where nothing trains.
     """
+    weights = list(weights)
+    if not weights:
+        raise NashsimError(
+            "model: none of its parameters trains; load an adapter with is_trainable=True, or call requires_grad_()"
+        )
     if settings.optimiser == "sgd":
         return torch.optim.SGD(weights, lr=settings.lr, momentum=settings.momentum or 0.0)
     first = 0.9 if settings.momentum is None else settings.momentum

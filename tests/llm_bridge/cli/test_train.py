@@ -329,3 +329,38 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     whole = load_config("enumerable-inpo", [*SMALL, "--output.folder", str(tmp_path / "whole")])
     train_run(whole)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "r"))
+
+
+def test_a_run_is_evaluated_from_another_folder(tmp_path, monkeypatch, capsys):
+    """What it named by paths from where it began is found: model, prompts, a judge's module."""
+    monkeypatch.chdir(tmp_path)
+    save_tiny("model")
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "one"}\n{"prompt": "two"}\n')
+    (tmp_path / "short_is_better.py").write_text(
+        "def judge(asked):\n    return [len(c.a) < len(c.b) for c in asked]\n"
+    )
+    words = (
+        "--data.prompts", "prompts.jsonl", "--model.name", "model", "--judge.kind", "callable", "--judge.path",
+        "short_is_better:judge", "--sampling.length", "4", "--training.iterations", "1", "--training.fit_steps", "1",
+        "--algorithm.name", "inpo", "--output.folder", "run", "--quiet",
+    )  # fmt: skip
+    (tmp_path / "empty.yaml").write_text("")
+    assert call(["train", "empty.yaml", *words]) == 0
+    assert "trains: all" in capsys.readouterr().err
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.delitem(sys.modules, "short_is_better")
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p not in ("", str(tmp_path))])
+    assert call(["evaluate", str(tmp_path / "run"), "--prompts", "2"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--model.lora.dropout", "0.1"), "model.lora.dropout: 0 is needed, found 0.1"),
+        (("--model.dtype", "float16"), "model.dtype: float16 does not train all weights"),
+    ],
+)
+def test_what_cannot_train_is_refused(words, said, capsys):
+    assert call(["train", "enumerable-inpo", "--quiet", *words]) == 2
+    assert said in capsys.readouterr().err

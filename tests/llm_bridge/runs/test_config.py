@@ -160,7 +160,7 @@ def test_adapters_by_default_stand_on_every_linear_layer_at_twice_their_rank():
     pytest.importorskip("peft")
     import torch
 
-    from llm_bridge.models.loading import with_adapters
+    from llm_bridge.models.adapters import with_adapters
     from llm_bridge.models.tiny import byte_tokenizer, tiny_llama
 
     lora = load_config("enumerable-inpo", ["--model.lora.rank", "3"]).model.lora
