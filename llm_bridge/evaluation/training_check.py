@@ -11,7 +11,8 @@ from nashsim.errors import NashsimError
 from nashsim.rules import REFERENCE
 
 from ..judges import LengthJudge
-from ..models.loading import load_model, with_adapters
+from ..models.adapters import with_adapters
+from ..models.loading import load_model
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
 from ..storage.checkpoint import load_state, save_state

@@ -14,7 +14,7 @@ import torch
 
 from nashsim.errors import NashsimError, first_line
 
-from .quiet import quiet
+from ..quiet import quiet
 
 #: Targets of adapters that stand for every linear layer but the output's.
 ALL_LINEAR = "all-linear"

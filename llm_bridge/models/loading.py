@@ -9,8 +9,8 @@ import torch
 
 from nashsim.errors import NashsimError, first_line
 
+from ..quiet import quiet
 from .adapters import adapter_base, load_adapter
-from .quiet import quiet
 from .text_model import text_model
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from ..quiet import quiet
 from .adapters import TRAINED, save_adapters
-from .quiet import quiet
 
 #: Folder of a base that is nowhere else on disk, in that of its adapters.
 BASE = "base"

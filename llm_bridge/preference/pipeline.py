@@ -14,8 +14,8 @@ from nashsim.files import to_json, write_text
 from ..data.pairs import EQUAL, TOO_LONG, Pair
 from ..models.adapters import with_adapters
 from ..models.loading import find_device, load_language_model, load_tokenizer
-from ..models.quiet import quiet
 from ..models.tiny import byte_tokenizer, tiny_llama
+from ..quiet import quiet
 from ..storage.fit_states import FitStates, fingerprint
 from .fitting import FitSettings, fit
 from .judge import ModelJudge

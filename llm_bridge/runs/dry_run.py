@@ -14,7 +14,8 @@ from pathlib import Path
 
 from nashsim.errors import NashsimError
 
-from ..models.loading import ALL_LINEAR, load_model
+from ..models.adapters import ALL_LINEAR
+from ..models.loading import load_model
 from ..models.shrink import DoesNotLoad, save_small
 from ..models.tiny import save_tiny
 from ..storage.run_folder import RunFolder

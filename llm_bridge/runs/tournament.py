@@ -19,9 +19,9 @@ from ..evaluation.text_measure import response_statistics
 from ..models.adapters import CONFIG as ADAPTERS
 from ..models.adapters import trained_part
 from ..models.loading import load_language_model
-from ..models.quiet import quiet
 from ..policy.causal_policy import CausalPolicy
 from ..policy.named_policies import ITERATE
+from ..quiet import quiet
 from ..storage.checkpoint import Checkpoints, load_state
 from ..storage.run_folder import FINAL, STATES, config_of
 from ..training.rollout import seed_of

@@ -14,8 +14,8 @@ from nashsim.rules import POLICY
 from ..decoding.eager import sample
 from ..decoding.roles import pure
 from ..evaluation.model_check import quick_check
-from ..models.quiet import quiet
 from ..parallel.processes import Processes
+from ..quiet import quiet
 from ..storage.checkpoint import save_state
 from ..storage.model_card import model_card, save_final, step_text
 from ..storage.run_folder import FINAL, ReadOnlyRunFolder, RunFolder
