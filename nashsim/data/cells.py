@@ -148,8 +148,11 @@ def read_tables(
     for mark in marks:
         rows, numbers = _split(lines[start:], mark, name)
         table = Table(name, rows, [start + k for k in numbers], header, None, decimal, len(comments))
-        comment = _comment_cells(comments[-1], mark) if comments else []
-        named = comment if len(comment) > 1 and len(comment) == len(rows[0]) else None
+        alike = [cells for line in comments if len(cells := _comment_cells(line, mark)) == len(rows[0]) > 1]
+        # Without a blank after its # a line may be a row; else the last one before the table may be its header.
+        named = next((cells for cells in alike if cells[0].startswith("#")), None)
+        if named is None and alike and alike[-1] == _comment_cells(comments[-1], mark):
+            named = alike[-1]
         found.append(replace(table, comment=named, dialect=f"separated by {SEPARATORS[mark]}"))
     return found
 

@@ -64,12 +64,10 @@ def read_rankings(table: Table, *, ties: str = "half", weight: str | None = None
     for i, (row, share) in enumerate(zip(body, weights, strict=True)):
         ranking: list[list[int]] = []
         for cell in (row[rank] for rank in ranks):
-            kind = re.sub(r"[\s_-]+", " ", cell.casefold()).strip()
-            if cell in BLANK or kind in _SKIPPED:
-                odd["ranks skipped"] += kind in _SKIPPED
+            if cell in BLANK:
                 continue
-            if kind in ("overvote", "over vote"):
-                odd["overvotes, which rank nobody"] += 1
+            if (kind := ranks_nobody(cell)) is not None:
+                odd[kind] += 1
                 continue
             group = [index.setdefault(cell, len(index))]
             if group in ranking:
@@ -82,6 +80,19 @@ def read_rankings(table: Table, *, ties: str = "half", weight: str | None = None
     told = ", ".join(f"{count} {words}" for words, count in odd.items() if count)
     notes = [f"Left out of the ballots: {told}."] if told else []
     return count_ballots(list(index), ballots, ties=ties, name=table.name, notes=notes)
+
+
+def ranks_nobody(cell: str) -> str | None:
+    """Return what a cell says that ranks nobody, in words, or None for the name of a candidate.
+
+    Parameters
+    ----------
+    cell : str
+    """
+    kind = re.sub(r"[\s_-]+", " ", cell.casefold()).strip()
+    if kind in _SKIPPED:
+        return "ranks skipped"
+    return "overvotes, which rank nobody" if kind in ("overvote", "over vote") else None
 
 
 def rank_columns(header: Sequence[str]) -> list[int] | None:

@@ -13,7 +13,7 @@ from .latex import looks_like_latex
 from .layouts import is_almost_a_matrix, is_matrix, layouts
 from .pairs import named_pair
 from .preflib import looks_like_preflib
-from .rankings import rank_columns
+from .rankings import rank_columns, ranks_nobody
 from .records import looks_like_json
 from .triples import heads_triples, looks_like_tuples
 from .values import is_number, is_text
@@ -125,7 +125,9 @@ def _by_cells(table: Table) -> dict[str, str]:
         label = min(shared, default="", key=[row[0] for row in body].index)
         if width == 3 and shared and all(is_number(row[2]) for row in body) and (header or _tells(body)):
             found["triples"] = f"two names and a number a row, names such as {label!r} in both columns"
-        if width == 2 and shared and not header and "matrix" not in found:
+        # Ballots of two ranks look like pairs; a rank that was skipped gives them away.
+        is_ballot = any(map(ranks_nobody, {cell for row in body for cell in row[:2]}))
+        if width == 2 and shared and not header and not is_ballot and "matrix" not in found:
             found["pairs"] = f"two names a row, such as {label!r} in both columns, winner first"
     if not found and is_almost_a_matrix(table):
         found["matrix"] = "mostly numbers"
@@ -156,8 +158,11 @@ def is_leaderboard(table: Table) -> bool:
 
 
 def _tells(body: list[list[str]]) -> bool:
-    """Whether rows without a header are more than three whole numbers each, and the first is no header come twice."""
-    return any(is_text(row[0]) or not row[2].isdecimal() for row in body) and body.count(body[0]) == 1
+    """Whether rows without a header are more than three whole numbers each, and the first heads no matrix."""
+    first, *rest = body
+    if first in rest or set(first[1:]) == {row[0] for row in rest}:
+        return False
+    return any(is_text(row[0]) or not row[2].isdecimal() for row in body)
 
 
 def _names(cells: list[str]) -> bool:

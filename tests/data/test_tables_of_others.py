@@ -472,6 +472,7 @@ REFUSED = {
     "one line": ("x,y\n", {}, "not recognised.*separated by commas, a single line, first row 'x', 'y'"),
     "one line of a number": ("x,y,0.7\n", {}, "not recognised.*a single line"),
     "one decimal comma": ("a b 0,7\n", {}, "not recognised.*a single line"),
+    "ballots without a header": ("Ann,Bob\nBob,skipped\nCy,Ann\n", {}, "not recognised"),
     "an edge list with a header": (
         "source,target\na,b\nb,c\nc,a\n",
         {},
@@ -520,6 +521,7 @@ REFUSED = {
         r"row 2 \(line 3\) has 1 cells where the first row has 3 \(a comment stands before the table",
     ),
     "a hash before the first row": ("#a,b\nb,c\nc,#a\n", {}, "begins with '#a' and has as many cells as the table"),
+    "a hash before the first row and a comment": ("#a,b\n# note\nb,c\nc,#a\n", {}, "begins with '#a' and has as many"),
     "rows of losers": ("loser,a,b\na,0,1\nb,2,0\n", {"unit": "count"}, "the corner 'loser' says that rows lose"),
     "broken JSON lines": ('{"winner": "a", "loser": "b"}\n{"winner": "b"\n', {}, "the JSON is broken in line 2"),
     "a dictionary of dictionaries": (
