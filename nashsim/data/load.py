@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..errors import NashsimError
+from . import outcomes
 from .battles import read_battles, read_wins
 from .blt import read_blt
 from .cells import Table, read_tables
@@ -295,12 +296,13 @@ def _reading(source: _Source, format: str, why: str, found: str) -> str:
 
 def _unrecognised(name: str, found: str, tables: list[Table]) -> NashsimError:
     listed = ", ".join(f"{format} ({form.words})" for format, form in FORMATS.items())
-    seen = [found] if found else []
+    seen, hint = [found] if found else [], ""
     if tables:
+        hint = outcomes.how_to_ask(tables[0].rows[0])
         first = tables[0].rows[0]
         only = ", a single line" if len(tables[0].rows) == 1 else ""
         seen.append(f"{tables[0].dialect}{only}, first row {', '.join(map(repr, first[:6]))[:120]}")
     return NashsimError(
         f"{name}: the format is not recognised; accepted are {listed}; name it by format"
-        f" (--format), and columns with other names by columns (--columns); found {'; '.join(seen)}"
+        f" (--format), and columns with other names by columns (--columns); found {'; '.join(seen)}{hint}"
     )

@@ -117,10 +117,10 @@ def weight_column(table: Table, taken: Iterable[int]) -> int | None:
     return column if cells and not numbered and all(map(is_number, cells)) else None
 
 
-def unused(header: Sequence[str], used: Iterable[int]) -> list[str]:
-    """Return a note that names columns which could tell an outcome or a weight and were not used, if any."""
+def telling(header: Sequence[str], used: Iterable[int]) -> list[str]:
+    """Return the columns that could tell an outcome or a weight, by their names, of those that are not used."""
     used = set(used)
-    names = [
+    return [
         name
         for i, name in enumerate(header)
         if i not in used
@@ -129,10 +129,24 @@ def unused(header: Sequence[str], used: Iterable[int]) -> list[str]:
             or re.search("(score|result|outcome|rating|wins)[0-9]?$", key(name))
         )
     ]
+
+
+def unused(header: Sequence[str], used: Iterable[int]) -> list[str]:
+    """Return a note that names columns which could tell an outcome or a weight and were not used, if any."""
+    names = ", ".join(telling(header, used))
+    return [f"Columns that may tell an outcome or a weight and were not used: {names}."] if names else []
+
+
+def how_to_ask(header: Sequence[str]) -> str:
+    """Return, for a refusal, the options that would read a table whose header names two sides; else nothing."""
+    sides = find_pair(header, SIDES)
+    if sides is None:
+        return ""
+    rest = telling(header, sides)
+    names = f", perhaps by {', '.join(rest)}" if rest else ""
     return (
-        [f"Columns that may tell an outcome or a weight and were not used: {', '.join(names)}."]
-        if names
-        else []
+        f"; the header names {' and '.join(header[i] for i in sides)}, so say who won{names}: --scores A_COL,B_COL,"
+        " --wins A_COL,B_COL, --result COLUMN or --columns A,B,WINNER"
     )
 
 

@@ -472,6 +472,11 @@ REFUSED = {
     "one line": ("x,y\n", {}, "not recognised.*separated by commas, a single line, first row 'x', 'y'"),
     "one line of a number": ("x,y,0.7\n", {}, "not recognised.*a single line"),
     "one decimal comma": ("a b 0,7\n", {}, "not recognised.*a single line"),
+    "sides and scores that nobody named": (
+        "player_a,player_b,score_a,score_b\nx,y,3,1\ny,z,2,2\n",
+        {},
+        "names player_a and player_b, so say who won, perhaps by score_a, score_b: --scores A_COL,B_COL",
+    ),
     "ballots without a header": ("Ann,Bob\nBob,skipped\nCy,Ann\n", {}, "not recognised"),
     "an edge list with a header": (
         "source,target\na,b\nb,c\nc,a\n",
