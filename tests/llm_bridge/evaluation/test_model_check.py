@@ -16,6 +16,7 @@ from llm_bridge.decoding.eager import sample
 from llm_bridge.decoding.roles import pure
 from llm_bridge.evaluation.model_check import check_numbers, quick_check
 from llm_bridge.evaluation.training_check import check_training
+from llm_bridge.models.tiny import save_tiny, tiny_llama
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.policy.sequences import Sequences
 from nashsim.errors import NashsimError
@@ -160,3 +161,25 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert "DOES NOT HOLD" in capsys.readouterr().out
     assert call(["check", str(tmp_path / "none")]) == 2
     assert call(["check", str(tmp_path / "good"), "--dtype", "int8"]) == 2
+
+
+def test_train_checks_before_its_first_step(tmp_path, capsys, monkeypatch):
+    tokenizer = save_tiny(tmp_path / "model", width=16, layers=1, context=64)
+    (tmp_path / "prompts.jsonl").write_text("".join(f'{{"prompt": "{p}"}}\n' for p in ("a", "bcd", "ef")))
+    (tmp_path / "mine.yaml").write_text(
+        f"model: {{name: {tmp_path}/model}}\ndata: {{prompts: {tmp_path}/prompts.jsonl}}\n"
+        "judge: {kind: length}\ntraining: {iterations: 1, fit_steps: 1}\nsampling: {length: 4}\n"
+        "evaluation: {prompts: 2, samples: 1}\n"
+    )
+    run = ["train", str(tmp_path / "mine.yaml"), "--quiet", "--output.folder"]
+    assert call([*run, str(tmp_path / "good")]) == 0
+    assert capsys.readouterr().err.count("model checked: padded rows and a short decode agree") == 1
+    monkeypatch.setattr(hf.LlamaModel, "forward", blind(hf.LlamaModel.forward))
+    # Logits of fresh weights are all but zero, and so is what padding does to them.
+    model = tiny_llama(tokenizer, width=16, layers=1, context=64)
+    for weight in model.parameters():
+        weight.data *= 10 if weight.ndim > 1 else 1
+    model.save_pretrained(tmp_path / "model")
+    assert call([*run, str(tmp_path / "bad")]) == 2
+    assert "off its own plain forward" in capsys.readouterr().err
+    assert not (tmp_path / "bad" / "metrics.csv").exists()
