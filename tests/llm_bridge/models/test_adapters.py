@@ -72,7 +72,7 @@ def test_a_training_begins_from_an_adapter(folder, rank, monkeypatch):
     assert told(policy, "reference") == pytest.approx(start, **close) != pytest.approx(base, rel=1e-3)
     assert told(policy) != pytest.approx(start, rel=1e-4)
     count = sum(p.numel() for p in policy.parameters())
-    assert lines == [trained_text(policy)] and f"{count:,}" in lines[0]
+    assert lines[0] == trained_text(policy) and f"{count:,}" in lines[0]
     if rank:
         assert (
             "rank 2 on down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj (14 layers)" in lines[0]
