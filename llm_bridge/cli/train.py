@@ -36,9 +36,9 @@ def train_command(
     llm-bridge train mine.yaml --algorithm.tau 0.05 --training.lr 1e-6;
     llm-bridge train mine.yaml --resume;  llm-bridge train llama3-8b-inpo --dry-run
     """
-    from ..runs.config import load_config
+    from ..runs.config import load_config, located
 
-    settings = load_config(config, context.args)
+    settings = located(load_config(config, context.args))
     if dry_run:
         _dry(settings, resume, quiet)
         return

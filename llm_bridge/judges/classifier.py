@@ -47,7 +47,10 @@ class ClassifierRewards:
         if config.pad_token_id is None:
             # Rows of one length are never padded, and no token has this id: each row is read to its last token.
             config.pad_token_id = -1
-        limits = getattr(config, "max_position_embeddings", None), tokenizer.model_max_length
+        limits = (
+            getattr(config, "max_position_embeddings", None),
+            getattr(tokenizer, "model_max_length", None),
+        )
         self.context = min((n for n in limits if n is not None and 0 < n < 1 << 40), default=None)
         self.model, self.tokenizer, self.batch = model.eval(), tokenizer, batch
         self.encoder = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES

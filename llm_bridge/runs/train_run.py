@@ -75,8 +75,7 @@ def train_run(
     else:
         folder = ReadOnlyRunFolder(out)
     parts = assemble(config)
-    for note in (*parts.notes, trained_text(parts.policy)) if say is not None and processes.main else ():
-        say(note)
+    notes = [*parts.notes, trained_text(parts.policy)]
     trainer = make_trainer(config, parts)
     folder.begin(_identity(config))
     processes.wait()
@@ -85,13 +84,11 @@ def train_run(
     if found is not None:
         trainer.load_state_dict(found[1])
     elif config.model.name is not None:
-        checked = quick_check(parts.policy)
-        if say is not None and processes.main:
-            say(f"model checked: {checked}")
+        notes.append(f"model checked: {quick_check(parts.policy)}")
     # Records of the checkpoint are the truth; what was written after it will be made again.
     folder.restart(trainer.records)
     try:
-        _advance(config, folder, trainer, parts, progress, interval)
+        _advance(config, folder, trainer, parts, progress, interval, notes if processes.main else (), say)
     except NashsimError:
         if trainer.batch is not None and processes.main:
             save_state(
@@ -122,11 +119,21 @@ def _identity(config: Config) -> str:
 
 
 def _advance(
-    config: Config, folder: RunFolder, trainer: Trainer, parts: RunParts, progress, interval: float
+    config: Config,
+    folder: RunFolder,
+    trainer: Trainer,
+    parts: RunParts,
+    progress,
+    interval: float,
+    notes,
+    say,
 ) -> None:
-    """Train until all iterations are done; write records as they are made and states when they are due."""
+    """Train until all iterations are done; write records as they are made and states when they are due.
+
+    Notes are said once the first optimiser step is done: what is wrong before is said alone.
+    """
     training, processes, saved = config.training, parts.source.processes, time.monotonic()
-    progress = progress or (lambda trainer, made: None)
+    progress, notes = progress or (lambda trainer, made: None), list(notes if say else ())
 
     def recorded(made: dict) -> None:
         folder.record(made)
@@ -136,6 +143,8 @@ def _advance(
 
     def ticked(ended: bool, made: dict | None) -> None:
         nonlocal saved
+        while notes:
+            say(notes.pop(0))
         due = ended and trainer.iteration % training.checkpoint_every == 0
         late = time.monotonic() - saved > interval
         if parts.policy.sharded:

@@ -103,6 +103,8 @@ def descend(
     optimiser.zero_grad(set_to_none=True)
     loss = torch.zeros((), dtype=torch.float64, device=weights[0].device)
     for part in losses:
+        if not (part.requires_grad or math.isfinite(part)):
+            raise NashsimError(blame(float(part), math.nan))
         # Weights that are shared out have the mean over processes for a gradient, all others the sum.
         (part * processes.world if sharded else part).backward()
         take_gradients(weights, live)

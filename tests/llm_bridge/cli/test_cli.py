@@ -13,7 +13,7 @@ def test_help_has_examples(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["demo", "--rule", "ipno"], "did you mean 'inpo'"),
+        (["demo", "--rule", "inpoo"], "did you mean 'inpo'"),
         (["demo", "--queries", "many"], "valid integer"),
         (["demo", "--queries", "0"], "a budget of at least 1"),
         (["demo", "--tau", "0"], "tau: a number > 0"),

@@ -279,6 +279,7 @@ def test_a_tokenizer_without_pad(capsys, tmp_path, disk):
         "--output.folder",
         tmp_path / "r",
     )
+    capsys.readouterr()  # the bars of saving it
     assert "model.pad: eos" in cli(capsys, *run, fails=True)
     cli(capsys, *run, "--model.pad", "eos")
 
