@@ -203,9 +203,10 @@ def resamples_of(data: PreferenceData, asked: int | None) -> tuple[int, str]:
     asked : int or None
         Number asked for; ``None`` is ``RESAMPLES``, and none beyond ``MOST_LABELS``.
     """
-    if data.counts is None or asked == 0:
+    wins, counts = data.wins, data.counts
+    if wins is None or counts is None or asked == 0:
         return 0, ""
-    shares = np.divide(data.wins, data.counts, out=np.zeros_like(data.wins), where=data.counts > 0)
+    shares = np.divide(wins, counts, out=np.zeros_like(wins), where=counts > 0)
     if not ((shares > 0) & (shares < 1)).any():
         return 0, (
             "Every pair had one outcome every time it was compared: resampled comparisons cannot vary, and there are"
