@@ -14,6 +14,7 @@ def test_help_has_examples(capsys):
     ("arguments", "words"),
     [
         (["demo", "--rule", "inpoo"], "did you mean 'inpo'"),
+        (["demo", "--rule", "ipno"], "did you mean 'ipo'"),
         (["demo", "--queries", "many"], "valid integer"),
         (["demo", "--queries", "0"], "a budget of at least 1"),
         (["demo", "--tau", "0"], "tau: a number > 0"),

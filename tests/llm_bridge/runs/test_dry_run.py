@@ -137,7 +137,8 @@ def test_a_dry_run_says_what_the_run_does(home, capsys, monkeypatch, size, name)
     assert (status, wrong is None) == (0, True) or (status == 2 and wrong in error[0])
     if size == "large" and wrong is None:
         assert any(
-            "not tried: the weights of model " in line and "Qwen2ForCausalLM" in line for line in lines
+            f"not tried: the weights of model {home / 'model'}, " in line and "Qwen2ForCausalLM" in line
+            for line in lines
         )
     if wrong is None:
         assert lines[-1].endswith("the configuration holds") and (home / "run" / "final").is_dir()
