@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -38,3 +39,37 @@ def progress_bar(
             bar.update(task, completed=done, total=total, description=text)
 
         yield tell
+
+
+@contextmanager
+def waiting(description: str, after: float = 2.0, console=None) -> Iterator[None]:
+    """Show a moving sign with the seconds passed while work of unknown length goes on; it goes at the end.
+
+    Parameters
+    ----------
+    description : str
+        Text beside the sign.
+    after : float
+        Seconds after which it appears.
+    console : rich.console.Console or None
+        Place of the sign; ``None`` is stderr. Where it is no terminal, nothing is shown.
+    """
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
+    bar.add_task(description, total=None)
+    timer = threading.Timer(after, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # a sign that is just appearing must have appeared to go
+        bar.stop()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import NashsimError, unknown_name
+from ..progress import waiting
 from .options import LoaderOptions
 
 
@@ -29,7 +30,8 @@ def open_data(source: str, options: LoaderOptions):
     """Return the comparisons in a file, as PreferenceData."""
     from ..data import load
 
-    return load(source, **options.load_arguments())
+    with waiting(f"reading {Path(source).name}"):
+        return load(source, **options.load_arguments())
 
 
 def open_game(source: str, options: LoaderOptions, **changes):
