@@ -11,7 +11,8 @@ import torch
 
 from nashsim.errors import NashsimError, first_line
 
-from .loading import load_tokenizer
+from .adapters import adapter_base
+from .loading import load_model, load_tokenizer
 
 #: Most parameters of a model that is tried as it is.
 SMALL = 5_000_000
@@ -36,17 +37,22 @@ class DoesNotLoad(NashsimError):
     """A model or tokenizer that is not there, or that its libraries refuse."""
 
 
-def save_small(name: str, folder: str | Path, load: Callable) -> str | None:
+def save_small(name: str, folder: str | Path, load: Callable = load_model, kind=None) -> str | None:
     """Write a small model like one on disk, with its tokenizer; return what it lacks, None where that one is small.
+
+    Of an adapter the base is made small, and the adapter on it has the same layers and ranks.
 
     Parameters
     ----------
     name : str
-        Folder or hub name.
+        Folder or hub name of a model, or of an adapter.
     folder : str or Path
         Folder for the small model.
     load : callable
-        Function that loads a model by its name, on the device that ``device_map`` says.
+        Function that loads a model by its name, with options of ``from_pretrained``.
+    kind : type or None
+        Class of transformers that builds the model from its configuration, where the hub's cache has no weights;
+        ``None`` is ``AutoModelForCausalLM``.
 
     Raises
     ------
@@ -56,15 +62,49 @@ def save_small(name: str, folder: str | Path, load: Callable) -> str | None:
         Where no small model of the architecture computes.
     """
     try:
-        tokenizer, model = load_tokenizer(name), load(name, device_map="meta")
+        tokenizer, base = load_tokenizer(name), adapter_base(name)
+        model = _skeleton(base or name, load, kind)
     except NashsimError as error:
         raise DoesNotLoad(str(error)) from None
     count = parameter_count(model)
     if count <= SMALL:
         return None
-    reduced = shrink(model, folder)
+    where = Path(folder) / "base" if base else Path(folder)
+    said = f"{count:,} in {type(model).__name__}; random ones stand in ({shrink(model, where)})"
+    if base:
+        said += f", and on them a random adapter like {name}"
+        _save_adapter_like(name, where, folder)
     tokenizer.save_pretrained(folder)
-    return f"{count:,} in {type(model).__name__}; random ones stand in ({reduced})"
+    return said
+
+
+def _skeleton(name: str, load: Callable, kind):
+    """A model without numbers: its files are there and fit, or the hub's cache has its configuration alone."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if Path(name).is_dir():
+        return load(name, device_map="meta")
+    try:
+        return load(name, device_map="meta", local_files_only=True)
+    except NashsimError as error:
+        try:
+            config = AutoConfig.from_pretrained(name, trust_remote_code=False, local_files_only=True)
+            with torch.device("meta"):
+                return (kind or AutoModelForCausalLM).from_config(config)
+        except (OSError, ValueError):
+            raise error from None
+
+
+def _save_adapter_like(name: str, base: Path, folder: str | Path) -> None:
+    """Write an adapter of the same settings as one on disk, with random numbers, on another base."""
+    from peft import PeftConfig, get_peft_model
+
+    settings = PeftConfig.from_pretrained(name)
+    settings.base_model_name_or_path, settings.inference_mode = str(base), False
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        made = get_peft_model(load_model(str(base)), settings)
+    made.save_pretrained(folder)
 
 
 def shrink(model, folder: str | Path) -> str:

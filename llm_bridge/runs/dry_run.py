@@ -14,10 +14,10 @@ from pathlib import Path
 
 from nashsim.errors import NashsimError
 
-from ..models.adapters import ALL_LINEAR
-from ..models.loading import load_model
+from ..models.adapters import ALL_LINEAR, adapter_base
 from ..models.shrink import DoesNotLoad, save_small
 from ..models.tiny import save_tiny
+from ..quiet import quiet
 from ..storage.run_folder import RunFolder
 from .assembly import assemble, make_trainer
 from .config import Config, DataConfig
@@ -30,6 +30,7 @@ HUB = re.compile(r"\w[\w.-]*/[\w.-]+")
 ITERATIONS, STEPS, PROMPTS, TOKENS, ROWS = 2, 2, 4, 12, 64
 
 
+@quiet()
 def dry_run(
     config: Config,
     *,
@@ -158,13 +159,25 @@ class StandIns:
     names: dict[str, str] = field(default_factory=dict)
 
     def named(self, text: str) -> str:
-        """Return a text with the user's names for what stands in."""
+        """Return a text with the user's names for what stands in.
+
+        Parameters
+        ----------
+        text : str
+            Text with paths of stand-ins.
+        """
         for path, name in self.names.items():
             text = text.replace(path, name)
         return text
 
     def configuration(self, config: Config) -> Config:
-        """Return a configuration in which something small stands in for what is large or not there."""
+        """Return a configuration in which something small stands in for what is large or not there.
+
+        Parameters
+        ----------
+        config : Config
+            Configuration of the user's.
+        """
         if config.data.task is None:
             config = self._judge(self._data(self._model(config)))
         return config
@@ -193,7 +206,7 @@ class StandIns:
                 data=replace(config.data, too_long="drop"),
                 sampling=replace(config.sampling, context=None),
             )
-        if not self._made_small(model.name, folder, load_model, "model"):
+        if not self._made_small("model", model.name, folder):
             return config
         return replace(config, model=replace(model, name=folder))
 
@@ -209,17 +222,19 @@ class StandIns:
         if judge.kind == "preference-model" and not fitted:
             return config
         folder = self._folder("judge", judge.path)
-        load = load_model if fitted else load_reward_model
-        if not self._made_small(judge.path, folder, load, "judge"):
+        from transformers import AutoModelForSequenceClassification
+
+        kinds = () if fitted else (load_reward_model, AutoModelForSequenceClassification)
+        if adapter_base(judge.path) or not self._made_small("judge", judge.path, folder, *kinds):
             return config
         if fitted:
             describe_small(judge.path, folder)
         return replace(config, judge=replace(judge, path=folder))
 
-    def _made_small(self, name: str, folder: str, load: Callable, kind: str) -> bool:
+    def _made_small(self, kind: str, name: str, folder: str, *how) -> bool:
         """Whether a small one of a model's architecture is in the folder; of what does not load the run says why."""
         try:
-            said = save_small(name, folder, load)
+            said = save_small(name, folder, *how)
         except DoesNotLoad:
             return False
         if said is not None:

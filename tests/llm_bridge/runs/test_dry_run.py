@@ -7,7 +7,6 @@ import torch
 import transformers as hf
 
 from llm_bridge.cli import call
-from llm_bridge.models.loading import load_model
 from llm_bridge.models.shrink import SMALL, parameter_count, save_small, shrink
 from llm_bridge.models.tiny import byte_tokenizer, save_tiny
 from llm_bridge.runs.config import load_config
@@ -81,7 +80,7 @@ def test_every_architecture_keeps_its_class_its_vocabulary_and_every_kind_of_lay
 
 
 def test_what_is_small_is_tried_as_it_is(home):
-    assert save_small("model", home / "small", load_model) is None and not (home / "small").exists()
+    assert save_small("model", home / "small") is None and not (home / "small").exists()
 
 
 def said(capsys, *words):
