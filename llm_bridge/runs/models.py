@@ -139,7 +139,8 @@ def trained_text(policy: CausalPolicy) -> str:
         masters = ", float32 master weights" if model.dtype in NARROW else ""
         return f"trains: all {count:,} parameters in {str(model.dtype).removeprefix('torch.')}{masters}, {memory}"
     own = {name.partition(".lora_")[0] for name, p in model.named_parameters() if p.requires_grad}
-    kinds = sorted({name.rpartition(".")[2] for name in own})
+    # The second of two parameters of one module hangs on the first.
+    kinds = sorted({name.removesuffix(".base_layer").rpartition(".")[2] for name in own})
     beneath = ", on top of the adapter that the model comes with" if BENEATH in model.peft_config else ""
     return (
         f"trains: adapters of rank {model.peft_config[TRAINED].r} on {', '.join(kinds)} ({len(own)} layers){beneath},"
