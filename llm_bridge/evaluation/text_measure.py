@@ -12,7 +12,7 @@ from nashsim.rules import POLICY, REFERENCE
 from ..data.prompts import as_prompt
 from ..decoding.eager import sample
 from ..decoding.roles import Engine, pure
-from ..judges import Comparison, Judge, check_probabilities
+from ..judges import Comparison, Judge, verdicts
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
 from . import kl_to_reference, length_statistics
@@ -52,7 +52,8 @@ class TextMeasure:
     def __call__(self, policy: CausalPolicy) -> dict[str, float]:
         """Return the metrics of the policy in the live weights.
 
-        ``win_rate`` is the mean of P(pi ≻ mu) with its standard error ``win_rate_error``; ``kl`` the mean of
+        ``win_rate`` is the mean of P(pi ≻ mu) with its standard error ``win_rate_error``, and ``win_rate NAME`` that of
+        each criterion of a judge that has several; ``kl`` the mean of
         log pi/mu (estimator k1) with ``kl_error``; ``length`` the mean number of tokens; ``cut_off`` the share of
         responses that did not end by themselves.
 
@@ -70,10 +71,14 @@ class TextMeasure:
         mine, other = (drawn[name].sequences for name in roles)
         pairs = zip(self.rows, mine.responses(), other.responses(), strict=True)
         asked = [Comparison(*pair) for pair in pairs]
-        won = check_probabilities(self.judge(asked), len(asked))
-        found = {"win_rate": float(won.mean())}
-        if len(won) > 1:
-            found["win_rate_error"] = float(won.std(ddof=1) / np.sqrt(len(won)))
+        found = {}
+        for name, won in verdicts(self.judge, asked).items():
+            key = f"win_rate {name}".rstrip()
+            found[key] = float(won.mean())
+            if len(won) > 1:
+                found[key.replace("win_rate", "win_rate_error", 1)] = float(
+                    won.std(ddof=1) / np.sqrt(len(won))
+                )
         return found | response_statistics(policy, mine)
 
 

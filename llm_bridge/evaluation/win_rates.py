@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 
 import numpy as np
 
 from nashsim.errors import NashsimError
 
-from ..judges import Comparison, Judge
+from ..judges import Comparison, Judge, verdicts
 
 #: Prompts from which on a bootstrap over prompts says something.
 PROMPTS = 20
@@ -35,6 +35,8 @@ class WinRates:
         these prompts alone, where they are fewer than 20.
     confidence : float
         Nominal coverage of the intervals.
+    criteria : mapping of str to WinRates
+        Win rates by each criterion of a judge that has several.
     """
 
     players: tuple[str, ...]
@@ -46,6 +48,7 @@ class WinRates:
     unit: str
     confidence: float
     _resampled: np.ndarray
+    criteria: Mapping[str, WinRates] = field(default_factory=dict)
 
     def game(self, tau: float | None = None):
         """Return the rates as a ``nashsim.PreferenceGame`` between the players.
@@ -164,36 +167,40 @@ def win_rates(
     array([[0.5  , 0.194],
            [0.806, 0.5  ]])
     """
-    from ..judges import check_probabilities
-
     players, shape = tuple(answers), _shape(answers, prompts)
     if not 0 < confidence < 1 or resamples < 1 or batch < 1:
         raise NashsimError(
             f"confidence, resamples, batch: (0, 1), >= 1 and >= 1 are needed, found {confidence}, {resamples}, {batch}"
         )
     notes = [None] * len(prompts) if metadata is None else list(metadata)
-    outcomes = np.full((len(players), len(players), *shape), 0.5)
-    pairs = list(combinations(range(len(players)), 2))
-    for i, j in pairs:
+    judged: dict[str, np.ndarray] = {}
+    for i, j in combinations(range(len(players)), 2):
         asked = [
             Comparison(prompts[x], a, b, notes[x])
             for x in range(shape[0])
             for a, b in zip(answers[players[i]][x], answers[players[j]][x], strict=True)
         ]
-        judged = []
-        for start in range(0, len(asked), batch):
-            part = asked[start : start + batch]
-            judged.append(check_probabilities(judge(part), len(part)))
-        outcomes[i, j] = np.concatenate(judged).reshape(shape)
-        outcomes[j, i] = 1 - outcomes[i, j]
-    unit = "prompts" if shape[0] >= PROMPTS else "answers"
+        parts = [verdicts(judge, asked[start : start + batch]) for start in range(0, len(asked), batch)]
+        for name in parts[0]:
+            outcomes = judged.setdefault(name, np.full((len(players), len(players), *shape), 0.5))
+            outcomes[i, j] = np.concatenate([part[name] for part in parts]).reshape(shape)
+            outcomes[j, i] = 1 - outcomes[i, j]
+    lengths = np.array([[[len(y) for y in row] for row in answers[player]] for player in players])
+    found = {
+        name: _bootstrapped(players, outcomes, lengths, confidence, resamples, seed)
+        for name, outcomes in judged.items()
+    }
+    return replace(found.pop(""), criteria=found)
+
+
+def _bootstrapped(players, outcomes, lengths, confidence: float, resamples: int, seed: int) -> WinRates:
+    unit = "prompts" if outcomes.shape[2] >= PROMPTS else "answers"
     units = outcomes.mean(axis=3) if unit == "prompts" else outcomes.reshape(*outcomes.shape[:2], -1)
     drawn = np.random.default_rng(seed).multinomial(
         units.shape[2], np.full(units.shape[2], 1 / units.shape[2]), resamples
     )
     resampled = np.einsum("rx,ijx->rij", drawn / units.shape[2], units)
     low, high = np.percentile(resampled, _tails(confidence), axis=0)
-    lengths = np.array([[[len(y) for y in row] for row in answers[player]] for player in players])
     rates = outcomes.mean(axis=(2, 3))
     # P + P^T = 1 to the last bit: rounding of the means is not symmetric.
     lower = np.tril_indices(len(players), -1)

@@ -176,7 +176,7 @@ def _typed(kind, value, where: str):
         if isinstance(value, str) and get_args(kind)[0] is str:
             return (value,)
         if isinstance(value, list | tuple):
-            return tuple(_typed(get_args(kind)[0], item, where) for item in value)
+            return tuple(_typed(get_args(kind)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         if math.isfinite(value):
             return float(value)

@@ -11,6 +11,7 @@ from nashsim import files
 from nashsim.errors import NashsimError
 
 from ..data.config import DataConfig, check_data
+from ..judges.config import JudgeConfig
 from ..models.config import DTYPES, ModelConfig, check_model
 from ..policy.architecture import PADDINGS
 from ..recipes.reading import built, overridden, read_yaml
@@ -21,26 +22,10 @@ PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path
 OBJECTS = ("judge.path", "sampling.engine", "algorithm.fit")
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
 POSITIVE = (
-    "model.temperature", "algorithm.tau", "judge.batch", "judge.scale", "training.iterations", "training.rows",
-    "training.checkpoint_every", "sampling.length", "sampling.context", "sampling.batch", "evaluation.every",
+    "model.temperature", "algorithm.tau", "training.iterations", "training.rows", "training.checkpoint_every",
+    "sampling.length", "sampling.context", "sampling.batch", "evaluation.every",
     "evaluation.prompts", "evaluation.samples", "output.keep", "data.limit", "data.scale",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class JudgeConfig:
-    """Who compares: ``task``, ``preference-model``, ``reward-model``, ``length`` or ``callable`` (module:function).
-
-    A training on ``data.pairs`` needs none, and has one to measure win rates; ``task`` is none there.
-    ``scale`` is the reward a unit of log-odds, or the log-odds a token of ``length``, which counts the tokens of a
-    response's text in the policy's tokenizer; with ``duels`` every answer is a coin of the judge's probability.
-    """
-
-    kind: str = "task"
-    path: str | None = None
-    batch: int = 16
-    scale: float = 1.0
-    duels: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,7 +172,6 @@ def check_config(config: Config) -> None:
         "data.too_long": TOO_LONG if config.data.pairs is not None else ("refuse", "drop"),
         "data.equal": EQUAL,
         "data.unanswered": UNANSWERED,
-        "judge.kind": ("task", "preference-model", "reward-model", "length", "callable"),
     }
     for key, accepted in choices.items():
         if _value(config, key) not in accepted:
@@ -201,8 +185,6 @@ def check_config(config: Config) -> None:
     check_data(config)
     check_model(config)
     check_engine(config.sampling.engine)
-    if config.judge.kind in ("preference-model", "reward-model", "callable") and config.judge.path is None:
-        raise NashsimError(f"judge.path: a judge of kind {config.judge.kind!r} needs one")
     algorithm = config.algorithm.build()
     _check_rule(algorithm.rule, config.algorithm.tau)
     if config.data.pairs is not None:
@@ -239,22 +221,28 @@ def located(config: Config) -> Config:
     config : Config
         Configuration whose relative paths are meant from the current folder.
     """
-    changed: dict[str, dict[str, str]] = {}
+    changed: dict[str, dict] = {}
     for key in dict.fromkeys((*PATHS, *OBJECTS)):
-        value = _value(config, key)
-        if not isinstance(value, str):
-            continue
-        module, colon, name = value.rpartition(":")
-        if key in PATHS and os.path.exists(value):
-            found = os.path.abspath(value)
-        elif key in OBJECTS and colon and os.path.isfile(f"{module}.py"):
-            found = f"{os.path.abspath(module)}.py:{name}"
-        else:
-            continue
-        section, option = key.split(".")
-        changed.setdefault(section, {})[option] = found
+        found = _located(_value(config, key), key)
+        if found is not None:
+            section, option = key.split(".")
+            changed.setdefault(section, {})[option] = found
+    criteria = tuple(replace(c, path=_located(c.path, "judge.path") or c.path) for c in config.judge.criteria)
+    changed.setdefault("judge", {})["criteria"] = criteria
     sections = {section: replace(getattr(config, section), **values) for section, values in changed.items()}
     return replace(config, **sections)
+
+
+def _located(value, key: str) -> str | None:
+    """The value of a key by an absolute path, or None where it names no file that is there."""
+    if not isinstance(value, str):
+        return None
+    module, colon, name = value.rpartition(":")
+    if key in PATHS and os.path.exists(value):
+        return os.path.abspath(value)
+    if key in OBJECTS and colon and os.path.isfile(f"{module}.py"):
+        return f"{os.path.abspath(module)}.py:{name}"
+    return None
 
 
 def versions() -> dict[str, str]:

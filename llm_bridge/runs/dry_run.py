@@ -11,9 +11,11 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from nashsim.errors import NashsimError
 
+from ..judges.config import JudgeOptions
 from ..models.adapters import ALL_LINEAR, adapter_base
 from ..models.shrink import DoesNotLoad, save_small
 from ..models.tiny import save_tiny
@@ -24,6 +26,8 @@ from .config import Config, DataConfig
 from .judge import load_reward_model
 from .train_run import train_run
 
+#: A judge, or one of its criteria.
+Options = TypeVar("Options", bound=JudgeOptions)
 #: What may be a name on the hub, or a recipe's file that is not there yet.
 HUB = re.compile(r"\w[\w.-]*/[\w.-]+")
 #: Most iterations, optimiser steps of a fit, prompts, tokens of a response and rows of data that are tried.
@@ -211,25 +215,29 @@ class StandIns:
         return replace(config, model=replace(model, name=folder))
 
     def _judge(self, config: Config) -> Config:
+        judge = self._one_judge(config.judge, "judge")
+        criteria = tuple(self._one_judge(c, f"judge {c.label}") for c in judge.criteria)
+        return replace(config, judge=replace(judge, criteria=criteria))
+
+    def _one_judge(self, judge: Options, kind: str) -> Options:
         from ..preference.storage import DESCRIPTION, describe_small
 
-        judge = config.judge
         if judge.path is None or judge.kind == "callable":
-            return config
-        if self._is_absent(judge.path, "judge", "one that likes length stands in"):
-            return replace(config, judge=replace(judge, kind="length", path=None, scale=0.1))
+            return judge
+        if self._is_absent(judge.path, kind, "one that likes length stands in"):
+            return replace(judge, kind="length", path=None, scale=0.1)
         fitted = (Path(judge.path) / DESCRIPTION).is_file()
         if judge.kind == "preference-model" and not fitted:
-            return config
-        folder = self._folder("judge", judge.path)
+            return judge
+        folder = self._folder(kind, judge.path)
         from transformers import AutoModelForSequenceClassification
 
         kinds = () if fitted else (load_reward_model, AutoModelForSequenceClassification)
-        if adapter_base(judge.path) or not self._made_small("judge", judge.path, folder, *kinds):
-            return config
+        if adapter_base(judge.path) or not self._made_small(kind, judge.path, folder, *kinds):
+            return judge
         if fitted:
             describe_small(judge.path, folder)
-        return replace(config, judge=replace(judge, path=folder))
+        return replace(judge, path=folder)
 
     def _made_small(self, kind: str, name: str, folder: str, *how) -> bool:
         """Whether a small one of a model's architecture is in the folder; of what does not load the run says why."""

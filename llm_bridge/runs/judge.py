@@ -11,7 +11,8 @@ from nashsim.errors import NashsimError
 
 from ..data import Prompt
 from ..importing import named_object
-from ..judges import CallableJudge, Comparison, Judge, LengthJudge
+from ..judges import CallableJudge, Comparison, CriteriaJudge, Judge, LengthJudge, verdicts
+from ..judges.config import JudgeOptions
 from ..models.loading import load_model, load_tokenizer
 from .config import Config
 
@@ -40,13 +41,26 @@ class DecodingJudge:
 
     def __call__(self, comparisons) -> np.ndarray:
         """Return P(a ≻ b) for every comparison, shape (batch,)."""
+        return self.judge(self._texts(comparisons))
+
+    def verdicts(self, comparisons) -> dict[str, np.ndarray]:
+        """Return what the judge and each of its criteria say, by name.
+
+        Parameters
+        ----------
+        comparisons : sequence of Comparison
+            Questions about token ids.
+        """
+        return verdicts(self.judge, self._texts(comparisons))
+
+    def _texts(self, comparisons) -> list[Comparison]:
         asked = []
         for comparison in comparisons:
             prompt = self._read(comparison.prompt)
             asked.append(
                 Comparison(prompt.text, self.decode(comparison.a), self.decode(comparison.b), prompt.metadata)
             )
-        return self.judge(asked)
+        return asked
 
     def _read(self, ids) -> Prompt:
         row = getattr(ids, "row", None)
@@ -63,6 +77,9 @@ class DecodingJudge:
 
 def check_judge(judge: Judge, prompts: list[Prompt], length: int) -> None:
     """Refuse a model whose context the longest prompt and responses would exceed, a token of the policy's for one."""
+    if isinstance(judge, CriteriaJudge):
+        for criterion in judge.judges.values():
+            check_judge(criterion, prompts, length)
     needs = getattr(judge, "tokens_needed", None)
     if needs is None:
         return
@@ -92,18 +109,28 @@ def make_judge(config: Config, tokenizer=None) -> Judge:
         For a model or function that is not there.
     """
     judge = config.judge
+    if judge.kind == "criteria":
+        judges = {c.label: _one_judge(config, c, tokenizer) for c in judge.criteria}
+        return CriteriaJudge(judges, judge.shares)
+    return _one_judge(config, judge, tokenizer)
+
+
+def _one_judge(config: Config, judge: JudgeOptions, tokenizer) -> Judge:
     if judge.kind == "length":
         tokenizer = tokenizer or load_tokenizer(config.model.name)
         return LengthJudge(
             judge.scale, lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
         )
     if judge.kind == "callable":
-        return CallableJudge(named_object(judge.path, "judge.path"))
+        function = named_object(judge.path, "judge.path")
+        return CallableJudge(
+            function, both_orders=judge.both_orders, retries=judge.retries, cache=judge.cache
+        )
     from .. import preference
     from ..preference.storage import DESCRIPTION
 
     if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
-        return preference.ModelJudge(preference.load_model(judge.path), batch=judge.batch)
+        return preference.ModelJudge(preference.load_model(judge.path), batch=judge.batch, cache=judge.cache)
     model = load_reward_model(judge.path)
     tokenizer = load_tokenizer(judge.path, "judge.path")
     return preference.RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)

@@ -55,5 +55,8 @@ def names_of(config: Config, data: str) -> dict[str, str]:
     data : str
         Name of the data.
     """
-    judge = config.judge.kind if config.judge.path is None else f"{config.judge.kind} ({config.judge.path})"
-    return {"data": data, "judge": judge, "base": config.model.name or "a model of the task's own"}
+    return {
+        "data": data,
+        "judge": config.judge.title,
+        "base": config.model.name or "a model of the task's own",
+    }

@@ -39,7 +39,8 @@ class Tournament:
     rates : WinRates
     players : list of dict
         Name ``player``, KL to the reference ``kl (k1)`` with ``kl_error``, ``length``, ``cut_off``, the win rate
-        against the reference raw and adjusted for length with its interval, and the task's own metrics.
+        against the reference raw, by each criterion of the judge, and adjusted for length with its interval, and the
+        task's own metrics.
     ordered : bool
         Whether the players are iterates of one run, so that each is to beat the one before.
     """
@@ -62,6 +63,9 @@ class Tournament:
             "cyclic_triples": inspected.cyclic_triples,
             "bootstrap": {"unit": self.rates.unit, "confidence": self.rates.confidence},
         }
+        if self.rates.criteria:
+            each = self.rates.criteria.items()
+            found["criteria"] = {name: rates.frame().to_dict("records") for name, rates in each}
         if self.ordered:
             found["improvements"] = self.rates.improvements().to_dict("records")
         return json.loads(to_json(found))
@@ -188,6 +192,7 @@ def run_tournament(
             "at_equal_length_low": adjusted.low,
             "at_equal_length_high": adjusted.high,
         }
+        player |= {f"win_rate {name}": found.rates[i, 0] for name, found in rates.criteria.items()}
     return Tournament(rates, players, checkpoints and len(runs) == 1)
 
 

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from llm_bridge.judges import CallableJudge, ClassGameJudge, Comparison, LengthJudge, length_game
+from llm_bridge.judges import (
+    CallableJudge,
+    ClassGameJudge,
+    Comparison,
+    CriteriaJudge,
+    LengthJudge,
+    length_game,
+    verdicts,
+)
 from nashsim import NashsimError
 
 ASK = [Comparison("q", "a", "b"), Comparison("q", "b", "a"), Comparison("q", "a", "a")]
@@ -106,3 +114,19 @@ def test_length_judge_is_the_class_game_of_lengths():
     assert np.array_equal(found, length_game([0, 1, 3], 0.4))
     assert found[2, 0] == pytest.approx(1 / (1 + np.exp(-1.2)), abs=1e-15)
     assert np.array_equal(found + found.T, np.ones((3, 3)))
+
+
+def test_criteria_are_a_mixture_and_each_is_heard():
+    short, early = LengthJudge(-1.0), CallableJudge(lambda batch: [float(c.a < c.b) for c in batch])
+    judge = CriteriaJudge({"short": short, "early": early}, [0.25, 0.75])
+    asked = [Comparison("q", a, b) for a in ("b", "aa") for b in ("c", "bbb")]
+    said = judge.verdicts(asked)
+    assert list(said) == ["", "short", "early"]
+    assert np.array_equal(said["short"], short(asked)) and np.array_equal(said["early"], early(asked))
+    assert np.allclose(judge(asked), 0.25 * said["short"] + 0.75 * said["early"], atol=1e-15)
+    assert np.array_equal(verdicts(short, asked)[""], short(asked))
+    with pytest.raises(NashsimError, match="criterion early: judge: gave up"):
+        CriteriaJudge({"early": CallableJudge(lambda batch: [2.0])}, [1])(asked)
+    for weights in ([1.0], [0.5, 0.6], [1.5, -0.5]):
+        with pytest.raises(NashsimError, match="weights: one > 0 a criterion"):
+            CriteriaJudge({"short": short, "early": early}, weights)

@@ -127,6 +127,20 @@ def test_faults_in_one_line(tmp_path):
     refused("model.dtype: one of", "enumerable-inpo", "--model.dtype", "int3")
     refused("one of data.task, data.prompts", "enumerable-inpo", "--data.prompts", "x.jsonl")
     refused("judge.path", "half-b-inpo", "--judge.path", "null")
+    refused("judge.kind: one of task, ", "half-b-inpo", "--judge.kind", "jury")
+    refused("judge.scale: a number > 0", "half-b-inpo", "--judge.scale", "-1")
+    refused("judge.criteria: a list of judges is needed", "half-b-inpo", "--judge.kind", "criteria")
+    criteria = "half-b-inpo", "--judge.kind", "criteria", "--judge.criteria"
+    refused(r"judge.criteria\[0\].kind: one of preference-model, ", *criteria, "[{kind: task}]")
+    refused(
+        r"judge.criteria\[1\].path: a judge of kind 'callable'",
+        *criteria,
+        "[{kind: length}, {kind: callable}]",
+    )
+    refused(r"judge.criteria\[0\].weight: a number > 0", *criteria, "[{kind: length, weight: 0}]")
+    refused(
+        "each needs a name of its own, found length, length", *criteria, "[{kind: length}, {kind: length}]"
+    )
     refused("no YAML: key 'lr' is given twice", written(tmp_path / "a.yaml", "training:\n  lr: 1\n  lr: 2\n"))
     refused("no YAML", written(tmp_path / "a.yaml", "a: [1"))
     refused("no YAML", written(tmp_path / "a.yaml", "a: !!python/object/apply:os.getcwd []"))

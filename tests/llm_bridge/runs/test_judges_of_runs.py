@@ -11,6 +11,8 @@ from llm_bridge.models.tiny import save_tiny
 from llm_bridge.preference import Layout, PreferenceModel, save_model
 from llm_bridge.runs.assembly import assemble, make_judge
 from llm_bridge.runs.config import load_config
+from llm_bridge.runs.dry_run import dry_run
+from llm_bridge.runs.tournament import run_tournament
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
 
@@ -92,3 +94,41 @@ def test_a_judge_without_room_is_refused_before_training(home):
         assemble(load_config("own.yaml", words))
     with pytest.raises(NashsimError, match="is no reward model, it lacks score.weight"):
         assemble(load_config("own.yaml", ["--judge.kind", "reward-model", "--judge.path", "model"]))
+
+
+CRITERIA = """
+def terse(comparisons):
+    return [0.5 + 0.5 * ((len(c.a) < len(c.b)) - (len(c.a) > len(c.b))) for c in comparisons]
+
+def lively(comparisons):
+    return [0.5 + 0.1 * (("e" in c.a) - ("e" in c.b)) for c in comparisons]
+"""
+
+
+def test_each_criterion_has_its_win_rate_in_records_and_evaluation(home):
+    (home / "criteria_judge.py").write_text(CRITERIA)
+    words = ["--judge.kind", "criteria", "--judge.criteria"]
+    words += [
+        "[{name: brief, kind: length, scale: -0.5, weight: 2}, {kind: callable, path: criteria_judge:terse},"
+        " {kind: callable, path: criteria_judge:lively, cache: 0}]"
+    ]
+    try:
+        config = load_config("own.yaml", [*words, "--output.folder", "run"])
+        _, trainer, parts = train_run(config)
+        found = run_tournament([home / "run"], samples=2)
+    finally:
+        sys.modules.pop("criteria_judge", None)
+    assert parts.names["judge"] == "criteria (brief 0.5, terse 0.25, lively 0.25)"
+    last = trainer.records[-1]
+    mixed = 0.5 * last["win_rate brief"] + 0.25 * last["win_rate terse"] + 0.25 * last["win_rate lively"]
+    assert last["win_rate"] == pytest.approx(mixed, abs=1e-12) and "win_rate_error terse" in last
+    told = found.to_dict()
+    rates = {name: found.rates.criteria[name].rates[1, 0] for name in ("brief", "terse", "lively")}
+    assert rates["brief"] != rates["terse"]
+    assert found.rates.rates[1, 0] == pytest.approx(
+        rates["brief"] / 2 + (rates["terse"] + rates["lively"]) / 4
+    )
+    assert told["criteria"]["terse"][2]["win_rate"] == rates["terse"] == told["players"][1]["win_rate terse"]
+    assert "win_rate lively" in found.text()
+    dry = load_config("own.yaml", [*words, "--output.folder", "dry"])
+    assert "the configuration holds" in dry_run(dry) and not (home / "dry").exists()
