@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from _regret import LEARNERS, REGRET, curves, learner_line, mean_line
+from _regret import LEARNERS, REGRET, curves
 
 from nashsim import games
 from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
-from nashsim.plots import legend_below
+from nashsim.plots import learner_line, legend_below, mean_line
 
 TAU = 0.2
 ACTIONS = (3, 5, 10, 20, 40)

@@ -2,24 +2,17 @@
 
 import numpy as np
 import pandas as pd
-from _regret import REGRET, curves, mean_line, thinned
+from _regret import REGRET, curves, thinned
 
 from nashsim import PreferenceGame, games
 from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
-from nashsim.plots import PALETTE, legend_below
+from nashsim.plots import PALETTE, learner_line, legend_below, mean_line
 from nashsim.theory import power_of_rounds
 
-#: Colour, dashes and printed name of every learner.
-LEARNERS = {
-    "uniform": ("grey", (0, (1, 1.5)), "uniform pairs"),
-    "sparring-exp3": ("orange", (0, (4, 2)), "sparring EXP3"),
-    "rucb": ("green", (0, (5, 1.5, 1, 1.5)), "relative UCB"),
-    "double-thompson": ("blue", "solid", "Double Thompson Sampling"),
-    "minimax-adversary": ("purple", "solid", "minimax, adversary"),
-}
+LEARNERS = ("uniform", "sparring-exp3", "rucb", "double-thompson", "minimax-adversary")
 METRICS = ("copeland_regret", "cvxpy_distance")
-BANDITS = tuple(LEARNERS)[:4]
+BANDITS = LEARNERS[:4]
 TITLES = {
     "tldr": "14 LLM policies",
     "cyclic": "cycle under a winner, 4 arms",
@@ -65,7 +58,7 @@ def draw(frame: pd.DataFrame):
         mine = frame[(frame.game == game) & (frame.metric == "copeland_regret")]
         for learner in BANDITS:
             if (mine.learner == learner).any():
-                mean_line(ax, mine[mine.learner == learner], **line(learner))
+                mean_line(ax, mine[mine.learner == learner], **learner_line(learner))
         ax.set(xscale="log", yscale="log", xlabel="duels T", title=title)
     panels[0].set_ylabel(LOSS)
     means, errors = np.array(list(INDEPENDENT.values())).T
@@ -75,7 +68,7 @@ def draw(frame: pd.DataFrame):
     )
     mine = frame[(frame.game == "tldr") & (frame.metric == "regret")]
     for learner in LEARNERS:
-        mean_line(panels[3], mine[mine.learner == learner], **line(learner))
+        mean_line(panels[3], mine[mine.learner == learner], **learner_line(learner))
     panels[3].set(xscale="log", yscale="log", xlabel="duels T", ylabel=REGRET)
     panels[3].set_title("14 LLM policies: policy played")
     note = (
@@ -85,12 +78,6 @@ def draw(frame: pd.DataFrame):
     handles = [*panels[3].get_legend_handles_labels()[0], *panels[0].get_legend_handles_labels()[0][-1:]]
     legend_below(figure, handles, note, columns=6)
     return figure
-
-
-def line(name: str) -> dict:
-    """Keyword arguments of ``plot`` for a learner's curve."""
-    colour, dashes, label = LEARNERS[name]
-    return {"color": PALETTE[colour], "linestyle": dashes, "label": label}
 
 
 def findings(frame: pd.DataFrame) -> list[Finding]:

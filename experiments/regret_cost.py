@@ -21,17 +21,11 @@ from nashsim import games
 from nashsim.figures import Experiment, Finding
 from nashsim.files import write_frame
 from nashsim.online import play_learner, run_regret
-from nashsim.plots import PALETTE, legend_below
+from nashsim.plots import learner_line, legend_below
 from nashsim.theory import mean_band
 
 SECONDS = Path(__file__).with_name("regret_cost_seconds.csv")
-SHOWN = {
-    "nash-md-pg": ("sky", (0, (1.5, 1.5)), "Nash-MD-PG"),
-    **{
-        name: LEARNERS[name]
-        for name in ("inpo-online", "enpo-oracle", "minimax-reference", "minimax-adversary")
-    },
-}
+SHOWN = ("nash-md-pg", *(name for name in LEARNERS if name != "enpo"))
 TITLES = {"uniform": "random game of ten, τ = 0.1", "hard-b": "instance B, τ = 0.04"}
 #: Duels after which the processor's time is read, for this many seeds.
 MARKS, SEEDS = (1000, 100_000), 20
@@ -87,15 +81,14 @@ def draw(frame: pd.DataFrame):
 
     figure, panels = plt.subplots(2, 2, figsize=(8.2, 5.8), sharey="row", layout="constrained")
     for (left, right), (game, title) in zip(panels, TITLES.items(), strict=True):
-        for learner, (colour, dashes, label) in SHOWN.items():
+        for learner in SHOWN:
+            line = learner_line(learner)
             duels, seconds, values = _of(frame, game, learner)
             mean, low, high = mean_band(values, least=0)
             late = duels >= 10
             for ax, x in ((left, duels), (right, 1e3 * seconds)):
-                ax.plot(x[late], mean[late], color=PALETTE[colour], linestyle=dashes, label=label)
-                ax.fill_between(
-                    x[late], low[late], high[late], color=PALETTE[colour], alpha=0.18, linewidth=0
-                )
+                ax.plot(x[late], mean[late], **line)
+                ax.fill_between(x[late], low[late], high[late], color=line["color"], alpha=0.18, linewidth=0)
         left.set(xscale="log", yscale="log", ylabel=REGRET, title=f"{title}: against duels")
         right.set(xscale="log", title="against processor time")
     panels[1][0].set_xlabel("duels T")

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pandas as pd
-from _regret import REGRET, curves, mean_line, thinned
+from _regret import REGRET, curves, thinned
 
 from nashsim import games
 from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
 from nashsim.online.learners.enpo import ENPOOracle
 from nashsim.online.learners.minimax import MinimaxAdversary, MinimaxSelf
-from nashsim.plots import PALETTE, legend_below
+from nashsim.plots import PALETTE, legend_below, mean_line
 from nashsim.theory import power_of_rounds, slope_in_inverse_tau
 
 #: Ten imagined duels that b won against c, where c always wins.

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from _regret import REGRET, curves, mean_line, thinned
+from _regret import REGRET, curves, thinned
 
 from nashsim import games
 from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
-from nashsim.plots import PALETTE, legend_below
+from nashsim.plots import PALETTE, legend_below, mean_line
 from nashsim.theory import law_of_rounds, power_of_rounds
 
 #: Greedy play at the small tau, followed ten times longer.

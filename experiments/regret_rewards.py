@@ -2,14 +2,14 @@
 
 import numpy as np
 import pandas as pd
-from _regret import REGRET, curves, mean_line, thinned
+from _regret import REGRET, curves, thinned
 
 from nashsim import PreferenceGame, games
 from nashsim.equilibrium import exploitability
 from nashsim.figures import Experiment, Finding
 from nashsim.online import DuelLog, offline_dpo, pepo, run_regret
 from nashsim.online.learners.rewards import XPO, BTNash, OnlineDPO
-from nashsim.plots import PALETTE, legend_below
+from nashsim.plots import PALETTE, legend_below, mean_line
 from nashsim.theory import power_of_rounds
 
 TAU = 0.1

@@ -1,12 +1,12 @@
 """Regret against duels on four games: implicit exploration, Step B, the oracle, and minimax learners."""
 
 import pandas as pd
-from _regret import LEARNERS, REGRET, curves, learner_line, mean_line, thinned
+from _regret import LEARNERS, REGRET, curves, thinned
 
 from nashsim import games
 from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
-from nashsim.plots import legend_below
+from nashsim.plots import learner_line, legend_below, mean_line
 from nashsim.theory import power_of_rounds
 
 TITLES = {

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from _regret import LEARNERS, REGRET, curves, learner_line, mean_line
+from _regret import LEARNERS, REGRET, curves
 
 from nashsim import games
 from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
 from nashsim.online.learners.enpo import ENPO
-from nashsim.plots import PALETTE, legend_below
+from nashsim.plots import PALETTE, learner_line, legend_below, mean_line
 from nashsim.theory import mean_band, slope_in_inverse_tau
 
 INVERSE_TAUS = (5, 8, 12, 16, 20, 24, 28, 33)
@@ -18,14 +18,13 @@ PLAYED = {"enpo-self": ENPO(explore="none")}
 #: Who finds c only by its probability under the policy or the reference.
 IMPLICIT = ("inpo-online", "minimax-self", "minimax-reference", "enpo", "enpo-self")
 EXPLICIT = ("enpo-oracle", "minimax-adversary")
-LINES = {name: learner_line(name) for name in LEARNERS} | {
+LINES = {name: learner_line(name) for name in (*LEARNERS, "minimax-self")} | {
     "enpo-self": {
         "color": PALETTE["black"],
         "linestyle": "none",
         "markerfacecolor": "none",
         "label": "ENPO, y' from the policy",
     },
-    "minimax-self": {"color": PALETTE["sky"], "linestyle": "solid", "label": "minimax, opponent the policy"},
 }
 
 

@@ -234,6 +234,21 @@ class PreferenceGame:
             )
         return pd.Series(np.ravel(probabilities), index, name="probability")
 
+    def _repr_html_(self) -> str:
+        from .html import MOST, card, table
+
+        n, first = min(self.actions, MOST), "" if self.contexts == 1 else " in context 0"
+        facts = {"name": self.name, "actions": self.actions, "tau": "open" if self.tau is None else self.tau}
+        facts |= {"contexts": self.contexts} if self.contexts > 1 else {}
+        cells = np.empty((n, 0))
+        if self.actions <= 2000:  # the whole of a larger one is not worked out for a look
+            cells = self.probabilities[0, :n, :n]
+        shades = np.column_stack([self.reference[0, :n], cells])
+        rows = [[label, *row] for label, row in zip(self.labels[:n], shades, strict=True)]
+        heads = ["P(row ≻ column)" + first, "reference μ", *self.labels[: cells.shape[1]]]
+        left = f"and {self.actions - n} more actions" if self.actions > n else ""
+        return card("PreferenceGame", facts, table(heads, rows, shades, left))
+
     def __repr__(self) -> str:
         contexts = f", contexts={self.contexts}" if self.contexts > 1 else ""
         return f"PreferenceGame({self.name!r}, actions={self.actions}{contexts}, tau={self.tau})"

@@ -76,6 +76,16 @@ class Inspection:
         """Return the fields as plain values, ready for JSON."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        from .html import card, policy_table
+
+        facts = {"labels": self.n, "compared pairs": f"{self.observed_pairs} of {self.pairs}"}
+        facts |= {"Condorcet winner": self.condorcet_winner or "none", "Smith set": self.smith_set}
+        facts |= {"cyclic triples": self.cyclic_triples, "cyclic mass": self.cyclic_mass}
+        masses = [] if self.lottery is None else [np.array([[self.lottery[label] for label in self.labels]])]
+        tables = [policy_table(self.labels, one, ["maximal lottery"]) for one in masses]
+        return card("Inspection", facts, *tables, note=self.status)
+
 
 def inspect(
     data: PreferenceData | PreferenceGame,

@@ -68,6 +68,15 @@ class Rankings:
         # Scores that differ by rounding share a rank.
         return self.scores.round(9).rank(ascending=False, method="min")
 
+    def _repr_html_(self) -> str:
+        from .html import MOST, card, table
+
+        shown, left = self.scores[:MOST], len(self.scores) - MOST
+        rows = [[label, *scores] for label, scores in zip(shown.index, shown.to_numpy(float), strict=True)]
+        heads = ["", *(name.replace("_", " ") for name in shown.columns)]
+        below = table(heads, rows, left=f"and {left} more labels" if left > 0 else "")
+        return card("Rankings", {}, below, note=" ".join([*self.disagreements, self.status]))
+
     def to_dict(self) -> dict:
         """Return everything as plain values, ready for JSON."""
         shown = self.frame()

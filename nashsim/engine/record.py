@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import NashsimError
+from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame
 from ..rules import Rule
 
@@ -74,6 +74,8 @@ class Run:
         A sentence that says how the run ended and what to do.
     log_policies : ndarray or None, shape (records, contexts, actions)
         The iterate at each record, where it was asked for.
+    log_start : ndarray or None, shape (contexts, actions)
+        The first policy, pi_0.
     """
 
     game: PreferenceGame
@@ -87,6 +89,7 @@ class Run:
     log_equilibrium: np.ndarray | None
     status: str
     log_policies: np.ndarray | None = field(default=None, repr=False)
+    log_start: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def policy(self) -> pd.Series:
@@ -109,6 +112,70 @@ class Run:
                 "value": np.concatenate([*self.metrics.values(), np.empty(0)]),
             }
         )
+
+    def bound(self, metric: str = "kl_to_equilibrium") -> np.ndarray | None:
+        """Return the proved bound on a metric at each record, from this start, or None where nothing is proved.
+
+        Parameters
+        ----------
+        metric : str
+            Metric that the theorem bounds.
+
+        Returns
+        -------
+        ndarray, shape (records,), or None
+            Right-hand side of the rule's tightest theorem; ``None`` without one or outside its step-size condition.
+        """
+        from ..equilibrium import lottery, solve_newton
+        from .metrics import METRICS
+        from .stack import start_facts
+
+        if metric not in METRICS:
+            raise unknown_name("metric", metric, METRICS)
+
+        if self.log_start is None:
+            return None
+        if METRICS[metric].needs == "lottery" or self.game.tau is None:
+            exact = lottery(self.game).log_policy
+        else:
+            exact = (
+                solve_newton(self.game).log_policy if self.log_equilibrium is None else self.log_equilibrium
+            )
+        facts = start_facts(self.game, self.log_start, exact)
+        return self.rule.bound(metric, self.game.tau, self.step, facts)
+
+    def plot(self, metric: str | None = None, *, bounds: bool = False, ax=None):
+        """Plot a recorded metric against queries; see :func:`nashsim.plots.convergence`.
+
+        Parameters
+        ----------
+        metric : str or None
+            Recorded metric; ``None`` is what the rule is to bring to zero or, with ``bounds``, what is bounded.
+        bounds : bool
+            Whether to draw the proved bound, dotted.
+        ax : matplotlib Axes or None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from ..plots import convergence
+
+        if metric is None:
+            bounded = [theorem.metric for theorem in self.rule.theorems if theorem.bound] if bounds else []
+            wanted = [name for name in (*bounded, self.rule.target) if name in self.metrics]
+            metric = (wanted or list(self.metrics) or [self.rule.target])[0]
+        return convergence(self, metric, bounds=bounds, ax=ax)
+
+    def _repr_html_(self) -> str:
+        from ..html import by_context, card, policy_table
+
+        facts = {"rule": repr(self.rule), "game": self.game.name, "tau": self.game.tau, "seed": self.seed}
+        facts |= {"queries": int(self.queries[-1]), "status": self.status}
+        facts |= {name.replace("_", " "): values[-1] for name, values in self.metrics.items() if len(values)}
+        policies, heads = np.exp(self.log_policy), by_context(self.game.contexts)
+        return card("Run", facts, policy_table(self.game.labels, policies, heads))
 
     def __repr__(self) -> str:
         return f"Run(game={self.game.name!r}, rule={self.rule!r}, queries={self.queries[-1]}, status={self.status!r})"

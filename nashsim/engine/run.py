@@ -192,7 +192,7 @@ def run_many(
             most = stretch(step_cost(stack.game, rule, feedback) * len(seeds))
             _play(drive, tape, grid.tolist(), most, store, tell)
             done += length
-            for game_index, seed_index, result in tape.runs(rule, grid, seeds):
+            for game_index, seed_index, result in tape.runs(rule, grid, seeds, starts):
                 found[r, game_index, seed_index] = result
     return [found[key] for key in sorted(found)]
 

@@ -84,8 +84,8 @@ class Tape:
                 for m, metric in enumerate(self._metrics):
                     yield game.name, s, metric.name, metric.combine(row[None, s, m, part], game.weights)[0]
 
-    def runs(self, rule: Rule, grid: np.ndarray, seeds: Sequence[int]):
-        """Yield (index of the game, index of the seed, Run)."""
+    def runs(self, rule: Rule, grid: np.ndarray, seeds: Sequence[int], starts: np.ndarray):
+        """Yield (index of the game, index of the seed, Run); starts of shape (seeds, contexts, actions)."""
         rows = np.array(self._rows)
         queries = grid * rule.queries_per_step
         log_policies, averages = self._last
@@ -112,5 +112,6 @@ class Tape:
                         log_equilibrium=self._exact.log_equilibrium[part] if solved else None,
                         status=describe(rule, game.tau, int(queries[-1]), metrics.get(rule.target), finite),
                         log_policies=np.array([p[s, part] for p in self._policies]) if self._keep else None,
+                        log_start=starts[s, part],
                     ),
                 )

@@ -29,6 +29,15 @@ class Labelled:
         """Return ``policy``."""
         return self.policy
 
+    def _repr_html_(self) -> str:
+        from ..html import by_context, card, policy_table
+
+        facts = {"game": self.game.name, "tau": self.game.tau, "status": self.status}
+        names = ("method", "duality_gap", "residual", "value", "unique")
+        facts |= {name.replace("_", " "): getattr(self, name) for name in names if hasattr(self, name)}
+        heads = by_context(self.game.contexts)
+        return card(type(self).__name__, facts, policy_table(self.game.labels, self.probabilities, heads))
+
 
 @dataclass(frozen=True, eq=False)
 class Equilibrium(Labelled):

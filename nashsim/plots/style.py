@@ -1,10 +1,10 @@
-"""One look for every figure: a colour-blind palette, small type, light grids."""
+"""One look for every figure: a colour-blind palette, small type, light grids; and axes where a call brings none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from zlib import crc32
+from functools import wraps
 
 #: Okabe and Ito's palette, which stays distinct under every common colour blindness.
 PALETTE = {
@@ -16,16 +16,6 @@ PALETTE = {
     "sky": "#56B4E9",
     "black": "#000000",
     "grey": "#777777",
-}
-
-#: Colour, dash pattern and printed name of the rules that figures compare, the same in all of them.
-RULE_STYLE = {
-    "nash-md": ("vermilion", "solid", "Nash-MD"),
-    "inpo": ("orange", "solid", "INPO"),
-    "omd": ("green", "solid", "OMD"),
-    "mmd": ("sky", (0, (4, 2)), "MMD"),
-    "nash-mp": ("blue", "solid", "Nash-MP"),
-    "egpo": ("purple", (0, (4, 2)), "EGPO"),
 }
 
 _PARAMETERS = {
@@ -52,18 +42,47 @@ _PARAMETERS = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Apply the look within a ``with`` block, on a backend without a screen."""
+    """Apply the look within a ``with`` block, on whatever backend is chosen."""
     import matplotlib as mpl
 
     with mpl.rc_context(_PARAMETERS):
         yield
 
 
-def rule_line(name: str) -> dict:
-    """Return the keyword arguments of ``plot`` for a rule's curve: colour, dashes, label.
+def one_call(draw: Callable) -> Callable:
+    """Make ``draw(..., ax=axes)`` a plot in one call: without ``ax`` it gets axes of the package's look.
 
-    A rule without a style of its own has a dashed line in black or grey, always the same one, under its own name.
+    The axes are returned; the figure of a call that is refused is closed again.
     """
-    dashes = (0, (1 + crc32(name.encode()) % 7, 1.5))
-    colour, dashes, label = RULE_STYLE.get(name, (("black", "grey")[len(name) % 2], dashes, name))
-    return {"color": PALETTE[colour], "linestyle": dashes, "label": label}
+
+    @wraps(draw)
+    def plot(*arguments, ax=None, **options):
+        if ax is not None:
+            draw(*arguments, ax=ax, **options)
+            return ax
+        import matplotlib.pyplot as plt
+
+        with style():
+            figure, ax = plt.subplots(layout="constrained")
+            try:
+                draw(*arguments, ax=ax, **options)
+            except BaseException:
+                plt.close(figure)
+                raise
+        return ax
+
+    return plot
+
+
+def shown(label, most: int = 28) -> str:
+    """Return a label as it may stand in a figure: one line, cut to ``most`` characters, its dollars no mathematics.
+
+    Examples
+    --------
+    >>> shown("a $5 answer"), shown("x" * 40, 5)
+    ('a \\\\$5 answer', 'xxxx…')
+    """
+    line = " ".join(str(label).split())
+    line = line if len(line) <= most else line[: most - 1] + "…"
+    # legends leave out labels that begin with an underscore
+    return ("\u200a" if line.startswith("_") else "") + line.replace("$", r"\$")

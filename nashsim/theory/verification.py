@@ -80,6 +80,14 @@ class Verification:
         """What the claim adds to its worst ratio, or None."""
         return self.claim.remark(self.worst_ratio) if self.claim.remark else None
 
+    def _repr_html_(self) -> str:
+        from ..html import card
+
+        facts = {"verdict": self.verdict, "statement": self.claim.statement, "worst ratio": self.worst_ratio}
+        facts |= {"games": self.games, "predicted": self.claim.predicted, "fitted rate": self.rate}
+        facts |= {"worst game": self.worst.name, "worst ratio of the control": self.control_ratio}
+        return card(f"Verification of {self.claim.id}", facts, note=self.remark or "")
+
     def to_dict(self) -> dict:
         """Return the finding as the report's JSON has it."""
         return {

@@ -148,6 +148,13 @@ class Claim:
         """Whether a violation is a failure; what is only recalled is measured and reported."""
         return self.tag != "recalled"
 
+    def _repr_html_(self) -> str:
+        from ...html import card
+
+        names = ("statement", "conditions", "source", "tag", "kind", "quantity", "predicted", "rules")
+        facts = {name: getattr(self, name) for name in names}
+        return card(f"Claim {self.id}", {**facts, "negative control": self.control.name})
+
     def sample(self, seed: int) -> Instance:
         """Return a random instance inside the conditions; the same seed gives the same bits.
 
