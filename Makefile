@@ -10,7 +10,12 @@ FAST := $(addprefix tests/,data equilibrium games preferences rules testing test
 	test_inspection.py test_logspace.py \
 	$(addprefix llm_bridge/,algorithms judges runs test_imports.py))
 
-.PHONY: help reproduce reproduce-full test test-fast test-slow lint clean
+# What the numbers depend on and no language model: at the lowest versions, and on the newest Python.
+CORE := $(addprefix tests/,data equilibrium games preferences rules testing engine/test_engine.py \
+	test_files.py test_game.py test_inspection.py test_logspace.py test_policies.py test_rankings.py)
+NEWEST ?= python3.13
+
+.PHONY: help reproduce reproduce-full test test-fast test-slow test-lowest test-newest lint clean
 
 help:
 	@echo "make reproduce   draw every figure into figures/ (minutes)"
@@ -18,13 +23,15 @@ help:
 	@echo "make test        run the tests in $(WORKERS) processes (WORKERS=N), printing every skip"
 	@echo "make test-fast   run those that need no minute: rules, games, data, exact answers, losses"
 	@echo "make test-slow   run the tests marked slow"
+	@echo "make test-lowest run the core at the lowest versions that are accepted, in $(VENV)-lowest"
+	@echo "make test-newest run the core on $(NEWEST) (NEWEST=...) with the newest of everything, in $(VENV)-newest"
 	@echo "make lint        check style and types"
 	@echo "make clean       remove $(VENV)"
 
-reproduce: $(VENV)/.installed
+reproduce: $(VENV)/.installed-ecos
 	$(BIN)/nashsim reproduce
 
-reproduce-full: $(VENV)/.installed
+reproduce-full: $(VENV)/.installed-ecos
 	$(BIN)/nashsim reproduce --full
 
 test: $(VENV)/.installed-test
@@ -37,13 +44,23 @@ test-fast: $(VENV)/.installed-test
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow --results tests/slow.json
 
+# No compiler is needed: wheels alone are taken.
+test-lowest: PYTHON_OF := $(PYTHON)
+test-lowest: PINS := --constraint .ci/lowest.txt
+test-newest: PYTHON_OF := $(NEWEST)
+test-lowest test-newest: test-%:
+	$(PYTHON_OF) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: $(PINS) \
+		--editable '.[arrow]' hypothesis pytest pytest-xdist
+	$(VENV)-$*/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(CORE)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,7 +68,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The constraints hold for the build environment too.
-$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-dev: export PIP_CONSTRAINT = $(CONSTRAINTS)
+$(VENV)/.installed $(VENV)/.installed-ecos $(VENV)/.installed-test $(VENV)/.installed-dev: export PIP_CONSTRAINT = $(CONSTRAINTS)
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@

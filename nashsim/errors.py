@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Iterable
+from types import ModuleType
 
 
 class NashsimError(ValueError):
@@ -38,6 +40,29 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> NashsimError:
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return NashsimError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+
+
+def import_optional(package: str, what: str, extra: str) -> ModuleType:
+    """Return a package that only some need, or raise the error that says how it is installed.
+
+    Parameters
+    ----------
+    package : str
+        Name of the package.
+    what : str
+        What needs it, for the message.
+    extra : str
+        Name of the extra of nashsim that brings it.
+
+    Raises
+    ------
+    NashsimError
+        If it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError:
+        raise NashsimError(f"{what} needs {package}; pip install 'nashsim[{extra}]'") from None
 
 
 def first_line(error: BaseException) -> str:

@@ -106,8 +106,10 @@ def versions(packages: Iterable[str] = ("nashsim", "numpy", "scipy", "numba", "c
 
     found = {"python": platform.python_version()}
     for package in packages:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
+        # The module cvxpy comes by either of two distributions.
+        for distribution in (f"{package}-base", package) if package == "cvxpy" else (package,):
+            with suppress(PackageNotFoundError):
+                found[package] = version(distribution)
     return found
 
 

@@ -129,3 +129,23 @@ def test_what_contributing_adds_works(planted, monkeypatch):
     for algorithm in (get_algorithm("nash-md", fit=fit), get_algorithm("omd-of-eight"), get_algorithm(rule)):
         gaps = [row["duality_gap"] for row in train(task, algorithm, queries=8).records]
         assert gaps[-1] < gaps[0] / 2, algorithm.name
+
+
+def test_the_lowest_versions_are_those_that_are_accepted():
+    """What `make test-lowest` installs is every floor of the dependencies, and of the extra that its tests take."""
+    import tomllib
+
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    floors = [*project["dependencies"], *project["optional-dependencies"]["arrow"]]
+    assert sorted(floor.replace(">=", "==") for floor in floors) == text_of(".ci/lowest.txt").split()
+    assert not any(compiled in str(floors) for compiled in ("ecos", "scs"))
+
+
+def test_a_package_index_shows_the_readme_without_what_only_the_repository_has():
+    import tomllib
+
+    readme = text_of("README.md")
+    hook = tomllib.loads(text_of("pyproject.toml"))["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    for change in hook["substitutions"]:
+        readme = re.sub(change["pattern"], change["replacement"], readme)
+    assert "# nashsim" in readme and not re.findall(r"\]\((?!https?:)|<img", readme)

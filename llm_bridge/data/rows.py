@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nashsim.errors import NashsimError
+from nashsim.errors import NashsimError, import_optional
 
 #: The column of a text file, one row a line.
 TEXT_COLUMN = "prompt"
@@ -161,9 +161,10 @@ def _csv(path: Path) -> list[dict]:
 
 
 def _parquet(path: Path) -> list[dict]:
-    import pyarrow.parquet
+    import_optional("pyarrow", f"{path}: a parquet file", "arrow")
+    from pyarrow.parquet import read_table
 
-    return pyarrow.parquet.read_table(path).to_pylist()
+    return read_table(path).to_pylist()
 
 
 def _text(path: Path) -> list[dict]:

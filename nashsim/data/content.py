@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import NashsimError, first_line
+from ..errors import NashsimError, first_line, import_optional
 
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -174,9 +174,8 @@ def _unzip(data: bytes, name: str) -> bytes:
         return archive.read(members[0])
 
 
-def _unzstd(data: bytes, _: str) -> bytes:
-    import pyarrow
-
+def _unzstd(data: bytes, name: str) -> bytes:
+    pyarrow = import_optional("pyarrow", f"{name}: zstd", "arrow")
     return pyarrow.CompressedInputStream(pyarrow.BufferReader(data), "zstd").read()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import NashsimError, first_line
+from ..errors import NashsimError, first_line, import_optional
 from .cells import Table
 from .content import Content
 from .values import is_text
@@ -37,8 +37,7 @@ def frame_table(frame: pd.DataFrame, name: str = "frame") -> Table:
             raise NashsimError(
                 f"{name}: a pandas DataFrame (or a frame of polars or Arrow) is needed, found {type(frame).__name__}"
             )
-        import pyarrow
-
+        pyarrow = import_optional("pyarrow", f"{name}: a frame of polars or Arrow", "arrow")
         frame = pyarrow.table(frame).to_pandas()
     if frame.empty:
         raise NashsimError(f"{name}: the frame is empty, shape {frame.shape}")
@@ -69,7 +68,7 @@ def parquet_table(content: Content) -> Table:
     NashsimError
         If it is no such file, or has no rows.
     """
-    import pyarrow
+    pyarrow = import_optional("pyarrow", f"{content.name}: a parquet or Arrow file", "arrow")
     from pyarrow import ipc, parquet
 
     source, kind = pyarrow.BufferReader(content.data), "Arrow"

@@ -18,11 +18,30 @@ from .certificate import certify
 from .result import Equilibrium, support_note
 
 _LONG = np.longdouble
+
+
+def _clarabel(tolerance: float, needed_above: float, **options) -> tuple[str, dict, float]:
+    return (
+        "CLARABEL",
+        dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance) | {"max_iter": 200} | options,
+        needed_above,
+    )
+
+
 # Solvers in turn, each asked only while the best accuracy so far exceeds its last entry.
+_SCS = ("SCS", {"eps": 1e-9, "max_iters": 20_000}, 1e-3)
 _SOLVERS = (
     ("ECOS", {"abstol": 1e-12, "reltol": 1e-12, "feastol": 1e-12, "max_iters": 200}, np.inf),
-    ("CLARABEL", {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12, "max_iter": 200}, 1e-7),
-    ("SCS", {"eps": 1e-9, "max_iters": 20_000}, 1e-3),
+    _clarabel(1e-12, 1e-7),
+    _SCS,
+)
+# One CLARABEL alone stops up to 200 times short of ECOS; the best of three was never behind it on the catalogue's
+# games and on random ones: a tolerance that is met, and two that never are, run until no progress is left.
+_WITHOUT_ECOS = (
+    _clarabel(1e-12, np.inf),
+    _clarabel(1e-16, 0.0, max_step_fraction=0.9),
+    _clarabel(1e-16, 0.0),
+    _SCS,
 )
 # An interior-point solver leaves specks of mass where there is none, which cost much in KL: the
 # objective chooses the level below which they are swept away.
@@ -126,17 +145,18 @@ def _maximise(probabilities: np.ndarray, log_mu: np.ndarray, tau: float, factors
     worst_case = -cp.log_sum_exp(log_mu - payoffs)
     divergence = -cp.sum(cp.entr(policy)) - log_mu @ policy
     problem = cp.Problem(cp.Maximize(worst_case - divergence), constraints)
+    installed = cp.installed_solvers()
     best, tried = None, []
-    for solver, options, needed_above in _SOLVERS:
+    for solver, options, needed_above in _SOLVERS if "ECOS" in installed else _WITHOUT_ECOS:
         if best is not None and best.accuracy <= needed_above:
             break
-        if solver not in cp.installed_solvers():
+        if solver not in installed:
             tried.append(f"{solver}: not installed")
             continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                problem.solve(solver=solver, **options)
+                problem.solve(solver=solver, warm_start=False, **options)
         except Exception as error:  # whatever one solver dies of, the next may succeed
             tried.append(f"{solver}: {error}")
             continue

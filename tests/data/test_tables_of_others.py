@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import sqlite3
+import sys
 import zipfile
 
 import numpy as np
@@ -598,3 +599,15 @@ def test_comment_lines_before_the_table_are_counted(tmp_path):
     assert "2 comment lines before the table left out" in data.reading
     named = load(write(tmp_path, "b.csv", "# winner,loser\nx,y\ny,x\nx,y\n"))
     assert named.wins.tolist() == [[0, 2], [1, 0]]
+
+
+@pytest.mark.parametrize("source", ["parquet", "zstd", "polars"])
+def test_what_needs_pyarrow_says_so_where_it_is_not_installed(tmp_path, monkeypatch, source):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"model_a": ["x"], "model_b": ["y"], "winner": ["model_a"]})
+    frame.write_parquet(tmp_path / "parquet")
+    (tmp_path / "zstd").write_bytes(zstd(PLAIN))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(NashsimError, match=r"needs pyarrow; pip install 'nashsim\[arrow\]'$") as caught:
+        from_frame(frame) if source == "polars" else load(tmp_path / source)
+    assert "\n" not in str(caught.value)
