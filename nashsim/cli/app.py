@@ -10,6 +10,7 @@ import typer
 
 from ..errors import NashsimError
 from ..progress import progress_bar
+from .exploring import explore
 from .options import (
     Json,
     LoaderOptions,
@@ -285,6 +286,7 @@ def run(
 app.command()(sweep)
 app.command()(learners)
 app.command()(regret)
+app.command()(explore)
 
 
 @app.command()
