@@ -6,8 +6,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool
 
 from ...engine import METRICS
+from ...plots import learner_line, rule_line
 from ..answers import Answer, Regret
-from .drawing import COLOURS, FLOOR, MIDDLE, above_floor, curve_of, entries_of, key_text, new_figure, new_key
+from .drawing import FLOOR, MIDDLE, above_floor, curve_of, entries_of, key_text, new_figure, new_key
 
 
 class Convergence:
@@ -36,7 +37,7 @@ class Convergence:
         curves = {name: [] for name in self.curves.data}
         bounds = {name: [] for name in self.bounds.data}
         for rule, run in found.runs.items():
-            colour, dash, label = curve_of(rule)
+            colour, dash, label = curve_of(rule_line(rule))
             for into, values, text, pattern in (
                 (curves, run.metrics[metric], label, dash),
                 (bounds, found.bounds.get(rule), f"bound of {label}", [1, 4]),
@@ -47,7 +48,7 @@ class Convergence:
                         into[name].append(value)
         self.curves.data, self.bounds.data = curves, bounds
         bound = [(MIDDLE, "dotted", "proved bound, in the same colour")] if found.bounds else []
-        self.key.text = key_text([*entries_of([curve_of(rule) for rule in found.runs]), *bound])
+        self.key.text = key_text([*entries_of([curve_of(rule_line(rule)) for rule in found.runs]), *bound])
 
 
 class RegretChart:
@@ -60,25 +61,29 @@ class RegretChart:
         plot.yaxis.axis_label = "regret  Σ τ KL(π ‖ BR(π)) [payoff]"
         self.bands = ColumnDataSource({"x": [], "y": [], "colour": []})
         plot.patches("x", "y", source=self.bands, color="colour", alpha=0.2, line_width=0)
-        self.curves = ColumnDataSource({"x": [], "y": [], "colour": [], "learner": []})
-        curve = plot.multi_line("x", "y", source=self.curves, line_color="colour", line_width=2)
+        self.curves = ColumnDataSource({"x": [], "y": [], "colour": [], "dash": [], "learner": []})
+        curve = plot.multi_line(
+            "x", "y", source=self.curves, line_color="colour", line_dash="dash", line_width=2
+        )
         plot.add_tools(
             HoverTool(renderers=[curve], tooltips=[("", "@learner"), ("duels, regret", "$x{0}, $y")])
         )
 
     def show(self, found: list[Regret]) -> None:
         """Show what learners were charged."""
-        drawn = [(k, one) for k, one in enumerate(found) if not one.note]
-        colours = [COLOURS[k % len(COLOURS)] for k, _ in drawn]
+        drawn = [one for one in found if not one.note]
+        lines = [curve_of(learner_line(one.name)) for one in drawn]
+        colours = [colour for colour, *_ in lines]
         self.curves.data = {
-            "x": [one.rounds for _, one in drawn],
-            "y": [above_floor(one.mean) for _, one in drawn],
+            "x": [one.rounds for one in drawn],
+            "y": [above_floor(one.mean) for one in drawn],
             "colour": colours,
-            "learner": [one.name for _, one in drawn],
+            "dash": [dash for _, dash, _ in lines],
+            "learner": [name for *_, name in lines],
         }
-        self.key.text = key_text([(colours[k], "solid", one.name) for k, (_, one) in enumerate(drawn)])
+        self.key.text = key_text(entries_of(lines))
         self.bands.data = {
-            "x": [np.concatenate([one.rounds, one.rounds[::-1]]) for _, one in drawn],
-            "y": [np.concatenate([np.maximum(one.low, FLOOR), one.high[::-1]]) for _, one in drawn],
+            "x": [np.concatenate([one.rounds, one.rounds[::-1]]) for one in drawn],
+            "y": [np.concatenate([np.maximum(one.low, FLOOR), one.high[::-1]]) for one in drawn],
             "colour": colours,
         }

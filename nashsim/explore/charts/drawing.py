@@ -12,7 +12,7 @@ import numpy as np
 from bokeh.models import Div, FixedTicker
 from bokeh.plotting import figure
 
-from ...plots import PALETTE, rule_line
+from ...plots import PALETTE
 
 MIDDLE = "#8a8f98"
 #: Black and grey of the palette would vanish on one of the two grounds, blue nearly so.
@@ -68,9 +68,8 @@ def entries_of(curves: list[tuple[str, list[int], str]]) -> list[tuple[str, str,
     return [(colour, "dashed" if dashes else "solid", label) for colour, dashes, label in curves]
 
 
-def curve_of(rule: str) -> tuple[str, list[int], str]:
-    """Colour, dashes and printed name of a rule, those of the figures."""
-    line = rule_line(rule)
+def curve_of(line: dict) -> tuple[str, list[int], str]:
+    """Return colour, dashes and printed name of a line of ``nashsim.plots``."""
     dashes = line["linestyle"]
     pattern = [] if isinstance(dashes, str) else [max(1, round(2 * float(length))) for length in dashes[1]]
     return _ON_BOTH.get(line["color"], line["color"]), pattern, line["label"]

@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, CustomJSHover, HoverTool, Label, LinearColorMapper, Range1d
 
-from ...plots import PALETTE, to_plane
+from ...plots import PALETTE, rule_line, to_plane
 from ...plots.simplex import CORNERS
 from ..answers import Answer
 from .drawing import (
@@ -98,7 +98,7 @@ class Simplex:
         for mark, label in zip(self.corners, found.game.labels, strict=True):
             mark.text = shortened(label)
         ways = [to_plane(np.exp(run.log_policies[:, 0])) for run in found.runs.values()]
-        curves = [curve_of(rule) for rule in found.runs]
+        curves = [curve_of(rule_line(rule)) for rule in found.runs]
         colours, dashes, names = (
             [list(part) for part in zip(*curves, strict=True)] if curves else ([], [], [])
         )
@@ -174,7 +174,7 @@ class HeatMap:
         self.source.data = {"image": [policies.T[::-1]], "dw": [records], "dh": [actions]}
         self.figure.x_range.end, self.figure.y_range.end = records, actions
         self.mapper.high = float(policies.max())
-        _, _, name = curve_of(run.rule.name)
+        _, _, name = curve_of(rule_line(run.rule.name))
         self.key.text = key_text(
             [(PALETTE["blue"], "■", f"{name}: probability {policies.max():.2g}, and less in less ink")]
         )
