@@ -69,6 +69,9 @@ def preference_model(
     ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a fit that was cut off.")] = False,
     interval: Annotated[float, typer.Option(help="Seconds between states to resume from.")] = 600.0,
+    pool: Annotated[
+        int | None, typer.Option(help="Most responses of a held-out prompt among which cycles are counted.")
+    ] = None,
     quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
     dry_run: Annotated[
         bool,
@@ -118,6 +121,7 @@ def preference_model(
             too_long="cut" if dry_run else too_long,
             resume=resume and not dry_run,
             interval=interval,
+            pool=pool,
             progress=lambda each, done, steps, loss: tell(
                 done, steps, each if loss is None else f"{each}: loss {loss:.4f} nats"
             ),

@@ -58,7 +58,9 @@ class CallableJudge:
     Parameters
     ----------
     function : callable
-        Function ``function(comparisons)`` of one probability that ``a`` is preferred for each.
+        Function ``function(comparisons)`` of one probability that ``a`` is preferred for each: a list of ``Comparison``
+        with ``prompt`` (text, or turns as (role, content) pairs), ``a``, ``b`` and ``metadata``, the other columns of
+        the prompt's row as a mapping, or None.
     both_orders : bool
         Whether to ask both orders. If not, P(b ≻ a) is what the function says of that order.
     retries : int
@@ -136,6 +138,8 @@ class CallableJudge:
                 return check_probabilities(self.function(comparisons), len(comparisons))
             except Exception as error:
                 if attempt == self.retries:
+                    if not attempt and isinstance(error, NashsimError):
+                        raise
                     raise NashsimError(
                         f"judge: gave up after {attempt + 1} attempts; the last: {_told(error)}"
                     ) from error

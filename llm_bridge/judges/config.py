@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nashsim.errors import NashsimError
 
+from .chat_options import OpenAIOptions
+
 #: Kinds of judges of texts, which may all be criteria, and those of them that need a path.
-KINDS = ("preference-model", "reward-model", "length", "callable")
+KINDS = ("preference-model", "reward-model", "length", "callable", "openai")
 WITH_PATH = ("preference-model", "reward-model", "callable")
 
 
@@ -18,7 +20,9 @@ class JudgeOptions:
 
     ``scale`` is the reward a unit of log-odds, or the log-odds a token of ``length``, which counts the tokens of a
     response's text in the policy's tokenizer and likes short ones where it is negative. ``both_orders``, ``retries``
-    and ``cache`` (answers kept in memory) are those of ``llm_bridge.judges.CallableJudge``.
+    (None: 2, of ``openai`` 6) and ``cache`` (answers kept in memory) are those of ``llm_bridge.judges.CallableJudge``,
+    for ``callable`` and ``openai``. ``cache_file`` keeps their answers on disk (None: those of ``openai`` in the run's
+    folder, those of ``callable`` nowhere), so that a run that goes on asks nothing twice.
     """
 
     kind: str = "task"
@@ -26,17 +30,22 @@ class JudgeOptions:
     batch: int = 16
     scale: float = 1.0
     both_orders: bool = True
-    retries: int = 2
+    retries: int | None = None
     cache: int = 100_000
+    cache_file: str | None = None
+    openai: OpenAIOptions = field(default_factory=OpenAIOptions)
 
     def __post_init__(self):
         for key, low in (("batch", 1), ("retries", 0), ("cache", 0)):
-            if getattr(self, key) < low:
-                raise NashsimError(f"{key}: a whole number >= {low} is needed, found {getattr(self, key)}")
+            value = getattr(self, key)
+            if value is not None and value < low:
+                raise NashsimError(f"{key}: a whole number >= {low} is needed, found {value}")
         if self.scale == 0 or (self.scale < 0 and self.kind != "length"):
             raise NashsimError(f"scale: a number > 0 is needed (length: not 0), found {self.scale:g}")
         if self.kind in WITH_PATH and self.path is None:
             raise NashsimError(f"path: a judge of kind {self.kind!r} needs one")
+        if self.kind == "openai" and self.openai.model is None:
+            raise NashsimError("openai.model: the name that the endpoint knows its model by is needed")
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class CriterionConfig(JudgeOptions):
         """Name of the criterion in records."""
         if self.name is not None:
             return self.name
-        return self.path.rpartition(":")[2] if self.kind == "callable" else self.kind
+        return self.path.rpartition(":")[2] if self.kind == "callable" and self.path else self.kind
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,8 @@ class JudgeConfig(JudgeOptions):
         if self.criteria:
             each = (f"{c.label} {share:.2g}" for c, share in zip(self.criteria, self.shares, strict=True))
             return f"criteria ({', '.join(each)})"
-        return self.kind if self.path is None else f"{self.kind} ({self.path})"
+        path = self.openai.model if self.kind == "openai" else self.path
+        return self.kind if path is None else f"{self.kind} ({path})"
 
 
 def _check_kind(kind: str, accepted: tuple[str, ...]) -> None:

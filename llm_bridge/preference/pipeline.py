@@ -48,6 +48,7 @@ def fit_and_report(
     too_long: str = "refuse",
     resume: bool = False,
     interval: float = 600.0,
+    pool: int | None = None,
     progress: Callable[[str, float, int, float | None], None] | None = None,
 ) -> dict:
     """Fit, report and save; return the report.
@@ -84,6 +85,8 @@ def fit_and_report(
         Whether to go on with a fit that was cut off, to the same bits.
     interval : float
         Seconds between states of a fit.
+    pool : int or None
+        Most responses of a held-out prompt among which cycles are counted, every pair of them judged; ``None`` is all.
     progress : callable or None
         Function called with (kind, steps done, steps, last loss or None), as :func:`fit` does.
 
@@ -126,7 +129,7 @@ def fit_and_report(
         losses = fit(made, fitted, settings, _timed(told, each, say), checkpoints=states, interval=interval)
         judge = ModelJudge(made, batch=settings.batch if settings.rows is None else settings.rows // 2)
         found = calibration(judge, held_out)
-        pools = {x: pool for x, pool in pools_of(held_out).items() if len(pool) > 2}
+        pools = {x: kept for x, said in pools_of(held_out).items() if len(kept := said[:pool]) > 2}
         cycles = cyclicity(judge, pools) if pools else None
         for line in _lines(each, found, cycles):
             say(line)

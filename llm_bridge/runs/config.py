@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from nashsim import files
 from nashsim.errors import NashsimError
 
 from ..data.config import DataConfig, check_data
-from ..judges.config import JudgeConfig
+from ..judges.config import JudgeConfig, JudgeOptions
 from ..models.config import DTYPES, ModelConfig, check_model
 from ..policy.architecture import PADDINGS
 from ..recipes.reading import built, overridden, read_yaml
@@ -20,6 +21,8 @@ from ..training.settings import Settings
 #: Keys that may name a file or folder, and those that may name an object of a module.
 PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path")
 OBJECTS = ("judge.path", "sampling.engine", "algorithm.fit")
+#: A judge, or one of its criteria.
+Judge = TypeVar("Judge", bound=JudgeOptions)
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
 POSITIVE = (
     "model.temperature", "algorithm.tau", "training.iterations", "training.rows", "training.checkpoint_every",
@@ -222,15 +225,20 @@ def located(config: Config) -> Config:
         Configuration whose relative paths are meant from the current folder.
     """
     changed: dict[str, dict] = {}
-    for key in dict.fromkeys((*PATHS, *OBJECTS)):
+    for key in dict.fromkeys(key for key in (*PATHS, *OBJECTS) if key != "judge.path"):
         found = _located(_value(config, key), key)
         if found is not None:
             section, option = key.split(".")
             changed.setdefault(section, {})[option] = found
-    criteria = tuple(replace(c, path=_located(c.path, "judge.path") or c.path) for c in config.judge.criteria)
-    changed.setdefault("judge", {})["criteria"] = criteria
     sections = {section: replace(getattr(config, section), **values) for section, values in changed.items()}
-    return replace(config, **sections)
+    judge = _located_judge(config.judge)
+    criteria = tuple(_located_judge(criterion) for criterion in judge.criteria)
+    return replace(config, **sections, judge=replace(judge, criteria=criteria))
+
+
+def _located_judge(judge: Judge) -> Judge:
+    kept = judge.cache_file and os.path.abspath(judge.cache_file)
+    return replace(judge, path=_located(judge.path, "judge.path") or judge.path, cache_file=kept)
 
 
 def _located(value, key: str) -> str | None:

@@ -222,6 +222,11 @@ class StandIns:
     def _one_judge(self, judge: Options, kind: str) -> Options:
         from ..preference.storage import DESCRIPTION, describe_small
 
+        judge = replace(judge, cache_file=None)
+        if judge.kind == "openai":
+            self.say(
+                f"asked: {kind} {judge.openai.model} at {judge.openai.base_url}, about a few short responses"
+            )
         if judge.path is None or judge.kind == "callable":
             return judge
         if self._is_absent(judge.path, kind, "one that likes length stands in"):

@@ -12,9 +12,14 @@ from nashsim.errors import NashsimError
 from ..data import Prompt
 from ..importing import named_object
 from ..judges import CallableJudge, Comparison, CriteriaJudge, Judge, LengthJudge, verdicts
+from ..judges.answer_store import AnswerStore, stored
+from ..judges.chat_judge import RETRIES, ChatFunction
 from ..judges.config import JudgeOptions
-from ..models.loading import load_model, load_tokenizer
+from ..models.loading import find_device, load_model, load_tokenizer
 from .config import Config
+
+#: File of the answers that a judge was paid for, in the run's folder.
+ANSWERS = "judge-answers.sqlite"
 
 
 class DecodingJudge:
@@ -122,16 +127,22 @@ def _one_judge(config: Config, judge: JudgeOptions, tokenizer) -> Judge:
             judge.scale, lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
         )
     if judge.kind == "callable":
-        function = named_object(judge.path, "judge.path")
-        return CallableJudge(
-            function, both_orders=judge.both_orders, retries=judge.retries, cache=judge.cache
-        )
+        function, retries = named_object(judge.path, "judge.path"), judge.retries
+        if judge.cache_file is not None:
+            function = stored(function, AnswerStore(judge.cache_file), judge.path)
+        retries = 2 if retries is None else retries
+        return CallableJudge(function, both_orders=judge.both_orders, retries=retries, cache=judge.cache)
+    if judge.kind == "openai":
+        store = AnswerStore(judge.cache_file or Path(config.output.folder) / ANSWERS)
+        function = ChatFunction(judge.openai, store, RETRIES if judge.retries is None else judge.retries)
+        return CallableJudge(function, both_orders=judge.both_orders, retries=0, cache=judge.cache)
     from .. import preference
     from ..preference.storage import DESCRIPTION
 
     if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
-        return preference.ModelJudge(preference.load_model(judge.path), batch=judge.batch, cache=judge.cache)
-    model = load_reward_model(judge.path)
+        model = preference.load_model(judge.path, device=find_device())
+        return preference.ModelJudge(model, batch=judge.batch, cache=judge.cache)
+    model = load_reward_model(judge.path).to(find_device())
     tokenizer = load_tokenizer(judge.path, "judge.path")
     return preference.RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)
 

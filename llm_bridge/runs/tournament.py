@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +164,8 @@ def run_tournament(
     if not runs:
         raise NashsimError("runs: the folder of at least one is needed, the first that of a run")
     config = load_config(config_of(runs[0]))
+    # Answers that the run paid for lie in its folder, wherever that is now.
+    config = replace(config, output=replace(config.output, folder=str(runs[0])))
     parts = assemble(config)
     chosen = parts.prompts[:prompts]
     length, engine = parts.source.length, parts.source.engine

@@ -14,6 +14,7 @@ from nashsim.rules import POLICY
 from ..decoding.eager import sample
 from ..decoding.roles import pure
 from ..evaluation.model_check import quick_check
+from ..judges.chat_options import OF_THE_WAY
 from ..parallel.processes import Processes
 from ..quiet import quiet
 from ..storage.checkpoint import save_state
@@ -77,7 +78,7 @@ def train_run(
     parts = assemble(config)
     notes = [*parts.notes, trained_text(parts.policy)]
     trainer = make_trainer(config, parts)
-    folder.begin(_identity(config))
+    folder.begin(_identity(config), OF_THE_WAY)
     processes.wait()
     found = folder.checkpoints.latest()
     processes.wait()

@@ -9,7 +9,7 @@ checkpoint, is cut back to that checkpoint when the run resumes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -75,13 +75,15 @@ class RunFolder:
         if resume and not (self.path / CONFIG).exists():
             raise NashsimError(f"resume: {str(path)!r} holds no run; leave --resume out to start one")
 
-    def begin(self, config: str) -> None:
+    def begin(self, config: str, free: Sequence[str] = ()) -> None:
         """Write the resolved configuration; of a run that resumes it must be the same.
 
         Parameters
         ----------
         config : str
             Configuration as YAML.
+        free : sequence of str
+            Keys whose values may be others when a run resumes.
 
         Raises
         ------
@@ -95,9 +97,14 @@ class RunFolder:
         before = file.read_text(encoding="utf-8")
         if before != config:
             # A line that was only added or taken away differs from None.
-            old, new = before.splitlines(), config.splitlines()
+            old, new = (
+                [line for line in text.splitlines() if line.split(":")[0].strip(" -") not in free]
+                for text in (before, config)
+            )
             pairs = [(a, b) for a, b in zip_longest(old, new) if a != b]
-            was, now = pairs[0] if pairs else ("", "")
+            if not pairs:
+                return write_text(file, config)
+            was, now = pairs[0]
             raise NashsimError(
                 f"resume: {str(self.path)!r} was started with another configuration: {_shown(was)} there,"
                 f" {_shown(now)} now; resume with the same, or choose another folder"

@@ -15,6 +15,7 @@ from llm_bridge.runs.dry_run import dry_run
 from llm_bridge.runs.tournament import run_tournament
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
+from tests.llm_bridge.judges.endpoint import Endpoint
 
 JUDGE = """
 seen = set()
@@ -23,6 +24,13 @@ def gold(comparisons):
     seen.update((c.prompt, c.metadata["answer"]) for c in comparisons)
     return [float(len(c.a) >= len(c.b)) for c in comparisons]
 """
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    found = Endpoint()
+    yield found
+    found.end()
 
 
 @pytest.fixture
@@ -132,3 +140,59 @@ def test_each_criterion_has_its_win_rate_in_records_and_evaluation(home):
     assert "win_rate lively" in found.text()
     dry = load_config("own.yaml", [*words, "--output.folder", "dry"])
     assert "the configuration holds" in dry_run(dry) and not (home / "dry").exists()
+
+
+def test_a_run_whose_budget_is_spent_goes_on_and_pays_nothing_twice(home, endpoint, monkeypatch):
+    def words(model, folder, *more):
+        openai = f"{{model: {model}, base_url: '{endpoint.url}', pause: 0.01, concurrency: 2}}"
+        return ["--judge.kind", "openai", "--judge.openai", openai, "--output.folder", folder, *more]
+
+    _, straight, parts = train_run(load_config("own.yaml", words("straight", "straight")))
+    assert parts.names["judge"] == "openai (straight)"
+    paid = endpoint.told("straight")["calls"]
+    # Both orders of every comparison of different responses, and none of them twice.
+    assert 0 < paid <= 2 * (straight.comparisons + 2 * 3 * 2)
+    stopped = words("thrifty-run", "run", "--judge.openai.budget_calls")
+    with pytest.raises(NashsimError, match=f"judge.openai.budget_calls: {paid - 2} of {paid - 2} are spent"):
+        train_run(load_config("own.yaml", [*stopped, str(paid - 2)]))
+    _, resumed, _ = train_run(load_config("own.yaml", [*stopped, "400"]), resume=True)
+    assert endpoint.told("thrifty-run")["calls"] == paid and resumed.records == straight.records
+    assert "budget_calls: 400" in (home / "run" / "config.yaml").read_text()
+    with pytest.raises(NashsimError, match="another configuration: 'temperature: 0.0' there"):
+        train_run(load_config("own.yaml", [*stopped, "99", "--judge.openai.temperature", "1"]), resume=True)
+    # An evaluation asks by the run's own file, from wherever it is called.
+    (home / "elsewhere").mkdir()
+    monkeypatch.chdir(home / "elsewhere")
+    calls = []
+    for _ in range(2):
+        run_tournament([home / "run"], samples=2)
+        calls.append(endpoint.told("thrifty-run")["calls"])
+    assert paid < calls[0] == calls[1] and not list((home / "elsewhere").iterdir())
+    monkeypatch.chdir(home)
+    before = endpoint.told("dry-model")["calls"]
+    said = []
+    dry_run(load_config("own.yaml", words("dry-model", "dry")), say=said.append)
+    assert endpoint.told("dry-model")["calls"] > before and not (home / "dry").exists()
+    assert any("asked: judge dry-model at http://127.0.0.1" in line for line in said)
+
+
+def test_answers_of_a_function_outlive_a_run(home, monkeypatch):
+    (home / "counted_judge.py").write_text(
+        "asked = []\n\ndef f(batch):\n    asked.extend(batch)\n    return [0.7] * len(batch)"
+    )
+    words = [
+        "--judge.kind",
+        "callable",
+        "--judge.path",
+        "counted_judge:f",
+        "--judge.cache_file",
+        "kept.sqlite",
+    ]
+    counts = []
+    try:
+        for folder in ("one", "two"):
+            train_run(load_config("own.yaml", [*words, "--output.folder", folder]))
+            counts.append(len(sys.modules["counted_judge"].asked))
+    finally:
+        sys.modules.pop("counted_judge", None)
+    assert counts[1] == counts[0] > 0
