@@ -35,7 +35,7 @@ def new_figure(**options):
         outline_line_color=None,
         min_border=4,
         # Bokeh clears all of its canvas but the first half pixel, where the first layout left marks.
-        styles={"clip-path": "inset(0 0 0 1px)"},
+        styles={"clip-path": "inset(0 0 0 2px)"},
     )
     # A logo would be a link that leaves the machine.
     plot.toolbar.logo = None
@@ -58,7 +58,9 @@ def key_text(entries: list[tuple[str, str, str]]) -> str:
         Colour, sign and text of every entry; the sign is a character, or ``"solid"``, ``"dashed"`` or ``"dotted"``.
     """
     return "".join(
-        f'<span><i class="{sign}" style="color:{colour}">{"" if sign in _LINES else sign}</i> {escape(text)}</span>'
+        f'<span><i class="line-{sign}" style="color:{colour}"></i> {escape(text)}</span>'
+        if sign in _LINES
+        else f'<span><i style="color:{colour}">{sign}</i> {escape(text)}</span>'
         for colour, sign, text in entries
     )
 

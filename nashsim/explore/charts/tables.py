@@ -89,7 +89,7 @@ class WinMatrix:
             "x": [j + 0.5 for _, j in cells],
             "y": [n - i - 0.5 for i, _ in cells],
             "text": [f"{wins[cell]:.2f}".removeprefix("0") for cell in cells],
-            "light": ["white" if abs(wins[cell] - 0.5) > 0.25 else "#1c1f24" for cell in cells],
+            "light": ["white" if abs(wins[cell] - 0.5) > 0.35 else "#1c1f24" for cell in cells],
             "dark": ["#f1f3f5"] * len(cells),
         }
 
