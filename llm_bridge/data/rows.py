@@ -10,6 +10,8 @@ from pathlib import Path
 
 from nashsim.errors import NashsimError, import_optional
 
+from ..importing import package_file
+
 #: The column of a text file, one row a line.
 TEXT_COLUMN = "prompt"
 
@@ -75,7 +77,7 @@ def read_rows(source: str | Path, *, split: str = "train", limit: int | None = N
     source : str or Path
         A file that ends in ``.jsonl``, ``.json`` (a list of objects, or as JSONL), ``.csv``, ``.parquet`` or ``.txt``
         (one prompt a line, column ``prompt``); a folder that ``datasets`` wrote or can load; or the name of a dataset
-        on the Hugging Face hub.
+        on the Hugging Face hub. ``package:NAME/FILE`` is a file inside an installed package.
     split : str
         Split of a dataset.
     limit : int or None
@@ -88,7 +90,7 @@ def read_rows(source: str | Path, *, split: str = "train", limit: int | None = N
     """
     if limit is not None and limit < 1:
         raise NashsimError(f"limit: a whole number >= 1 or None is needed, found {limit!r}")
-    path = Path(source).expanduser()
+    path = Path(package_file(str(source), "data")).expanduser()
     reader = _READERS.get(path.suffix.lower())
     if path.is_file():
         if reader is None:

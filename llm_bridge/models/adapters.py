@@ -15,6 +15,7 @@ import torch
 from nashsim.errors import NashsimError, first_line
 
 from ..quiet import quiet
+from .gguf import local_name
 
 #: Targets of adapters that stand for every linear layer but the output's.
 ALL_LINEAR = "all-linear"
@@ -45,6 +46,7 @@ def adapter_base(name: str, key: str = "model.name") -> str | None:
     """
     from transformers.utils import find_adapter_config_file
 
+    name = local_name(name, key)
     try:
         found = (Path(name) / CONFIG).is_file() if Path(name).is_dir() else find_adapter_config_file(name)
     except OSError:

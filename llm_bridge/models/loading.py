@@ -11,6 +11,7 @@ from nashsim.errors import NashsimError, first_line
 
 from ..quiet import quiet
 from .adapters import adapter_base, load_adapter
+from .gguf import local_name
 from .text_model import text_model
 
 
@@ -36,7 +37,7 @@ def find_device(name: str = "auto") -> torch.device:
 
 
 def load_tokenizer(name: str, key: str = "model.name"):
-    """Return the tokenizer of a local folder or hub name; of an adapter without one, its base's.
+    """Return the tokenizer of a local folder, GGUF file or hub name; of an adapter without one, its base's.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ def load_tokenizer(name: str, key: str = "model.name"):
     """
     from transformers import AutoTokenizer
 
+    name = local_name(name, key)
     try:
         with quiet():
             return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
@@ -62,7 +64,7 @@ def load_tokenizer(name: str, key: str = "model.name"):
 
 
 def load_model(name: str, loader=None, key: str = "model.name", **options):
-    """Return the model of a local folder or hub name; code from the hub is never run.
+    """Return the model of a local folder, GGUF file or hub name; code from the hub is never run.
 
     Parameters
     ----------
@@ -82,6 +84,7 @@ def load_model(name: str, loader=None, key: str = "model.name", **options):
     """
     from transformers import AutoModelForCausalLM
 
+    name = local_name(name, key)
     try:
         with quiet():
             return (loader or AutoModelForCausalLM).from_pretrained(name, trust_remote_code=False, **options)
@@ -109,6 +112,7 @@ def load_language_model(name: str, key: str = "model.name", *, merge: bool = Tru
     NashsimError
         Where there is none, or an adapter does not fit its base.
     """
+    name = local_name(name, key)
     base = adapter_base(name, key)
     if base is None:
         return text_model(load_model(name, key=key, **options), key)
@@ -139,6 +143,7 @@ def check_ids(name: str, rows: Sequence[Sequence[int]], tokenizer, key: str = "m
     """
     from transformers import AutoConfig
 
+    name = local_name(name, key)
     try:
         config = AutoConfig.from_pretrained(adapter_base(name, key) or name, trust_remote_code=False)
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ import torch
 from nashsim.errors import NashsimError, first_line
 
 from .adapters import adapter_base
+from .gguf import local_name
 from .loading import load_model, load_tokenizer
 
 #: Most parameters of a model that is tried as it is.
@@ -62,6 +63,7 @@ def save_small(name: str, folder: str | Path, load: Callable = load_model, kind=
         Where no small model of the architecture computes.
     """
     try:
+        name = local_name(name)
         tokenizer, base = load_tokenizer(name), adapter_base(name)
         model = _skeleton(base or name, load, kind)
     except NashsimError as error:

@@ -142,17 +142,18 @@ def _of_files(config: Config) -> RunParts:
     prompts = load_prompts(
         data.prompts, encoder, column=data.column, split=data.split, limit=data.limit, too_long=data.too_long
     )
-    check_ids(model.name, [p.ids for p in prompts], tokenizer)
+    evaluated = _evaluated(config, encoder, len(prompts))
+    every = [*prompts, *evaluated]
+    check_ids(model.name, [p.ids for p in every], tokenizer)
     policy = load_policy(config, encoder)
-    _check_context(policy, prompts, sampling.length)
+    _check_context(policy, every, sampling.length)
     of_texts = make_judge(config, tokenizer)
-    check_judge(of_texts, prompts, sampling.length)
-    judge = DecodingJudge(of_texts, prompts, encoder.decode)
+    check_judge(of_texts, every, sampling.length)
+    judge = DecodingJudge(of_texts, every, encoder.decode)
     source = _sampled(config, judge, sampling.length, teacher=_teacher(config, encoder, prompts))
-    count = min(config.evaluation.prompts, len(prompts))
     measure = TextMeasure(
         judge,
-        [p.ids for p in prompts[:count]],
+        [p.ids for p in (evaluated or prompts)[: config.evaluation.prompts]],
         sampling.length,
         config.evaluation.samples,
         config.training.seed,
@@ -161,8 +162,18 @@ def _of_files(config: Config) -> RunParts:
     return RunParts(
         policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
         [p.text for p in prompts], encoder.decode, names_of(config, str(data.prompts)),
-        _not_trained_on(config, prompts),
+        _not_trained_on(config, prompts), [p.ids for p in evaluated],
     )  # fmt: skip
+
+
+def _evaluated(config: Config, encoder: Encoder, first_row: int) -> list[Prompt]:
+    """Prompts that are not trained on, to measure policies on; none where the configuration names no file."""
+    data, file = config.data, config.evaluation.prompts_file
+    if file is None:
+        return []
+    return load_prompts(
+        file, encoder, column=data.column, split=data.split, too_long=data.too_long, first_row=first_row
+    )
 
 
 def _not_trained_on(config: Config, prompts: list[Prompt]) -> list[str]:

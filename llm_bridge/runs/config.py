@@ -19,7 +19,7 @@ from ..recipes.reading import built, overridden, read_yaml
 from ..training.settings import Settings
 
 #: Keys that may name a file or folder, and those that may name an object of a module.
-PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path")
+PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path", "evaluation.prompts_file")
 OBJECTS = ("judge.path", "sampling.engine", "algorithm.fit")
 #: A judge, or one of its criteria.
 Judge = TypeVar("Judge", bound=JudgeOptions)
@@ -84,11 +84,15 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How often and on what."""
+    """How often a policy is measured, on how many prompts and with how many responses to each.
+
+    The prompts are the first of ``prompts_file``, or of those trained on where there is none.
+    """
 
     every: int = 1
     prompts: int = 64
     samples: int = 4
+    prompts_file: str | None = None
 
 
 @dataclass(frozen=True)

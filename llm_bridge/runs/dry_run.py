@@ -28,8 +28,8 @@ from .train_run import train_run
 
 #: A judge, or one of its criteria.
 Options = TypeVar("Options", bound=JudgeOptions)
-#: What may be a name on the hub, or a recipe's file that is not there yet.
-HUB = re.compile(r"\w[\w.-]*/[\w.-]+")
+#: What may be a name on the hub, or a recipe's folder that is not there yet.
+HUB = re.compile(r"(?!.*\.gguf$)\w[\w.-]*/[\w.-]+")
 #: Most iterations, optimiser steps of a fit, prompts, tokens of a response and rows of data that are tried.
 ITERATIONS, STEPS, PROMPTS, TOKENS, ROWS = 2, 2, 4, 12, 64
 

@@ -32,6 +32,8 @@ class RunParts:
         Names of data, judge and base model, for the card.
     notes : list of str
         Lines on what is trained on, said before training begins.
+    evaluated : list of tuple of int
+        Prompts that policies are evaluated on, where they are others than those of training.
     """
 
     policy: CausalPolicy
@@ -44,6 +46,7 @@ class RunParts:
     decode: Callable
     names: dict[str, str]
     notes: list[str] = field(default_factory=list)
+    evaluated: list[tuple[int, ...]] = field(default_factory=list)
 
 
 def names_of(config: Config, data: str) -> dict[str, str]:

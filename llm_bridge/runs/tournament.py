@@ -43,11 +43,14 @@ class Tournament:
         task's own metrics.
     ordered : bool
         Whether the players are iterates of one run, so that each is to beat the one before.
+    responses : list of dict
+        Every response as text, with its ``player`` and ``prompt``.
     """
 
     rates: WinRates
     players: list[dict]
     ordered: bool = field(default=False)
+    responses: list[dict] = field(default_factory=list)
 
     def to_dict(self) -> dict:
         """Return everything as plain values, ready for JSON."""
@@ -71,7 +74,7 @@ class Tournament:
         return json.loads(to_json(found))
 
     def save(self, out: str | Path) -> None:
-        """Write win-rates.csv, players.csv, win-rates.png and .pdf, and evaluation.json.
+        """Write win-rates.csv, players.csv, responses.jsonl, win-rates.png and .pdf, and evaluation.json.
 
         Parameters
         ----------
@@ -89,6 +92,7 @@ class Tournament:
         out = Path(out)
         write_frame(out / "win-rates.csv", self.rates.frame())
         write_frame(out / "players.csv", pd.DataFrame(self.players))
+        write_text(out / "responses.jsonl", "".join(f"{to_json(row)}\n" for row in self.responses))
         figure = draw_win_rates(self.rates)
         for suffix in (".png", ".pdf"):
             with atomic_path(out / f"win-rates{suffix}") as temporary:
@@ -167,10 +171,11 @@ def run_tournament(
     # Answers that the run paid for lie in its folder, wherever that is now.
     config = replace(config, output=replace(config.output, folder=str(runs[0])))
     parts = assemble(config)
-    chosen = parts.prompts[:prompts]
+    chosen = (parts.evaluated or parts.prompts)[:prompts]
     length, engine = parts.source.length, parts.source.engine
     answers: dict[str, list] = {}
     players: list[dict] = []
+    responses: list[dict] = []
     for number, (name, weights) in enumerate(_players(parts, runs, checkpoints)):
         if weights is not None:
             parts.policy.load_weights(weights)
@@ -179,6 +184,10 @@ def run_tournament(
         drawn = engine(parts.policy, rows, role, length)["answer"].sequences
         flat = drawn.responses()
         answers[name] = [flat[i : i + samples] for i in range(0, len(flat), samples)]
+        responses += [
+            {"player": name, "prompt": parts.decode(x), "response": parts.decode(y)}
+            for x, y in zip(rows, flat, strict=True)
+        ]
         found = response_statistics(parts.policy, drawn)
         found = {"kl (k1)" if key == "kl" else key: value for key, value in found.items()}
         players.append({"player": name, **found, **_measured(parts)})
@@ -195,7 +204,7 @@ def run_tournament(
             "at_equal_length_high": adjusted.high,
         }
         player |= {f"win_rate {name}": found.rates[i, 0] for name, found in rates.criteria.items()}
-    return Tournament(rates, players, checkpoints and len(runs) == 1)
+    return Tournament(rates, players, checkpoints and len(runs) == 1, responses)
 
 
 def _players(parts: RunParts, runs: list[Path], checkpoints: bool) -> Iterator[tuple[str, dict | None]]:
