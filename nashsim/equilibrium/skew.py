@@ -2,7 +2,7 @@
 
 The optimal policies {p >= 0, sum p = 1, A p <= 0} of A = -A^T form a polytope. Its vertices come from
 principal pivoting, or where rounding stops that from a linear programme; whether it is a single point is
-decided by strict complementarity.
+decided by strict complementarity, in rational arithmetic where floats could be wrong about it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ConvergenceError
+from .exact import complementary_optimum, floats_are_right
 from .pivoting import only_policy, pivoted_vertex
 
 # All of these are relative to max|A|. Vertices are read off at one of the first, polished, and held
@@ -65,18 +66,28 @@ def symmetric_equilibrium(skew: np.ndarray, tie_break: str = "norm") -> tuple[np
     only = None if point is None else only_policy(skew, scale, point, _ZERO)
     if only is not None and _is_optimal(skew, only, scale):
         return only, True
-    skew = skew / scale
-    policy = None if point is None else _polished(skew, np.where(point.inside, point.values, 0.0))
-    if policy is None:
-        policy = _vertex(skew)
-    support = _maximal_support(skew, policy)
-    if support.sum() == (policy > 0).sum() and _null_space(skew[np.ix_(support, support)]).shape[1] == 1:
+    given, skew = skew, skew / scale
+    try:
+        vertex = None if point is None else _polished(skew, np.where(point.inside, point.values, 0.0))
+        policy = _vertex(skew) if vertex is None else vertex
+        support = _maximal_support(skew, policy)
+        null = _null_space(skew[np.ix_(support, support)])
+        right = floats_are_right(given, policy > 0, -skew @ policy < _ZERO, support, null.shape[1])
+        found = None if right else complementary_optimum(given)
+    except ConvergenceError:
+        found = complementary_optimum(given)
+        if found is None:
+            raise
+    if found is not None:
+        policy, null = found
+        support = policy > 0
+    if support.sum() == (policy > 0).sum() and null.shape[1] == 1:
         return policy, True
     if tie_break == "entropy":
         from .max_entropy import max_entropy
 
         return max_entropy(skew, support), False
-    return _least_norm(skew, support), False
+    return _least_norm(skew, support, null), False
 
 
 def _vertex(skew: np.ndarray) -> np.ndarray:
@@ -164,7 +175,7 @@ def _in_simplex(at_most: np.ndarray, wanted: np.ndarray, exactly: np.ndarray) ->
     return found[:-1] / found[-1]
 
 
-def _least_norm(skew: np.ndarray, support: np.ndarray) -> np.ndarray:
+def _least_norm(skew: np.ndarray, support: np.ndarray, null: np.ndarray) -> np.ndarray:
     """The optimal policy of least Euclidean norm, by least-distance programming in the null space of A_SS.
 
     Lawson and Hanson, "Solving Least Squares Problems" (1974), chapter 23: min |z| s.t. G z >= h is a
@@ -172,7 +183,6 @@ def _least_norm(skew: np.ndarray, support: np.ndarray) -> np.ndarray:
     """
     from scipy.optimize import nnls
 
-    null = _null_space(skew[np.ix_(support, support)])
     totals = null.sum(axis=0)
     centre = null @ totals / (totals @ totals)
     across = null @ _null_space(totals[None, :])

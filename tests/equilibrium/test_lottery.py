@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import scipy.optimize
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nashsim import ConvergenceError, PreferenceGame
-from nashsim.equilibrium import lottery, pivoting, skew
+from nashsim.equilibrium import exact, lottery, pivoting, skew
 from nashsim.preferences import DensePreference
 
 from .families import COMAL, FAMILIES, RPS, make_game, skew_from_upper
@@ -96,6 +96,56 @@ def test_uniqueness_and_policy_match_exact_rational_arithmetic(margins):
     # the point of least norm of a polytope: optimal, and no vertex lies beyond its supporting plane
     assert (margins @ policy).max() <= 1e-13 * max(np.abs(margins).max(), 1)
     assert (policy @ policy - corners @ policy).max() <= 1e-13
+
+
+@st.composite
+def nearly_degenerate_games(draw):
+    """Margins of 0 and ±1/4, each off by a few ten-millionths or powers of two."""
+    unit = draw(st.sampled_from([4 * 10**7, 2**23, 2**26, 2**29]))
+    base = draw(st.lists(st.integers(-1, 1), min_size=16, max_size=16))
+    off = draw(st.lists(st.integers(-2, 2), min_size=16, max_size=16))
+    margins = [[0] * 4 for _ in range(4)]
+    for i in range(4):
+        for j in range(i):
+            margins[i][j] = base[4 * i + j] * (unit // 4) + off[4 * i + j]
+            margins[j][i] = -margins[i][j]
+    return margins, unit
+
+
+# Found among 1200 of them: floats alone say that several lotteries exist.
+@example(
+    (
+        [
+            [0, -10000000, 8, -10000008],
+            [10000000, 0, -9999992, -10000004],
+            [-8, 9999992, 0, 10000008],
+            [10000008, 10000004, -10000008, 0],
+        ],
+        4 * 10**7,
+    )
+)
+@example((
+    [[0, -16777216, 16777216, -2], [16777216, 0, 16777214, -16777217],
+     [-16777216, -16777214, 0, 16777215], [2, 16777217, -16777215, 0]], 2**26,
+))  # fmt: skip
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(nearly_degenerate_games())
+def test_uniqueness_that_hangs_on_products_of_margins_matches_rational_arithmetic(drawn):
+    margins, unit = drawn
+    found = lottery(PreferenceGame(np.array(margins) / unit + 0.5))
+    corners = vertices(margins)
+    assert found.unique == (len(corners) == 1,)
+    if found.unique[0]:
+        # P is rounded, and margins of 1e-7 in a ratio carry 1e-16 of it to 1e-9.
+        np.testing.assert_allclose(found.probabilities[0], [float(x) for x in corners.pop()], atol=1e-9)
+
+
+def test_ties_by_rounding_stay_ties():
+    # A game of rank 2: of ten actions most are mixtures of others, and floats of the product are off by 1e-17.
+    rng = np.random.default_rng(10)
+    left, right = rng.standard_normal((2, 10, 2))
+    margins = left @ right.T - right @ left.T
+    assert lottery(game_of(margins)).unique == (False,)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -192,6 +242,11 @@ def without_pivoting(monkeypatch):
     monkeypatch.setattr(skew, "pivoted_vertex", lambda *_: None)
 
 
+@pytest.fixture
+def floats_alone(monkeypatch):
+    monkeypatch.setattr(exact, "MOST_ACTIONS", {True: 0, False: 0})
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_pivoting_and_linear_programming_agree(family, monkeypatch):
     games = [make_game(family, n, seed=seed) for n in (2, 5, 17, 60) for seed in range(3)]
@@ -212,14 +267,14 @@ def test_pivoting_that_gives_up_leaves_the_answer_to_the_programme(monkeypatch):
     np.testing.assert_allclose(lottery(game).policy, expected.policy, atol=1e-13)
 
 
-def test_a_failing_programme_names_its_methods(monkeypatch, without_pivoting):
+def test_a_failing_programme_names_its_methods(monkeypatch, without_pivoting, floats_alone):
     result = scipy.optimize.OptimizeResult(status=4, message="numerical trouble", x=None)
     monkeypatch.setattr(scipy.optimize, "linprog", lambda *_, **__: result)
     with pytest.raises(ConvergenceError, match="highs-ds: numerical trouble; highs-ipm: numerical trouble"):
         lottery(PreferenceGame(COMAL))
 
 
-def test_a_vertex_that_is_not_optimal_is_refused(monkeypatch, without_pivoting):
+def test_a_vertex_that_is_not_optimal_is_refused(monkeypatch, without_pivoting, floats_alone):
     monkeypatch.setattr(skew, "_solve_lp", lambda *_, **__: np.array([0.9, 0.1, 0.0]))
     with pytest.raises(ConvergenceError, match="could not be polished"):
         lottery(PreferenceGame(COMAL))
@@ -249,7 +304,7 @@ def with_tiny_cycle(share):
 
 
 @pytest.mark.parametrize("share", [1e-3, 1e-5])
-def test_uniqueness_is_decided_on_the_simplex_where_the_cone_fails(share, monkeypatch):
+def test_uniqueness_is_decided_on_the_simplex_where_the_cone_fails(share, monkeypatch, floats_alone):
     expected = lottery(with_tiny_cycle(share))
     assert expected.unique == (False,) and expected.residual <= 1e-13
 
