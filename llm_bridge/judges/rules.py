@@ -8,7 +8,7 @@ responses, and so their mixture has cycles.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -72,9 +72,11 @@ def plain(comparisons: Sequence[Comparison]) -> np.ndarray:
     return _compared(comparisons, lambda prompt, text: -np.log(16) * _mean_length(_words(text)))
 
 
-def _compared(comparisons: Sequence[Comparison], score: Callable[[str, str], float]) -> np.ndarray:
+def _compared(comparisons: Sequence[Comparison], score: Callable[[Hashable, str], float]) -> np.ndarray:
     """The logistic of the difference of two scores, which may be large."""
-    margins = np.array([score(c.prompt, c.a) - score(c.prompt, c.b) for c in comparisons], dtype=np.float64)
+    margins = np.array(
+        [score(c.prompt, str(c.a)) - score(c.prompt, str(c.b)) for c in comparisons], dtype=np.float64
+    )
     return 0.5 + 0.5 * np.tanh(margins / 2)
 
 

@@ -198,7 +198,8 @@ def _pivot(rows: list, basic: list, nonbasic: list, row: int, column: int) -> No
 
 def _reduced(rows: list[list[Fraction]]) -> tuple[list[list[Fraction]], list[int]]:
     """Rows in reduced echelon form, and the columns of their pivots."""
-    rows, pivots = [row[:] for row in rows], []
+    rows = [row[:] for row in rows]
+    pivots: list[int] = []
     for column in range(len(rows[0]) if rows else 0):
         depth = len(pivots)
         found = next((i for i in range(depth, len(rows)) if rows[i][column]), None)

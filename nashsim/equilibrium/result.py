@@ -19,6 +19,7 @@ class Labelled:
 
     game: PreferenceGame
     probabilities: np.ndarray
+    status: str
 
     @property
     def policy(self) -> pd.Series:

@@ -312,13 +312,13 @@ class Rule(abc.ABC):
                 stacklevel=_callers_level(),
             )
 
-    def bound(self, metric: str, tau: float, steps: np.ndarray, start: Start) -> np.ndarray | None:
+    def bound(self, metric: str, tau: float | None, steps: np.ndarray, start: Start) -> np.ndarray | None:
         """Return the tightest proved bound on ``metric`` after each of ``steps``, or None where there is none.
 
         Parameters
         ----------
         metric : str
-        tau : float
+        tau : float or None
         steps : ndarray of int, shape (records,)
             Whole iterations done.
         start : Start
