@@ -17,6 +17,7 @@ from ..models.config import DTYPES, ModelConfig, check_model
 from ..policy.architecture import PADDINGS
 from ..recipes.reading import built, overridden, read_yaml
 from ..training.settings import Settings
+from .stopping import EvaluationConfig
 
 #: Keys that may name a file or folder, and those that may name an object of a module.
 PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path", "evaluation.prompts_file")
@@ -80,19 +81,6 @@ class SamplingConfig:
     context: int | None = None
     batch: int | None = None
     engine: str = "eager"
-
-
-@dataclass(frozen=True)
-class EvaluationConfig:
-    """How often a policy is measured, on how many prompts and with how many responses to each.
-
-    The prompts are the first of ``prompts_file``, or of those trained on where there is none.
-    """
-
-    every: int = 1
-    prompts: int = 64
-    samples: int = 4
-    prompts_file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,14 @@ from ..parallel.processes import Processes
 from ..quiet import quiet
 from ..storage.checkpoint import save_state
 from ..storage.model_card import model_card, save_final, step_text
-from ..storage.run_folder import FINAL, ReadOnlyRunFolder, RunFolder
+from ..storage.run_folder import BEST, FINAL, ReadOnlyRunFolder, RunFolder
 from ..storage.trackers import make_trackers
 from ..training.trainer import Trainer
 from .assembly import assemble, make_trainer
 from .config import Config, located, versions
 from .models import trained_text
 from .parts import RunParts
+from .stopping import is_best, reason_to_stop
 
 #: Seconds after which a state is written even in the middle of a fit.
 INTERVAL = 600.0
@@ -99,10 +100,7 @@ def train_run(
     finally:
         folder.close()
     trainer.make_policy_live()
-    state = parts.policy.state()
-    if processes.main:
-        _finish(config, folder, trainer, parts, state)
-    processes.wait()
+    _write_model(config, folder.path / FINAL, trainer, parts)
     return folder, trainer, parts
 
 
@@ -116,6 +114,9 @@ def _identity(config: Config) -> str:
     # A longer run may go on from a shorter one, unless the rates of the shorter one knew its end.
     if config.training.schedule == "constant" and not config.training.warmup:
         told["training"].pop("iterations")
+    # What ends a training, or is kept of it, changes none of its records.
+    for key in ("stop_kl", "patience", "keep_best"):
+        told["evaluation"].pop(key)
     return yaml.safe_dump(told, sort_keys=False)
 
 
@@ -141,9 +142,12 @@ def _advance(
         # Who enumerates every response shows none.
         if not parts.source.exact:
             folder.samples(trainer.iteration, _said(trainer, parts, training.seed))
+        if config.evaluation.keep_best and is_best(config.evaluation, trainer.records):
+            _write_model(config, folder.path / BEST, trainer, parts)
 
-    def ticked(ended: bool, made: dict | None) -> None:
+    def ticked(ended: bool, made: dict | None) -> bool:
         nonlocal saved
+        stop = None if made is None else reason_to_stop(config.evaluation, trainer.records)
         while notes:
             say(notes.pop(0))
         due = ended and trainer.iteration % training.checkpoint_every == 0
@@ -151,13 +155,17 @@ def _advance(
         if parts.policy.sharded:
             # A state is put together by all processes, whose clocks differ.
             late = processes.most(late, parts.policy.device) > 0
-        if due or late or trainer.iteration == training.iterations:
+        if due or late or stop or trainer.iteration == training.iterations:
             folder.checkpoints.save(_ticks(trainer), trainer.state_dict())
             saved = time.monotonic()
         progress(trainer, made)
+        if stop and say and processes.main:
+            say(f"ends after iteration {trainer.iteration}: {stop}")
+        return bool(stop)
 
     progress(trainer, None)
-    trainer.run(training.iterations, config.evaluation.every, recorded=recorded, ticked=ticked)
+    if reason_to_stop(config.evaluation, trainer.records) is None:
+        trainer.run(training.iterations, config.evaluation.every, recorded=recorded, ticked=ticked)
 
 
 def _ticks(trainer: Trainer) -> int:
@@ -178,12 +186,21 @@ def _said(trainer: Trainer, parts: RunParts, seed: int) -> list[dict]:
     ]
 
 
-def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: RunParts, state: dict | None) -> None:
-    """Write the last model with its card."""
+def _write_model(config: Config, folder: Path, trainer: Trainer, parts: RunParts) -> None:
+    """Write the model in the live weights with its card; all processes give what they have of it."""
+    processes, state = parts.source.processes, parts.policy.state()
+    if processes.main:
+        save_final(
+            parts.policy, folder, _card(config, trainer, parts), tokenizer=parts.tokenizer, state=state
+        )
+    processes.wait()
+
+
+def _card(config: Config, trainer: Trainer, parts: RunParts) -> str:
     algorithm = trainer.algorithm
     apart = {"step", "queries", "comparisons", *trainer.descent}
     last = {k: v for k, v in trainer.records[-1].items() if k not in apart}
-    card = model_card(
+    return model_card(
         name=Path(config.output.folder).name,
         rule=algorithm.name,
         parameters=config.algorithm.parameters,
@@ -197,4 +214,3 @@ def _finish(config: Config, folder: RunFolder, trainer: Trainer, parts: RunParts
         departures=[algorithm.departure] if algorithm.departure else [],
         versions=versions(),
     )
-    save_final(parts.policy, folder.path / FINAL, card, tokenizer=parts.tokenizer, state=state)

@@ -1,6 +1,6 @@
 """What a training leaves on disk: records as JSONL and CSV, samples, checkpoints, the configuration, the last model.
 
-    OUT/config.yaml  metrics.jsonl  metrics.csv  samples/step-*.jsonl  checkpoints/step-*/  final/
+    OUT/config.yaml  metrics.jsonl  metrics.csv  samples/step-*.jsonl  checkpoints/step-*/  final/  best/
 
 A record is on disk as soon as it is made. What was killed in the middle of a line, or went on past its last
 checkpoint, is cut back to that checkpoint when the run resumes.
@@ -19,8 +19,8 @@ from nashsim.files import to_json, write_frame, write_text
 from .checkpoint import Checkpoints
 
 #: Files of a run.
-CONFIG, RECORDS, TABLE, SAMPLES, STATES, FINAL = (
-    "config.yaml", "metrics.jsonl", "metrics.csv", "samples", "checkpoints", "final",
+CONFIG, RECORDS, TABLE, SAMPLES, STATES, FINAL, BEST = (
+    "config.yaml", "metrics.jsonl", "metrics.csv", "samples", "checkpoints", "final", "best",
 )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ class Trainer:
         record: int = 1,
         *,
         recorded: Callable[[dict], None] | None = None,
-        ticked: Callable[[bool, dict | None], None] | None = None,
+        ticked: Callable[[bool, dict | None], object] | None = None,
     ) -> Trainer:
         """Train until a number of whole iterations is done, measuring every ``record`` of them and at the end.
 
@@ -119,7 +119,8 @@ class Trainer:
         recorded : callable or None
             ``recorded(record)``, after every record.
         ticked : callable or None
-            ``ticked(ended, record)``, after every :meth:`tick`: whether an iteration ended, and the record or None.
+            ``ticked(ended, record)``, after every :meth:`tick`: whether an iteration ended, and the record or None. A
+            true answer ends the training.
         """
         if iterations < 1 or record < 1:
             raise NashsimError(f"iterations, record: each must be >= 1, found {iterations} and {record}")
@@ -131,7 +132,8 @@ class Trainer:
             if ended and (self.iteration % record == 0 or self.iteration == iterations):
                 made = self.record()
                 recorded(made)
-            ticked(ended, made)
+            if ticked(ended, made):
+                break
         return self
 
     def tick(self) -> bool:
