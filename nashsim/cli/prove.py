@@ -48,7 +48,7 @@ def prove(
 
     given = {"RULE": rule, "--tau": tau, "--eta": eta, "--out": out, "--largest": largest, "--best": best}
     given |= {"--all": every, "--design": design, "--latex": latex}
-    given = [name for name, value in given.items() if value]
+    given = [name for name, value in given.items() if value is not None and value is not False]
     if check is not None:
         if given:
             raise NashsimError(f"check: a certificate says all itself; leave out {', '.join(given)}")

@@ -219,7 +219,7 @@ def _instances(claim: Claim, games: int, seed: int, game) -> Sequence[Instance]:
     if game is None:
         return claim.instances(games, seed)
     if isinstance(game, Instance):
-        return [claim.clip(game)] if claim.domain.admits(game.actions) else []
+        return [claim.domain.widest().clip(game)] if claim.domain.admits(game.actions) else []
     return claim.domain.around(game, seed) if claim.domain.admits(game.actions) else []
 
 

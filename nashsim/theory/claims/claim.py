@@ -40,6 +40,8 @@ class Evidence:
     fits : tuple of Fit
         One fit an instance for a rate; empty otherwise.
     x_label : str
+    before : ndarray or None
+        What would be measured if nothing moved, where the bound is to be a decrease of it.
     """
 
     x: np.ndarray
@@ -48,6 +50,26 @@ class Evidence:
     slack: float | np.ndarray = 0.0
     fits: tuple = ()
     x_label: str = "iterations"
+    before: np.ndarray | None = None
+
+    def tightness(self) -> np.ndarray:
+        """Return how tight the bound is at its worst, shape (instances,); above 1 where it is broken.
+
+        Where it claims a decrease: the claimed rate log(before/bound) over the measured one log(before/measured), and 0
+        where it claims none, so that a bound near what is measured because nothing moves is not tight. Otherwise the
+        ratio.
+        """
+        if self.before is None or self.fits:
+            return self.ratios()
+        measured, bound, before = np.broadcast_arrays(
+            np.maximum(self.measured - self.slack, 0.0), self.bound, self.before
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            claimed, found = np.log(before / bound), np.log(before / measured)
+            tightness = np.where(found > 0, claimed / found, np.inf)
+        tightness = np.where((claimed > 0) & (measured > 0), tightness, 0.0).max(axis=1)
+        ratios = self.ratios()
+        return np.where(ratios > 1, np.maximum(tightness, ratios), np.minimum(tightness, 1.0))
 
     def ratios(self) -> np.ndarray:
         """Return the worst measured/bound of every instance, shape (instances,); inf where it is not a number."""
@@ -199,9 +221,19 @@ class Claim:
         ----------
         instances : sequence of Instance
         """
-        found = np.empty(len(instances))
+        return self.scores(instances)[0]
+
+    def scores(self, instances: Sequence[Instance]) -> np.ndarray:
+        """Return measured/bound and the tightness of every instance, shape (2, instances).
+
+        Parameters
+        ----------
+        instances : sequence of Instance
+        """
+        found = np.empty((2, len(instances)))
         for members, stack in stacks(instances):
-            found[members] = self.evidence(stack).ratios()
+            evidence = self.evidence(stack)
+            found[:, members] = evidence.ratios(), evidence.tightness()
         return found
 
     def ratio(self, instance: Instance) -> float:

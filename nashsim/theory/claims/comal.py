@@ -33,8 +33,9 @@ def _never_away(stack: Stack, algorithm) -> Evidence:
         divergence = kl(np.log(stack.lottery), path.log_policies).T
     error = (np.arange(1, _OUTER + 1) * logit_rounding(stack, stack.log_equilibrium)[:, None]) * 4
     # a KL moves by no more than its logits
+    before = divergence[:, :-1]
     return Evidence(
-        path.steps[1:] // every, divergence[:, 1:], divergence[:, :-1], error, x_label="outer steps"
+        path.steps[1:] // every, divergence[:, 1:], before, error, x_label="outer steps", before=before
     )
 
 

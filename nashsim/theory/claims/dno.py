@@ -97,7 +97,7 @@ CLAIMS = (
         measure=_improves,
         algorithm=_dno,
         control=Control("sign of the payoff flipped", mutated(_dno, flipped)),
-        domain=Domain(tau=(0.1, 0.1), step=(0.2, 10.0)),
+        domain=Domain(tau=(0.1, 0.1), step=(0.2, 10.0), widest_step=(0.001, 10.0)),
         rules=("dno",),
     ),
     Claim(

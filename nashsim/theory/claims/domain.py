@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +17,9 @@ CATALOGUE = (
     *("rps", "biased-rps", "dice", "three-humans", "p-eps", "comal", "condorcet-annotators"),
     *("hard-a", "hard-b", "glasgow", "minneapolis", "tldr", "rps:n=5", "rps:strength=0.2"),
 )
+
+#: The range that stands for any tau > 0 where random games are drawn.
+ANY_TAU = (0.03, 3.0)
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,27 @@ class Domain:
         Names of the catalogue, for claims about named games; empty for random ones.
     cells : int
         How many triples of size, tau and step are drawn from.
+    floor : float
+        No log-probability of reference or start is below its negative.
+    widest_step : tuple of float or None
+        Range of the step that a search may use, where the condition admits more than ``step``.
     """
 
     actions: tuple[int, int] = (2, 12)
-    tau: tuple[float, float] = (0.03, 3.0)
+    tau: tuple[float, float] = ANY_TAU
     step: tuple[float, float] = (0.1, 1.0)
     reference: str = "any"
     start: str = "any"
     structure: Callable[[Instance], Instance] | None = None
     games: tuple[str, ...] = ()
     cells: int = 20
+    floor: float = 30.0
+    widest_step: tuple[float, float] | None = None
+
+    def widest(self) -> Domain:
+        """Return what a search may use: any tau is 1e-3 to 100, log-probabilities go to -600."""
+        tau = (1e-3, 100.0) if self.tau == ANY_TAU else self.tau
+        return replace(self, tau=tau, step=self.widest_step or self.step, floor=600.0)
 
     def sample(self, seed: int) -> Instance:
         """Return a random instance; the same seed gives the same bits.
@@ -62,8 +76,11 @@ class Domain:
         if self.games:
             return self.named(self.games[seed % len(self.games)], tau, step, rng)
         skew = _skew(rng, actions, seed // self.cells)
-        log_reference = log_normalise(_logits(rng, actions, 2.0))
-        log_start = log_normalise(_logits(rng, actions, 2.0))
+        # a deep domain is searched: half of its draws have logits of the size of payoffs/tau, or as deep as they go
+        scales = (2.0, 2.0, min(2 / tau, 0.2 * self.floor), 0.2 * self.floor)
+        scale = scales[rng.integers(4)] if self.floor > 30 else 2.0
+        log_reference = log_normalise(_logits(rng, actions, scale))
+        log_start = log_normalise(_logits(rng, actions, scale))
         if seed % 3 == 0:
             log_start = log_reference
         return self.clip(Instance(skew, log_reference, log_start, tau, step, f"random-{seed}"))
@@ -110,8 +127,8 @@ class Domain:
         instance : Instance
         """
         upper = np.triu(np.clip(instance.skew, -0.5, 0.5), 1)
-        log_reference = log_normalise(np.maximum(log_normalise(instance.log_reference), -30.0))
-        log_start = log_normalise(np.maximum(log_normalise(instance.log_start), -30.0))
+        log_reference = log_normalise(np.maximum(log_normalise(instance.log_reference), -self.floor))
+        log_start = log_normalise(np.maximum(log_normalise(instance.log_start), -self.floor))
         uniform = np.full(instance.actions, -np.log(instance.actions))
         if self.reference == "uniform":
             log_reference = uniform

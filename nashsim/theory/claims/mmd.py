@@ -63,7 +63,8 @@ def _stable(stack: Stack, algorithm) -> Evidence:
     path = play(stack, algorithm(stack.tau, stack.step), 2000, record=50, log_start=near)
     divergence = kl(stack.log_equilibrium, path.log_policies).T
     # the condition of the spiral's norm is 1: rho + i eta/sqrt 12 turns and shrinks a circle
-    return Evidence(path.steps[1:], divergence[:, 1:], divergence[:, :1] * (1 + 1e-3) + 1e-24)
+    first = divergence[:, :1]
+    return Evidence(path.steps[1:], divergence[:, 1:], first * (1 + 1e-3) + 1e-24, before=first)
 
 
 def _rps(tau: float, share: float) -> OMD:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...data.bradley_terry import fit_strengths
@@ -30,7 +32,7 @@ def _scheduled(tau: float, share: float) -> NashMD:
 def _per_step(stack: Stack, algorithm) -> Evidence:
     eta = stack.step / stack.tau
     found = contraction(60, lambda tau, share: 1 - share)(stack, algorithm)
-    return Evidence(found.x, found.measured, found.bound + 2 * eta**2, found.slack)
+    return replace(found, bound=found.bound + 2 * eta**2)
 
 
 def _schedule(stack: Stack, algorithm) -> Evidence:

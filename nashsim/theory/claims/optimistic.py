@@ -40,7 +40,8 @@ def _potential(stack: Stack, algorithm) -> Evidence:
     value = to_equilibrium + eta / rho * crossed + kappa * moved
     # what rounding does to the product is at most what it does to both divergences, (eta/rho)/2 times
     slack = (1 + eta / rho) * (kl_slack(stack, to_equilibrium) + kl_slack(stack, moved))
-    return Evidence(np.arange(1, _STEPS + 1), value[:, 1:], rho * value[:, :-1], slack[:, :-1] + slack[:, 1:])
+    slack, before = slack[:, :-1] + slack[:, 1:], value[:, :-1]
+    return Evidence(np.arange(1, _STEPS + 1), value[:, 1:], rho * before, slack, before=before)
 
 
 def _linear(stack: Stack, algorithm) -> Evidence:
@@ -48,7 +49,7 @@ def _linear(stack: Stack, algorithm) -> Evidence:
     path = play(stack, algorithm(stack.tau, stack.step), _STEPS)
     divergence = kl(stack.log_equilibrium, path.log_policies).T
     bound = divergence[:, :1] * rho**path.steps / (1 - eta / (2 * rho**1.5))
-    return Evidence(path.steps, divergence, bound, kl_slack(stack, divergence))
+    return Evidence(path.steps, divergence, bound, kl_slack(stack, divergence), before=divergence[:, :1])
 
 
 CLAIMS = (

@@ -192,8 +192,9 @@ def contraction(steps: int, factor: Callable[[float, float], float], every: Call
         record = "every" if every == 1 else every
         path = play(stack, algorithm(stack.tau, stack.step), steps * every, record)
         divergence = kl(stack.log_equilibrium, path.log_policies).T
-        bound = factor(stack.tau, stack.step) * divergence[:, :-1]
-        return Evidence(path.steps[1:], divergence[:, 1:], bound, kl_slack(stack, divergence[:, :-1]))
+        before = divergence[:, :-1]
+        bound = factor(stack.tau, stack.step) * before
+        return Evidence(path.steps[1:], divergence[:, 1:], bound, kl_slack(stack, before), before=before)
 
     return measure
 

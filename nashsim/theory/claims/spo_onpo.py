@@ -73,7 +73,7 @@ def _leaves_the_lottery(stack: Stack, algorithm) -> Evidence:
         divergence = kl(np.log(stack.lottery), path.log_policies).T
     # logits grow with the steps, and their rounding with them
     slack = 8 * EPS * np.abs(path.log_policies).max(axis=(0, 2))[:, None] * np.ones(divergence.shape[1] - 1)
-    return Evidence(path.steps[1:], divergence[:, :-1], divergence[:, 1:], slack)
+    return Evidence(path.steps[1:], divergence[:, :-1], divergence[:, 1:], slack, before=divergence[:, 1:])
 
 
 def _onpo_average(stack: Stack, algorithm) -> Evidence:
@@ -107,7 +107,7 @@ def _comes_closer(rule_of, steps: int):
             divergence = kl(np.log(stack.lottery), path.log_policies).T
         # every step rounds logits of the path's size once; the errors are independent and add as a root
         slack = 8 * EPS * np.sqrt(steps) * np.abs(path.log_policies).max(axis=(0, 2))[:, None]
-        return Evidence(path.steps[1:], divergence[:, 1:], divergence[:, :1], slack)
+        return Evidence(path.steps[1:], divergence[:, 1:], divergence[:, :1], slack, before=divergence[:, :1])
 
     return measure
 

@@ -11,7 +11,7 @@ import numpy as np
 from .inequalities import UNIT, Distance, named, product
 from .policies import Execution, Form, combine
 from .program import INNER, Answer, Matrices
-from .rationals import is_positive_semidefinite, rational, solve
+from .rationals import as_fraction, is_positive_semidefinite, rational, solve
 
 #: Digits of rounded multipliers.
 _DENOMINATOR = 10**13
@@ -40,8 +40,8 @@ class Certificate:
     @classmethod
     def from_dict(cls, saved: dict) -> Certificate:
         """Return the certificate that ``to_dict`` wrote down."""
-        entries = {(tuple(a), tuple(b)): Fraction(v) for a, b, v in saved["nonnegative"]}
-        return cls({tuple(name): Fraction(v) for *name, v in saved["multipliers"]}, entries)
+        entries = {(tuple(a), tuple(b)): as_fraction(v) for a, b, v in saved["nonnegative"]}
+        return cls({tuple(name): as_fraction(v) for *name, v in saved["multipliers"]}, entries)
 
     def proves(self, execution: Execution, target: Form, constant: Fraction = Fraction(0)) -> str | None:
         """Return None where target + constant >= 0 follows, else the reason why it does not.

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import NashsimError
 from ...rules import REFERENCE, MirrorStep, RankingStep, Rule
-from .rationals import NEAR, rational
+from .rationals import NEAR, as_fraction, rational
 
 #: Iterations within which a rule must repeat itself.
 _LONGEST = 1000
@@ -51,10 +51,10 @@ class ExactStep:
     def from_dict(cls, saved: dict) -> ExactStep:
         """Return the step that ``to_dict`` wrote down."""
         base, opponent = (
-            {name: Fraction(weight) for name, weight in saved[mixture].items()}
+            {name: as_fraction(weight) for name, weight in saved[mixture].items()}
             for mixture in ("base", "opponent")
         )
-        return cls(base, opponent, Fraction(saved["eta"]), saved["into"], saved["arithmetic"])
+        return cls(base, opponent, as_fraction(saved["eta"]), saved["into"], saved["arithmetic"])
 
     def near(self, step: ExactStep) -> bool:
         """Whether another step has the same shape and numbers within 1e-12."""

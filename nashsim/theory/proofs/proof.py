@@ -13,11 +13,13 @@ from ...files import to_json, write_text
 from ...rules import RULES, Rule
 from .certificate import Certificate
 from .numbers import ExactStep, NotProved, Numbers, numbers_of
-from .rationals import NEAR, rational
+from .rationals import NEAR, as_fraction, rational
 from .statements import AVERAGE, CONTRACTION, OUTER, Statement
 
 #: What a certificate file calls itself.
 FORMAT = "nashsim proof 1"
+#: Bytes beyond which a file is no certificate: those of the package have some thousands.
+_LARGEST_FILE = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +189,7 @@ def check(source: str | Path | dict, rule: Rule | None = None) -> Proof:
         proof = _rebuilt(saved, rule)
     except NashsimError as error:
         raise NashsimError(f"certificate refused: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise NashsimError(f"certificate refused: not of the form that is known here ({error!r})") from None
     expected = json.loads(to_json(proof.to_dict()))
     for name in {**expected, **saved}:
@@ -197,9 +199,13 @@ def check(source: str | Path | dict, rule: Rule | None = None) -> Proof:
 
 
 def _read(path: str | Path) -> dict:
+    if Path(path).stat().st_size > _LARGEST_FILE:
+        raise NashsimError(
+            f"{path}: a certificate is needed, found a file of more than {_LARGEST_FILE >> 20} MB"
+        )
     try:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NashsimError(f"{path}: a certificate in JSON is needed, found {error}") from None
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise NashsimError(f"{path}: a certificate of `nashsim prove --out` is needed, found another file")
@@ -221,18 +227,18 @@ def _rebuilt(saved: dict, rule: Rule | None) -> Proof:
         raise NashsimError(f"'steps' are not those of the rule {rule.name!r}")
     if kind not in (CONTRACTION, AVERAGE, OUTER):
         raise NashsimError(f"'kind' is {kind!r}")
-    statement = Statement.of(kind, numbers, Fraction(saved["exact_tau"]), bool(saved["affine"]))
+    statement = Statement.of(kind, numbers, as_fraction(saved["exact_tau"]), bool(saved["affine"]))
     if (
         abs(statement.eta - rational(saved["eta"])) > NEAR
-        or abs(Fraction(saved["exact_tau"]) - rational(tau)) > NEAR
+        or abs(as_fraction(saved["exact_tau"]) - rational(tau)) > NEAR
     ):
         raise NashsimError("'eta' or 'exact_tau' is not the rule's")
-    factor = None if saved["exact_factor"] is None else Fraction(saved["exact_factor"])
+    factor = None if saved["exact_factor"] is None else as_fraction(saved["exact_factor"])
     if (factor is None) != (kind == AVERAGE) or (factor is not None and not _in_range(factor, kind)):
         raise NashsimError(
             "'exact_factor' must be in [0, 1), for an outer step at most 1, null for an average"
         )
-    parameters = {name: Fraction(value) for name, value in saved["parameters"].items()}
+    parameters = {name: as_fraction(value) for name, value in saved["parameters"].items()}
     certificates = {name: Certificate.from_dict(c) for name, c in saved["certificates"].items()}
     confirm(statement, factor, parameters, certificates)
     return Proof(

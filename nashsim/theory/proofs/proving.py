@@ -19,6 +19,8 @@ from .statements import AVERAGE, CONTRACTION, OUTER, Statement
 
 #: Iterations of one period up to which each has its policies in the program; beyond, inner solves are taken as exact.
 LONGEST_PERIOD = 6
+#: tau and steps beyond which, or below its inverse, floats are not read as the rationals that are meant.
+_RANGE = 1e9
 #: What minimised constants may be above the least, relative to it.
 _LOOSENED = (1e-6, 1e-4, 1e-2)
 
@@ -60,8 +62,11 @@ def prove(
     >>> proof.factor, proof.exact
     (Fraction(1, 2), True)
     """
-    if not (np.isfinite(tau) and tau > 0):
-        raise NashsimError(f"tau: a finite number > 0 is needed, found {tau!r}")
+    for name, value in (("tau", tau), ("eta", eta)):
+        if value is not None and not 1 / _RANGE <= value <= _RANGE:
+            raise NashsimError(
+                f"{name}: a finite number > 0 is needed, from {1 / _RANGE:g} to {_RANGE:g}, found {value!r}"
+            )
     if (eta is not None) + largest + best > 1:
         raise NashsimError("eta: give a step, or ask for the largest or the best, not two of them")
     rule = get_rule(rule, eta=eta, tau=tau)
@@ -131,7 +136,7 @@ def _prove(rule: Rule, tau: float) -> Proof:
         found = _with_constants(search, claimed, {"constant": 1.0})
         if found is None:
             raise NotProved(
-                "not proved: no multipliers of the inequalities used bound a step up to a constant"
+                "not proved: the solver finds no multipliers of the inequalities used that bound a step"
             )
     s = search.statement
     return Proof(
@@ -149,9 +154,7 @@ def _average(rule: Rule, tau: float) -> tuple[Search, Certified]:
         found = _with_constants(search, Fraction(1), wanted)
         if found is not None and found.parameters["gain"] > 0:
             return search, found
-    raise NotProved(
-        "not proved: no multipliers of the inequalities used bound the sum of the gaps over T steps"
-    )
+    raise NotProved("not proved: the solver finds no multipliers that bound the sum of the gaps over T steps")
 
 
 def _with_constants(search: Search, factor: Fraction, objective: dict[str, float]) -> Certified | None:

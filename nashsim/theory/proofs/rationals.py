@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -28,6 +29,28 @@ def rational(number: float) -> Fraction:
         if abs(simple - exact) <= Fraction(1, 10**15) * max(1, abs(exact)):
             return simple
     return exact
+
+
+def as_fraction(text: str) -> Fraction:
+    """Return the fraction that is written as "p" or "p/q".
+
+    Parameters
+    ----------
+    text : str
+
+    Raises
+    ------
+    ValueError
+        For anything else: an exponent, which Python's own reader takes, can stand for a number of any length.
+
+    Examples
+    --------
+    >>> as_fraction("-3/4")
+    Fraction(-3, 4)
+    """
+    if not isinstance(text, str) or re.fullmatch(r"-?[0-9]{1,4000}(/[0-9]{1,4000})?", text) is None:
+        raise ValueError(f"a fraction p/q is needed, found {str(text)[:40]!r}")
+    return Fraction(text)
 
 
 def solve(rows: Sequence[dict[int, Fraction]], columns: int) -> list[Fraction] | None:

@@ -123,7 +123,9 @@ class Search:
                 found = self.certify(factor)
                 if found is not None:
                     return found
-        raise NotProved("not proved: no multipliers of the inequalities used bound an exact outer step")
+        raise NotProved(
+            "not proved: the solver finds no multipliers of the inequalities used that bound an exact outer step"
+        )
 
     def contraction(self, claimed: Fraction) -> Certified:
         """Return the proof of the least factor, or raise NotProved.
@@ -137,7 +139,9 @@ class Search:
         """
         least = self.least_factor
         if least is None:
-            raise NotProved("not proved: no multipliers of the inequalities used give a factor below 1")
+            raise NotProved(
+                "not proved: the solver finds no multipliers of the inequalities used with a factor below 1"
+            )
         above = [_upwards(least, slack) for slack in SLACKS]
         near = [claimed] if abs(least - float(claimed)) < 5e-7 else []
         for factor in sorted({f for f in near + above if 0 <= f < 1}):
