@@ -1,4 +1,4 @@
-"""Every rule on the preferences between 14 real LLM policies, last and average iterates."""
+"""Every rule on the preferences between 14 real LLM policies, one of which beats all: last and average iterates."""
 
 import pandas as pd
 
@@ -16,7 +16,8 @@ METRICS = {
     "unregularised_gap": ("unregularised", "last iterate"),
     "average_unregularised_gap": ("unregularised", "average iterate"),
 }
-FLOOR = 1e-16
+LAST = {of: metric for metric, (of, iterate) in METRICS.items() if iterate == "last iterate"}
+FLOOR, CLOSED = 1e-16, 1e-12
 
 
 def compute(quick: bool) -> pd.DataFrame:
@@ -55,7 +56,9 @@ def draw(frame: pd.DataFrame):
             )
             ax.plot(wide[QUERIES[1]], rows, marker, color=PALETTE[colour], markersize=4)
         ax.set(xscale="log", xlim=(FLOOR / 3, 3), xlabel="duality gap")
-        ax.set_title(f"{kind} game" + (f", τ = {TAU:g}" if kind == "regularised" else ""))
+        last = frame[(frame.queries == QUERIES[1]) & (frame.metric == LAST[kind])]
+        closed = f"{int((last.value < CLOSED).sum())} of {len(last)} last iterates below $10^{{-12}}$"
+        ax.set_title(f"{kind} game" + (f", τ = {TAU:g}" if kind == "regularised" else "") + f":\n{closed}")
         ax.grid(axis="y", linewidth=0.3)
     axes[0].set_yticks(range(len(order)), order)
     handles = [
@@ -67,9 +70,11 @@ def draw(frame: pd.DataFrame):
         plt.Line2D([], [], markerfacecolor="white", label=f"after {QUERIES[0]} queries", **grey),
         plt.Line2D([], [], label=f"after {QUERIES[1]:,} queries", **grey),
     ]
-    legend_below(
-        figure, handles, f"Default steps, uniform reference and start; gaps below {FLOOR:g} are drawn there."
+    note = (
+        "Default steps, uniform reference and start; gaps below $10^{-16}$ are drawn there.\n"
+        "One of the policies beats each other one (a Condorcet winner): the unregularised Nash policy is that one."
     )
+    legend_below(figure, handles, note)
     return figure
 
 

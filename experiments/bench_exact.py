@@ -389,10 +389,26 @@ def draw(frame: pd.DataFrame):
         for name, (colour, marker) in MARKS.items()
         if (frame.solver == name).any()
     ]
-    handles.append(plt.Line2D([], [], color="black", linewidth=2, label="target"))
-    note = "One mark a game: median over rounds in which all take turns. "
-    note += "Hollow: of several lotteries nashsim gives the least norm."
-    legend_below(figure, handles, note, columns=5)
+    others = (
+        ("o", "none", "hollow: of several lotteries nashsim gives the least norm"),
+        ("X", "black", "nashsim, its own seconds (right)"),
+    )
+    handles += [
+        plt.Line2D(
+            [],
+            [],
+            color="black",
+            marker=marker,
+            markerfacecolor=face,
+            linestyle="",
+            markersize=4.5,
+            label=text,
+        )
+        for marker, face, text in others
+    ]
+    handles.append(plt.Line2D([], [], color="black", linewidth=2, label="target: at least (right: at most)"))
+    note = "One mark a game: median over rounds in which all take turns; above 1 nashsim is the faster."
+    legend_below(figure, handles, note, columns=4)
     return figure
 
 
@@ -419,7 +435,7 @@ def draw_limits(ax, frame: pd.DataFrame) -> None:
     """Draw the seconds of the works that are held to a limit."""
     for at, (work, (limit, _)) in enumerate(LIMITS.items()):
         mine = frame[frame.work == work]
-        ax.plot(mine.seconds, np.full(len(mine), at), "o", color=PALETTE["blue"], markersize=4, alpha=0.8)
+        ax.plot(mine.seconds, np.full(len(mine), at), "X", color=PALETTE["black"], markersize=5, alpha=0.8)
         ax.plot([limit] * 2, [at - 0.3, at + 0.3], color="black", linewidth=2)
     ax.set(xscale="log", xlabel="seconds", ylim=(len(LIMITS) - 0.5, -0.5))
     ax.set_yticks(
@@ -434,9 +450,11 @@ def draw_limits(ax, frame: pd.DataFrame) -> None:
 class Benchmark(Experiment):
     """An experiment whose JSON also states the machine."""
 
-    def reproduce(self, out="figures", quick: bool = False) -> list[Finding]:
-        """Write the files of an experiment; add the machine to the JSON."""
-        found = super().reproduce(out, quick)
+    def reproduce(self, out="figures", quick: bool = False, redraw: bool = False) -> list[Finding]:
+        """Write the files of an experiment; add the machine to the JSON, which keeps it when redrawn."""
+        found = super().reproduce(out, quick, redraw=redraw)
+        if redraw:
+            return found
         path = Path(out) / f"{self.name}.json"
         summary = json.loads(path.read_text()) | {"machine": machine()}
         write_text(path, to_json(summary, indent=2) + "\n")

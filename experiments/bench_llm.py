@@ -205,14 +205,15 @@ def draw(frame: pd.DataFrame):
 
     names = [name for name in frame.geometry.unique() if name != "algorithms"]
     every = frame[frame.geometry == "algorithms"]
-    count = len(names) + (len(every) > 0)
-    figure, panels = plt.subplots(
-        1, count, figsize=(4.4 * count + 0.8, 3.6), layout="constrained", squeeze=False
-    )
+    rows, columns = max(len(names), 1), 1 + (len(every) > 0)
+    size = (5.2 * columns + 0.4, max(2.5 * rows + 0.8, 5.4 if len(every) else 0))
+    figure = plt.figure(figsize=size, layout="constrained")
+    grid = figure.add_gridspec(rows, columns, width_ratios=(1.15, 1)[:columns])
+    panels = [figure.add_subplot(grid[row, 0]) for row in range(len(names))]
     if len(every):
-        _draw_algorithms(panels[0][-1], every)
+        _draw_algorithms(figure.add_subplot(grid[:, -1]), every)
     colours = dict(zip(PHASES, ("blue", "grey", "green", "vermilion", "orange"), strict=True))
-    for ax, name in zip(panels[0], names, strict=False):
+    for ax, name in zip(panels, names, strict=True):
         mine = frame[frame.geometry == name]
         works = list(mine.work.unique())
         for place, work in enumerate(works):
@@ -246,7 +247,7 @@ def draw(frame: pd.DataFrame):
         plt.Rectangle((0, 0), 1, 1, color="#bbbbbb", label="whole step of a peer"),
         plt.Line2D([], [], color="black", linestyle=":", label="floating-point bound of this machine"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9)
     return figure
 
 
@@ -257,14 +258,14 @@ def _draw_algorithms(ax, every: pd.DataFrame) -> None:
     ax.barh(places, 1e3 * every.seconds, height=0.7, color=PALETTE["sky"])
     for place, seconds in zip(places, 1e3 * every.seconds, strict=True):
         ax.annotate(
-            f"{seconds:.0f}", (seconds, place), (3, 0), textcoords="offset points", va="center", fontsize=7
+            f"{seconds:.0f}", (seconds, place), (3, 0), textcoords="offset points", va="center", fontsize=8
         )
     ax.set(
         title="every algorithm, 1.1M parameters",
         xlabel="one iteration, one fit step, ms",
         xlim=(0, 1.15 * 1e3 * every.seconds.max()),
     )
-    ax.set_yticks(places, list(every.work), fontsize=7)
+    ax.set_yticks(places, list(every.work), fontsize=8.5)
     ax.grid(axis="y", visible=False)
 
 

@@ -76,10 +76,8 @@ def draw(frame: pd.DataFrame):
               **line)  # fmt: skip
         proved = proved_rate(rule, TAU)
         left.axhline(proved, color=line["color"], linestyle=":", linewidth=1.2)
-    left.set(
-        yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel="rate of KL(π* ‖ π)  [nats per query]"
-    )
-    left.set_title(f"proved steps, τ = {TAU:g} (dotted: proved rates)")
+    left.set(yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel="rate of KL(π* ‖ π)  [1/query]")
+    left.set_title(f"τ = {TAU:g}: proved steps keep their rate")
     gaps = frame[frame.metric == "gap"].assign(value=lambda f: f.value.clip(lower=1e-18))
     right.plot(
         gaps.mass, gaps.value, "o", color=PALETTE["vermilion"], markersize=3.5, alpha=0.5, markeredgewidth=0
@@ -87,13 +85,14 @@ def draw(frame: pd.DataFrame):
     right.set(
         yscale="log", xlabel="Hodge cyclic mass of P − 1/2", ylabel=f"duality gap after {LLM_QUERIES} queries"
     )
-    right.set_title("one call with η = 1/(3τ), the LLM ratio")
+    right.set_title("η = 1/(3τ), the LLM ratio, ends in a cycle")
     count = rates.game.nunique()
     note = (
         f"Left: median over {count} random games a dial setting (band: their range)."
-        f" Right: one dot a game (floor 1e-18). n = {ACTIONS}, random starts."
+        f" Right: one dot a game, those below $10^{{-18}}$ there. n = {ACTIONS}, random starts."
     )
-    legend_below(figure, left.get_legend_handles_labels()[0], note)
+    dotted = plt.Line2D([], [], color="black", linestyle=":", linewidth=1.2, label="proved rate, same colour")
+    legend_below(figure, [*left.get_legend_handles_labels()[0], dotted], note)
     return figure
 
 

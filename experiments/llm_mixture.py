@@ -94,7 +94,7 @@ def draw(frame: pd.DataFrame):
     import matplotlib.pyplot as plt
 
     figure, (shares, apart) = plt.subplots(
-        1, 2, figsize=(8.6, 3.5), layout="constrained", width_ratios=(2, 1)
+        1, 2, figsize=(9.2, 3.9), layout="constrained", width_ratios=(2, 1)
     )
     order = np.argsort(-_one(frame, "token", SHOWN)[0], kind="stable")[:16]
     names = frame[(frame.level == "token") & (frame.coefficient == SHOWN)].response.to_numpy()[order]
@@ -104,14 +104,16 @@ def draw(frame: pd.DataFrame):
         at = np.arange(len(order)) + 0.4 * k - 0.2
         shares.bar(at, exact, width=0.36, color=PALETTE[colour], alpha=0.35, label=f"{label}, enumerated")
         error = 1.96 * np.sqrt(exact * (1 - exact) / total)
-        shares.errorbar(
-            at, counts / total, yerr=error, fmt=marker, color=PALETTE[colour], markersize=3, capsize=2,
-            linewidth=0.8, label=f"{label}, drawn",
-        )  # fmt: skip
-    shares.set_xticks(range(len(order)), names, rotation=90, fontsize=7)
+        shares.errorbar(at, exact, yerr=error, fmt="none", ecolor="#444444", capsize=2, linewidth=0.8)
+        shares.plot(
+            at, counts / total, marker, color=PALETTE[colour], markersize=3.5, label=f"{label}, drawn"
+        )
+    shares.set_xticks(range(len(order)), names, rotation=90, fontsize=8)
     shares.grid(axis="x", visible=False)
     shares.set(
-        xlabel="response (token ids, 0 ends it)", ylabel="probability", title=f"coefficient c = {SHOWN:g}"
+        xlabel="response (token ids, 0 ends it)",
+        ylabel="probability",
+        title=f"c = {SHOWN:g}: both samplers draw what is enumerated",
     )
     apart.plot(
         COEFFICIENTS, [_apart(frame, c) for c in COEFFICIENTS], "o-", color=PALETTE["black"], markersize=4
@@ -121,11 +123,11 @@ def draw(frame: pd.DataFrame):
         ylabel="total variation",
         title="token against sequence level",
     )
-    note = (
-        f"π^(1−c) μ^c on a language model of 40 responses, {total:,} draws of each; bars on the marks: 95% binomial"
-        " around the enumerated probability. 16 likeliest responses shown."
-    )
-    legend_below(figure, shares.get_legend_handles_labels()[0], note, columns=2)
+    note = f"$π^{{1−c}}μ^c$ on a language model of 40 responses, {total:,} draws of each; the 16 likeliest are shown."
+    whisker = plt.Line2D([], [], color="#444444", marker="|", linewidth=0.8, markersize=5,
+                         label="95% of such draws, binomial around the enumerated probability")  # fmt: skip
+    handles = [*shares.get_legend_handles_labels()[0], whisker]
+    legend_below(figure, handles, note, columns=3)
     return figure
 
 

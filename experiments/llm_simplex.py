@@ -5,20 +5,16 @@ import pandas as pd
 
 from nashsim.engine import check_runs, run
 from nashsim.figures import Experiment, Finding
-from nashsim.plots import PALETTE, draw_simplex, legend_below, to_plane
+from nashsim.plots import draw_simplex, legend_below, rule_line, to_plane
 from nashsim.rules import get_rule
 
 TAU = 0.1
 #: Of the weights, chosen for a reference that is far from the Nash.
 SEED = 0
 STYLES = ["rock", "paper", "scissors"]
-#: Each rule's printed name, colour and queries.
-PANELS = {
-    "nash-md": ("Nash-MD", "blue", 40),
-    "inpo": ("INPO", "orange", 40),
-    "omd": ("OMD, largest step", "green", 40),
-    "egpo": ("EGPO, two calls", "vermilion", 40),
-}
+QUERIES = 40
+#: Each rule's printed name.
+PANELS = {"nash-md": "Nash-MD", "inpo": "INPO", "omd": "OMD, largest step", "egpo": "EGPO, two calls"}
 
 
 def compute(quick: bool) -> pd.DataFrame:
@@ -34,8 +30,8 @@ def compute(quick: bool) -> pd.DataFrame:
         reference = task.log_probs(task.build_model()).double().log_softmax(-1).numpy()
     game = task.measure_against(reference).game.game
     rows = []
-    for name, (_, _, queries) in PANELS.items():
-        rule, queries = get_rule(name), 16 if quick else queries
+    for name in PANELS:
+        rule, queries = get_rule(name), 16 if quick else QUERIES
         trained = train(
             # EGPO's own algorithm takes gradients of its steps; here they are fitted like the others.
             task,
@@ -79,19 +75,19 @@ def draw(frame: pd.DataFrame):
 
     figure, axes = plt.subplots(2, 2, figsize=(6.8, 6.6), layout="constrained")
     figure.get_layout_engine().set(hspace=0.08)
-    for ax, (rule, (title, colour, _)) in zip(axes.flat, PANELS.items(), strict=True):
+    for ax, (rule, title) in zip(axes.flat, PANELS.items(), strict=True):
         draw_simplex(ax, STYLES)
         model, twin, star = (
             to_plane(masses(frame, rule, who)) for who in ("transformer", "tabular", "equilibrium")
         )
-        ax.plot(*model.T, "o-", color=PALETTE[colour], linewidth=1.8, markersize=3.4, zorder=2)
+        ax.plot(*model.T, "o-", color=rule_line(rule)["color"], linewidth=1.8, markersize=3.4, zorder=2)
         ax.plot(*twin.T, "--", color="black", linewidth=0.9, zorder=3)
         ax.plot(*model[0], "o", color="white", markeredgecolor="black", markersize=6, zorder=4)
         ax.plot(*star[0], "*", color="white", markeredgecolor="black", markersize=12, zorder=5)
         gap = frame[
             (frame.rule == rule) & (frame.executor == "transformer") & (frame.metric == "duality_gap")
         ]
-        ax.set_title(f"{title}\nduality gap {gap.value.iloc[0]:.2f} to {gap.value.iloc[-1]:.1e}", pad=16)
+        ax.set_title(f"{title}\nduality gap {gap.value.iloc[0]:.2f} to {gap.value.iloc[-1]:.1e}")
     handles = [
         plt.Line2D([], [], color="grey", marker="o", markersize=3.4, linewidth=1.8, label="transformer (coloured)"),
         plt.Line2D([], [], color="black", linestyle="--", label="tabular run of the same rule"),

@@ -10,7 +10,7 @@ from nashsim.data import fit_strengths
 from nashsim.engine import run, runs_frame
 from nashsim.figures import Experiment, Finding
 from nashsim.logspace import log_normalise
-from nashsim.plots import PALETTE, legend_below
+from nashsim.plots import PALETTE, cycle, legend_below
 
 #: Methods of two calls of the judge a step go half as far; by name, those given four times the comparisons too.
 LONG = {"nash-mp-pg, 4x": "nash-mp-pg", "egpo, 4x": "egpo"}
@@ -172,113 +172,121 @@ def matrices(frame: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def draw(frame: pd.DataFrame):
-    """Draw a panel a method over two matrices of who beats whom."""
+    """Draw the gaps of every group on their way, and a row a method: its last gap, whom it beats."""
     import matplotlib.pyplot as plt
 
     shown = [name for name in COLOUR if name in set(frame["method"])]
-    columns = 6 if len(shown) > 12 else 4
-    count = -(-len(shown) // columns)
-    heights = (1.5 * count + 0.5, 5.3)
-    figure = plt.figure(figsize=(10.2, sum(heights) + 0.5), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights)
-    axes = upper.subplots(count, columns, sharey=True, squeeze=False)
-    for place, ax in enumerate(axes.flat):
-        if place < len(shown):
-            draw_gap(ax, frame, shown[place])
-        else:
-            ax.set_visible(False)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("class duality gap")
-    for ax in axes[-1]:
-        ax.set_xlabel("judge comparisons")
+    figure = plt.figure(figsize=(11, 5.0 + 0.21 * (len(shown) + len(EXACT))), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=(3.4, 0.21 * (len(shown) + len(EXACT)) + 1.6))
+    exact = frame[(frame.executor == "exact") & (frame.metric == "class_gap")].set_index("method").value
+    for ax, (title, (_, members)) in zip(upper.subplots(1, 4, sharey=True), GROUPS.items(), strict=True):
+        draw_gaps(ax, frame, [name for name in members if name in shown], exact)
+        ax.set_title(title)
+    upper.axes[0].set_ylabel("exact class duality gap")
     size = "5.3M" if len(shown) > len(FEW) else "tiny"
     title = (
-        f"A {size} language model, a judge cyclic in styles: exact duality gap between styles, τ = {TAU:g}"
+        f"A {size} language model, a judge cyclic in styles, τ = {TAU:g}: exact duality gap between styles"
     )
-    upper.suptitle(title, fontsize=10)
-    each = frame[frame.executor == "language model"].groupby("method").seed.nunique()
-    seeds = f"{each.max()} seeds" if each.nunique() == 1 else f"{each.min()} to {each.max()} seeds"
-    line = plt.Line2D
-    handles = [
-        line([], [], color=PALETTE[colour], linewidth=1.8, label=title)
-        for title, (colour, _) in GROUPS.items()
-    ]
-    handles += [
-        line([], [], color="black", linewidth=0.9, dashes=(4, 2), label="tabular run of the rule"),
-        line([], [], color="grey", linewidth=0.9, linestyle="dotted", label="the reference"),
-        line(
-            [],
-            [],
-            color="grey",
-            linewidth=0.9,
-            linestyle="dashdot",
-            label="exact optimum of Bradley-Terry rewards",
-        ),
-    ]
-    names = [*EXACT, *shown]
+    upper.suptitle(title, fontsize=10.5)
+    rows = [*EXACT, *shown]
+    others = [*EXACT, *(name for name in FOLLOWERS if name in shown)]
     values = matrices(frame)
-    titles = ("win rate  P(row ≻ column)", "regularised  P(row ≻ column) − τ KL(row ‖ μ) + τ KL(column ‖ μ)")
-    for ax, which, title in zip(lower.subplots(1, 2), (0, 1), titles, strict=True):
-        draw_matrix(ax, names, np.array([[values[a, b][which].mean() for b in names] for a in names]), title)
-    band = (
-        f"Line and band: mean, least and largest of {seeds} of sampling, one taught model. "
-        if each.max() > 1
-        else ""
-    )
-    longer = "4x: four times the comparisons, at half the learning rate. " if set(LONG) & set(shown) else ""
+    last, *tables = lower.subplots(1, 3, sharey=True, width_ratios=(1.0, 1.15, 1.15))
+    draw_last(last, frame, rows, exact)
+    titles = ("win rate of row over column, %", "the same less τ KL of each to μ, %")
+    for ax, which, title in zip(tables, (0, 1), titles, strict=True):
+        draw_matrix(
+            ax, rows, others, np.array([[values[a, b][which].mean() for b in others] for a in rows]), title
+        )
+    handles = [
+        plt.Line2D([], [], color="grey", linewidth=1, linestyle=style, label=label)
+        for style, label in (
+            ("dotted", "the reference's gap"),
+            ("dashdot", "that of the exact optimum of rewards"),
+        )
+    ]
+    each = frame[frame.executor == "language model"].groupby("method").seed.nunique()
     note = (
-        f"{band}{longer}within: the final policies' gap within styles, estimated.\n"
-        f"Matrices: final policies, in per cent, the mean over seeds; above 50 (blue) the row wins.\n"
-        "The exact Nash is never below 50 in the regularised matrix; without the KL terms it may be."
+        f"Mean over {each.max()} seeds of sampling of one taught model; dots and bars: last gap, its mean and range. "
+        "4x: four times the comparisons (drawn at a quarter), half the rate.\n"
+        f"The reference is no measure of who can be exploited: {against_reference(values, shown)}."
     )
-    legend_below(figure, handles, note, columns=4)
+    legend_below(figure, handles, note, columns=2)
     return figure
 
 
-def draw_gap(ax, frame: pd.DataFrame, name: str) -> None:
-    """Draw the gap of one method over that of the tabular run."""
-    gaps = frame[(frame.metric == "class_gap")]
-    mine = gaps[(gaps["method"] == name) & (gaps.executor == "language model")]
-    over = mine.groupby("comparisons").value
-    ax.fill_between(
-        over.mean().index, over.min(), over.max(), color=PALETTE[COLOUR[name]], alpha=0.3, linewidth=0
-    )
-    ax.plot(over.mean(), color=PALETTE[COLOUR[name]])
-    twin = gaps[(gaps["method"] == name) & (gaps.executor == "tabular")]
-    ax.plot(twin.comparisons, twin.value, color="black", linewidth=0.9, dashes=(4, 2))
-    exact = gaps[gaps.executor == "exact"].set_index("method").value
-    ax.axhline(exact["reference"], color="grey", linewidth=0.9, linestyle="dotted")
-    ax.axhline(exact["exact reward"], color="grey", linewidth=0.9, linestyle="dashdot")
-    ax.set(yscale="log", ylim=(2e-3, 1.0), xlim=(0, mine.comparisons.max()))
+def against_reference(values: dict, shown: list[str]) -> str:
+    """Say what followers of a reward and methods after the Nash win against the reference, without and with KL."""
+    told = []
+    for called, members in (
+        ("followers of a reward", FOLLOWERS),
+        ("methods after the regularised Nash", NASH),
+    ):
+        plain, less = (
+            [100 * values[name, "reference"][k].mean() for name in members if name in shown] for k in (0, 1)
+        )
+        told.append(
+            f"{called} win {min(plain):.0f} to {max(plain):.0f}% against it"
+            f" ({min(less):.0f} to {max(less):.0f}% with KL)"
+        )
+    return ", ".join(told)
+
+
+def draw_gaps(ax, frame: pd.DataFrame, names: list[str], exact: pd.Series) -> None:
+    """Draw the gaps of one group of methods against the judge's comparisons."""
+    gaps = frame[(frame.metric == "class_gap") & (frame.executor == "language model")]
+    for place, name in enumerate(names):
+        mean = gaps[gaps["method"] == name].groupby("comparisons").value.mean()
+        if name in LONG:  # four times as far, on the same axis
+            mean.index = mean.index / 4
+        ax.plot(mean, label=PRINTED.get(name, name), linewidth=1.3, **cycle(place))
+    ax.axhline(exact["reference"], color="grey", linewidth=1, linestyle="dotted")
+    ax.axhline(exact["exact reward"], color="grey", linewidth=1, linestyle="dashdot")
+    spent = gaps[~gaps["method"].isin(list(LONG))].comparisons.max()
+    ax.set(yscale="log", ylim=(6e-3, 1.0), xlim=(0, spent), xlabel="judge comparisons")
     ax.locator_params(axis="x", nbins=4)
-    ax.tick_params(labelsize=8)
-    within = frame[(frame["method"] == name) & (frame.metric == "within_class_gap")].value
-    ax.annotate(f"within +{max(within.mean(), 0):.2f}", (0.04, 0.05), xycoords="axes fraction", fontsize=6.5)
-    ax.set_title(PRINTED.get(name, name), fontsize=8.5)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=7.5, handlelength=1.6,
+              columnspacing=1.0)  # fmt: skip
 
 
-def draw_matrix(ax, names, values: np.ndarray, title: str) -> None:
-    """Draw a matrix of win rates as a heat map with its numbers."""
+def draw_last(ax, frame: pd.DataFrame, rows: list[str], exact: pd.Series) -> None:
+    """Draw the last class gap of every row: mean and range over seeds."""
+    trained = frame[(frame.metric == "class_gap") & (frame.executor == "language model")]
+    ends = (
+        trained.groupby(["method", "seed"], sort=False)
+        .value.last()
+        .groupby("method")
+        .agg(["mean", "min", "max"])
+    )
+    for place, name in enumerate(rows):
+        colour = PALETTE[COLOUR.get(name, "black")]
+        if name in ends.index:
+            ax.plot(ends.loc[name, ["min", "max"]], [place] * 2, color=colour, linewidth=2, alpha=0.5)
+        ax.plot(ends["mean"].get(name, exact.get(name)), place, "o", color=colour, markersize=4)
+    ax.axvline(exact["reference"], color="grey", linewidth=1, linestyle="dotted")
+    ax.axvline(exact["exact reward"], color="grey", linewidth=1, linestyle="dashdot")
+    ax.set(xscale="log", xlim=(4e-3, 1), xlabel="class duality gap", title="at the end")
+    ax.set_yticks(range(len(rows)), [PRINTED.get(name, name) for name in rows], fontsize=8)
+    for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
+        tick.set_color(PALETTE[COLOUR.get(name, "black")])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+
+
+def draw_matrix(ax, rows: list[str], columns: list[str], values: np.ndarray, title: str) -> None:
+    """Draw win rates of rows over columns as a heat map with its numbers."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("wins", [PALETTE["vermilion"], "white", PALETTE["blue"]])
-    ax.imshow(values, cmap=colours, vmin=0.3, vmax=0.7)
+    ax.imshow(values, cmap=colours, vmin=0.3, vmax=0.7, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
-        ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=4.4)
-    labels = [PRINTED.get(name, name) for name in names]
-    ax.set_xticks(range(len(names)), labels, rotation=90, fontsize=6)
-    ax.set_yticks(range(len(names)), labels, fontsize=6)
-    for ticks in (ax.get_xticklabels(), ax.get_yticklabels()):
-        for tick, name in zip(ticks, names, strict=True):
-            tick.set_color(PALETTE[COLOUR.get(name, "black")])
-    groups = [COLOUR.get(name) for name in names]
-    for k in range(1, len(names)):
-        if groups[k] != groups[k - 1]:
-            ax.axhline(k - 0.5, color="black", linewidth=0.5)
-            ax.axvline(k - 0.5, color="black", linewidth=0.5)
+        ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", fontsize=7.5)
+    labels = [PRINTED.get(name, name).replace("Bradley-Terry", "BT") for name in columns]
+    ax.set_xticks(range(len(columns)), labels, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
+    for tick, name in zip(ax.get_xticklabels(), columns, strict=True):
+        tick.set_color(PALETTE[COLOUR.get(name, "black")])
     ax.grid(False)
-    ax.tick_params(length=0)
-    ax.set_title(title, fontsize=8.5)
+    ax.tick_params(length=0, labelleft=False)
+    ax.set_title(title)
 
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
@@ -319,6 +327,8 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
             )
         )
         found.append(allowed(name, last, values, [b for b in FOLLOWERS if b in gaps.index]))
+    called = against_reference(values, list(gaps.index))
+    found.append(Finding("win rates over the reference", called, "reported", True))
     # The tiny model's runs are too short for the rest of the claim: it is asked of the full ones.
     whole = set(COLOUR) <= set(gaps.index)
     if whole:

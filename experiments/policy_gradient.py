@@ -8,23 +8,14 @@ import pandas as pd
 from nashsim import games
 from nashsim.engine import Feedback, run_many, runs_frame
 from nashsim.figures import Experiment, Finding
-from nashsim.plots import PALETTE, bands, legend_below
+from nashsim.plots import bands, legend_below, rule_line
 from nashsim.rules import OMD, NashMDPG, NashMP, NashMPSGD, NashProxSGD, OnlineIPO, SelfPlayPG
 
 TAU, ETA = 0.2, 0.1
 QUERIES = 30_000
 STEPS = (0.02, 0.05, 0.1, 0.2, 0.4)
 BATCHES = (1, 2, 4, 8, 16)
-#: Colour, dashes and label of every rule.
-LINES = {
-    "omd": ("green", "solid", "OMD"),
-    "nash-mp": ("blue", "solid", "Nash-MP"),
-    "self-play-pg": ("vermilion", "solid", "self-play PG"),
-    "online-ipo": ("black", (0, (4, 3)), "online IPO"),
-    "nash-md-pg": ("orange", "solid", "Nash-MD-PG, b = 1/8"),
-    "nash-prox-sgd": ("purple", "solid", "approximate Nash Prox"),
-    "nash-mp-sgd": ("sky", "solid", "approximate Nash-MP"),
-}
+LINES = ("omd", "nash-mp", "self-play-pg", "online-ipo", "nash-md-pg", "nash-prox-sgd", "nash-mp-sgd")
 CLIMBS = {
     "self-play-pg": SelfPlayPG,
     "online-ipo": OnlineIPO,
@@ -79,37 +70,32 @@ def floors(game, rule, eta: float, batch: int, seeds) -> list[float]:
     return [run.metrics["kl_to_equilibrium"][run.step > steps].mean() for run in runs]
 
 
-def line(rule: str) -> dict:
-    """Return how a rule is drawn."""
-    colour, dashes, label = LINES[rule]
-    return {"color": PALETTE[colour], "linestyle": dashes, "label": label}
-
-
 def draw(frame: pd.DataFrame):
     """Draw gaps against queries and duels, floors against step and batch."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 2, figsize=(7.6, 6.4), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(8.2, 6.8), layout="constrained")
     gaps = frame[(frame.metric == "duality_gap") & (frame.queries > 0)]
     for ax, sampled in zip(axes[0], (False, True), strict=True):
         here = gaps[(gaps.kind != "exact") == sampled]
         here = here.assign(duels=here.queries * here.kind.map(DUELS))
         for rule in LINES:
             if rule in set(here.rule):
-                bands(ax, here[here.rule == rule], x="duels", **line(rule))
+                bands(ax, here[here.rule == rule], x="duels", **rule_line(rule))
         ax.set(xscale="log", yscale="log", ylabel="regularised duality gap")
     axes[0, 0].set(
-        ylim=(1e-14, 3), xlabel="preference queries  P(· ≻ opponent)", title="exact gradients, default steps"
+        ylim=(1e-14, 3),
+        xlabel="preference queries  P(· ≻ opponent)",
+        title="exact gradients: all but Nash-MD-PG reach π*",
     )
-    axes[0, 1].set(xlabel="duels", title=f"one duel a step, η = {ETA:g}")
+    axes[0, 1].set(xlabel="duels", title=f"one duel a step, η = {ETA:g}: noise floors")
     axes[0, 1].set(ylim=(2e-3, 0.3))
     draw_floors(axes[1], frame[frame.metric == "floor"])
     handles = axes[0, 0].get_legend_handles_labels()[0]
-    handles.append(plt.Line2D([], [], color="black", linestyle=":", label="slopes 1 and −1"))
     seeds = int(frame.seed.nunique())
     note = (
-        f"RPS, τ = {TAU:g}, μ = (.6, .3, .1). Median over {seeds} seeds, bands: range. Left: random starts. "
-        "Right: means over bins; OMD asks a duel an action."
+        f"RPS, τ = {TAU:g}, μ = (.6, .3, .1). Median over {seeds} seeds, bands: range. Exact gradients: random starts."
+        "\nDuels: means over bins; OMD asks a duel an action. Nash-MD-PG with b = 1/8, whose fixed point is not π*."
     )
     legend_below(figure, handles, note, columns=4)
     return figure
@@ -120,14 +106,24 @@ def draw_floors(axes, floors: pd.DataFrame) -> None:
     left, right = axes
     for rule, marker in (("self-play-pg", "o"), ("online-ipo", "s")):
         mine = floors[floors.rule == rule]
-        bands(left, mine[mine.batch == 1], x="eta", marker=marker, markersize=4, **line(rule))
-        bands(right, mine[mine.eta == ETA], x="batch", marker=marker, markersize=4, **line(rule))
+        bands(left, mine[mine.batch == 1], x="eta", marker=marker, markersize=4, **rule_line(rule))
+        bands(right, mine[mine.eta == ETA], x="batch", marker=marker, markersize=4, **rule_line(rule))
     anchor = 2.5 * floors[(floors.eta == ETA) & (floors.batch == 1)].value.median()
-    left.plot(STEPS, anchor * np.array(STEPS) / ETA, "k:", linewidth=1)
-    right.plot(BATCHES, anchor / np.array(BATCHES), "k:", linewidth=1)
-    left.set(xlabel="learning rate η  (m = 1)", ylabel="KL(π* ‖ π)  [nats]", title="floor against step")
+    for ax, grid, heights, text in (
+        (left, STEPS, anchor * np.array(STEPS) / ETA, "slope 1"),
+        (right, BATCHES, anchor / np.array(BATCHES), "slope −1"),
+    ):
+        ax.plot(grid, heights, "k:", linewidth=1)
+        ax.annotate(text, (grid[2], heights[2]), (0, 9), textcoords="offset points", fontsize=8, ha="center")
+    left.set(
+        xlabel="learning rate η  (m = 1)",
+        ylabel="KL(π* ‖ π)  [nats]",
+        title="the floor is proportional to the step",
+    )
     right.set(
-        xlabel=f"responses m a step  (η = {ETA:g})", ylabel="KL(π* ‖ π)  [nats]", title="floor against batch"
+        xlabel=f"responses m a step  (η = {ETA:g})",
+        ylabel="KL(π* ‖ π)  [nats]",
+        title="and inverse to the batch",
     )
     for ax, grid in ((left, STEPS), (right, BATCHES)):
         ax.set(xscale="log", yscale="log")

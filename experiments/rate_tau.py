@@ -71,10 +71,8 @@ def draw(frame: pd.DataFrame):
         rps = mine[mine.game == "rps"]
         ax.plot(rps.tau, rps.value, "o", color=line["color"], markersize=3.5, markerfacecolor="none")
         ax.plot(grid, proved_rates(rule, grid), color=line["color"], linestyle=":", linewidth=1.2)
-    ax.set(
-        xscale="log", yscale="log", xlabel="regularisation τ", ylabel="rate of KL(π* ‖ π)  [nats per query]"
-    )
-    ax.set_title("Linear rates per preference query, largest proved steps")
+    ax.set(xscale="log", yscale="log", xlabel="regularisation τ", ylabel="rate of KL(π* ‖ π)  [1/query]")
+    ax.set_title("At the largest proved steps two calls gain a power of τ")
     count = rates[rates.game != "rps"].game.nunique()
     handles = [
         *ax.get_legend_handles_labels()[0],

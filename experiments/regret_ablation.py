@@ -70,7 +70,9 @@ def draw(frame: pd.DataFrame):
                 markersize=4,
             )
             power = power_of_rounds(rounds, values).value
-            ax.annotate(f"T^{power:.2f}", (high, -place), (5, -2.5), textcoords="offset points", fontsize=7)
+            ax.annotate(
+                f"$T^{{{power:.2f}}}$", (high, -place), (5, -3), textcoords="offset points", fontsize=8
+            )
         ax.set(xscale="log", title=title, xlabel=REGRET)
         least, most = ax.get_xlim()
         ax.set_xlim(least, most * (most / least) ** 0.22)
@@ -81,7 +83,7 @@ def draw(frame: pd.DataFrame):
         for colour, label in (("blue", "with the exploration oracle"), ("green", "without"))
     ]
     note = (
-        f"Regret of the policy played after {rounds:,} duels and its power of T over the last two decades."
+        f"After {rounds:,} duels, with the power of T over the last two decades; charged is the play of the main agent."
         f" Mean over {frame.seed.nunique()} seeds, bars: 95% by Student's t."
     )
     legend_below(figure, handles, note, columns=2)

@@ -40,8 +40,8 @@ def draw(frame: pd.DataFrame):
     ax.set_xticks(sizes, [str(n) for n in sizes], minor=False)
     ax.set_xticks([], minor=True)
     note = (
-        f"Policy played, after {int(frame.rounds.max()):,} duels. Mean over {frame.seed.nunique()} seeds,"
-        " bands: 95% by Student's t."
+        f"After {int(frame.rounds.max()):,} duels; charged is the play of the main agent.\n"
+        f"Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t."
     )
     legend_below(figure, ax.get_legend_handles_labels()[0], note, columns=3)
     return figure

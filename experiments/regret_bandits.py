@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from _regret import REGRET, curves, thinned
+from _regret import AXES, REGRET, curves, thinned
 
 from nashsim import PreferenceGame, games
 from nashsim.figures import Experiment, Finding
@@ -18,7 +18,7 @@ TITLES = {
     "cyclic": "cycle under a winner, 4 arms",
     "uniform": "no Condorcet winner, 10 arms",
 }
-LOSS = "Copeland regret of the duels"
+LOSS = AXES["copeland_regret"]
 #: Copeland regret of Double Thompson Sampling on the 14 policies, by duels, from the independent NumPy text of the
 #: tests (200 seeds): mean and its standard error. A slow test computes them again.
 INDEPENDENT = {97: (42.569, 0.206), 977: (261.67, 3.87), 9885: (653.93, 16.72)}
@@ -52,7 +52,7 @@ def draw(frame: pd.DataFrame):
     """Draw the regret of the duels on three matrices, and that of the policies played on one of them."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 4, figsize=(11.5, 3.4), layout="constrained")
+    figure, panels = plt.subplots(1, 4, figsize=(11.5, 4.0), layout="constrained")
     frame = frame[frame.rounds >= 10]
     for ax, (game, title) in zip(panels, TITLES.items(), strict=False):
         mine = frame[(frame.game == game) & (frame.metric == "copeland_regret")]
@@ -72,8 +72,9 @@ def draw(frame: pd.DataFrame):
     panels[3].set(xscale="log", yscale="log", xlabel="duels T", ylabel=REGRET)
     panels[3].set_title("14 LLM policies: policy played")
     note = (
-        f"Cumulative. Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t. Bandits play the pair"
-        " that they duel: they find the best arm, and not the regularised equilibrium (τ = 0.05)."
+        f"Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t. Bandits are charged for both arms of each"
+        " duel, on the right as a policy of both; the minimax learner for its main agent's play.\n"
+        "Bandits find the best arm, which is not the regularised equilibrium (τ = 0.05)."
     )
     handles = [*panels[3].get_legend_handles_labels()[0], *panels[0].get_legend_handles_labels()[0][-1:]]
     legend_below(figure, handles, note, columns=6)

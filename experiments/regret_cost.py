@@ -94,8 +94,9 @@ def draw(frame: pd.DataFrame):
     panels[1][0].set_xlabel("duels T")
     panels[1][1].set_xlabel("processor time a seed, ms")
     note = (
-        f"Policy played, mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t. Time: duels times"
-        f" the time of one on one core (between {MARKS[0]:,} and {MARKS[1]:,}),\nmedian of five runs of {SEEDS} seeds"
+        f"Charged is the play of the main agent; mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t."
+        f"\nTime: duels times that of one on one core, between {MARKS[0]:,} and {MARKS[1]:,};"
+        f" median of five runs of {SEEDS} seeds"
         " side by side, exact regret every round included."
     )
     legend_below(figure, panels[0][0].get_legend_handles_labels()[0], note, columns=5)

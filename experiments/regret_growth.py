@@ -1,4 +1,4 @@
-"""Growth of iterative exploratory learning, ENPO with the oracle: below sqrt T, at sqrt T, or linear by its step."""
+"""Growth of regret of ENPO with the oracle by its step: far below sqrt T, falling towards sqrt T, or linear."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from nashsim.figures import Experiment, Finding
 from nashsim.online import run_regret
 from nashsim.online.learners.enpo import ENPOOracle
 from nashsim.plots import PALETTE, legend_below, mean_line
-from nashsim.theory import law_of_rounds, power_of_rounds
+from nashsim.theory import Estimate, power_of_rounds
 
 TAU = 0.1
 TITLES = {
@@ -26,15 +26,15 @@ SCHEDULES = {
 
 
 def compute(quick: bool) -> pd.DataFrame:
-    """Play four games with the decreasing step, and RPS with the others; the fixed one shows itself in a tenth."""
+    """Play four games with the decreasing step, and RPS with the others, longest with the root one, which is slow."""
     played = [
         games.get("hard-a").replace(tau=TAU),
         games.get("hard-b", tau=TAU),
         games.get("rps:strength=0.6").replace(tau=TAU, reference=[0.6, 0.3, 0.1], name="rps"),
         games.get("tldr").replace(tau=TAU),
     ]
-    longest, seeds = (200_000, 16) if quick else (1_000_000, 24)
-    rounds = {"decreasing": 100_000, "root": longest, "constant": longest // 10}
+    longest, seeds = (200_000, 16) if quick else (10_000_000, 24)
+    rounds = {"decreasing": longest // 10, "root": longest, "constant": longest // 10}
     frames = []
     for schedule in SCHEDULES:
         frame = run_regret(
@@ -54,64 +54,68 @@ def _of(frame: pd.DataFrame, game: str, schedule: str) -> pd.DataFrame:
     return frame[(frame.game == game) & (frame.schedule == schedule) & (frame.metric == "regret")]
 
 
-def _told(name: str, frame: pd.DataFrame) -> str:
+def _power(frame: pd.DataFrame) -> str:
     power = power_of_rounds(*curves(frame))
-    return f"{name}: T^{power.value:.2f} [{power.low:.2f}, {power.high:.2f}]"
+    return f"$T^{{{power.value:.2f}}}$ [{power.low:.2f}, {power.high:.2f}]"
 
 
-def _local(rounds: np.ndarray, values: np.ndarray, until: float) -> float:
-    """The power of T in the half decade before a round."""
-    near = rounds <= until
-    return power_of_rounds(rounds[near], values[:, near], decades=0.5).value
+def _local(frame: pd.DataFrame, ends: np.ndarray) -> list[Estimate]:
+    """The power of T in the half decade before each of ``ends``, with its 95% interval."""
+    rounds, values = curves(frame)
+    near = [rounds <= until * (1 + 1e-9) for until in ends]
+    return [power_of_rounds(rounds[some], values[:, some], decades=0.5) for some in near]
+
+
+def _ends(frame: pd.DataFrame) -> np.ndarray:
+    """Ends of half decades from the last round down to 1000."""
+    last = float(frame.rounds.max())
+    return last / 10 ** np.arange(0, np.log10(last / 1e3) + 1e-9, 0.5)[::-1]
 
 
 def draw(frame: pd.DataFrame):
-    """Draw four games with the decreasing step, three steps on RPS, and the root one against sqrt T."""
+    """Draw four games with the decreasing step, three steps on RPS, and the power of T there on the way."""
     import matplotlib.pyplot as plt
 
-    figure, (games_, steps, root) = plt.subplots(1, 3, figsize=(10.6, 3.7), layout="constrained")
+    figure, (games_, steps, local) = plt.subplots(1, 3, figsize=(11.4, 4.0), layout="constrained")
     for game, (name, colour, dashes) in TITLES.items():
         mine = _of(frame, game, "decreasing")
-        line = {"color": PALETTE[colour], "linestyle": dashes, "label": _told(name, mine)}
+        line = {"color": PALETTE[colour], "linestyle": dashes, "label": f"{name}: {_power(mine)}"}
         mean_line(games_, mine[mine.rounds >= 10], **line)
     for schedule, (name, colour, dashes) in SCHEDULES.items():
         mine = _of(frame, "rps", schedule)
-        line = {"color": PALETTE[colour], "linestyle": dashes, "label": _told(name, mine)}
-        mean_line(steps, mine[mine.rounds >= 10], **line)
+        line = {"color": PALETTE[colour], "linestyle": dashes}
+        mean_line(steps, mine[mine.rounds >= 10], **line, label=f"step {name}: {_power(mine)}")
+        ends = _ends(mine)
+        power, low, high = np.array(_local(mine, ends)).T
+        local.plot(ends, power, marker="o", markersize=3, **line)
+        local.fill_between(ends, low, high, color=line["color"], alpha=0.18, linewidth=0)
     # References lie above all curves whose law they bound.
     _guide(games_, frame, "hard-a", "decreasing", np.sqrt)
     _guide(steps, frame, "rps", "root", np.sqrt)
     _guide(steps, frame, "rps", "constant", np.asarray)
-    rounds, values = curves(_of(frame, "rps", "root"))
-    fit = law_of_rounds(rounds, values, "root", since=1e3)
-    mean_line(root, _of(frame, "rps", "root"), color=PALETTE["blue"], linestyle=SCHEDULES["root"][2])
-    late = rounds >= 1e3
-    root.plot(
-        rounds[late], fit.intercept + fit.slope.value * np.sqrt(rounds[late]), color="black", linestyle=":"
+    for height, at, name in ((0.5, 0.02, "$\\sqrt{T}$"), (1.0, 0.94, "$T$")):
+        local.axhline(height, color="black", linestyle=":", linewidth=1)
+        local.text(at, height + 0.02, name, transform=local.get_yaxis_transform())
+    local.set(
+        xscale="log", xlabel="duels T", ylim=(-0.05, 1.15), ylabel="power of T in the half decade before"
     )
-    top = rounds[-1]
-    root.set_xscale("function", functions=(np.sqrt, np.square))
-    root.set(xlim=(0, top), ylim=(0, None), xlabel="duels T, √ scale")
-    root.set_xticks([0, top / 25, top * 4 / 25, top * 9 / 25, top * 16 / 25, top])
-    root.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
-    root.set_title(f"RPS, step 1/(τ√t): R² = {fit.r_squared:.4f} on √T")
-    games_.set_title("decreasing step 1/(τt)")
-    steps.set_title("RPS, by step")
+    early, last = (
+        _local(_of(frame, "rps", "root"), _ends(_of(frame, "rps", "root")))[k].value for k in (0, -1)
+    )
+    local.set_title(f"RPS: with 1/(τ√t) it falls from {early:.2f} to {last:.2f}")
+    games_.set_title("step 1/(τt): far below √T")
+    steps.set_title("RPS: the step decides")
     for ax in (games_, steps):
         ax.set(xscale="log", yscale="log", xlabel="duels T")
         low, high = ax.get_ylim()
-        ax.set_ylim(low, high * (high / low) ** 0.55)  # room for the legend
-        ax.legend(loc="upper left", fontsize=7, title="power of T and its 95% interval", title_fontsize=7)
+        ax.set_ylim(low, high * (high / low) ** 0.6)  # room for the legend
+        ax.legend(loc="upper left", title="power of T, last two decades [95%]", title_fontsize=8)
     games_.set_ylabel(REGRET)
-    early, last = (_local(rounds, values, until) for until in (10**3.5, top))
     note = (
-        f"ENPO with the exploration oracle, τ = {TAU:g}, regularised regret of the policy played; RPS: strength .6,"
-        f" μ = (.6, .3, .1).\nMean over {frame.seed.nunique()} seeds, bands: 95% by Student's t; powers over"
-        " the last two decades.\n"
-        f"With the step 1/(τ√t) the local power falls towards 1/2 from above: {early:.2f} before 10^3.5 duels,"
-        f" {last:.2f} at the end."
+        f"ENPO with the exploration oracle, τ = {TAU:g}; charged is the play of its main agent. RPS: strength .6,"
+        f" μ = (.6, .3, .1). Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t."
     )
-    handles = [plt.Line2D([], [], color="black", linestyle=":", label="√T and T; least squares from 10³ on")]
+    handles = [plt.Line2D([], [], color="black", linestyle=":", label="growth like √T and like T")]
     legend_below(figure, handles, note, columns=1)
     return figure
 
@@ -137,23 +141,14 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
                 power.high <= 0.5,
             )
         )
-    fit = law_of_rounds(*curves(_of(frame, "rps", "root")), "root", since=1e3)
+    root = _of(frame, "rps", "root")
+    first, *_, before, last = _local(root, _ends(root))
     found.append(
         Finding(
-            "RPS, step 1/(τ√t): R² of regret against √T from 10³ on",
-            f"{fit.r_squared:.4f}",
-            "at least 0.99",
-            fit.r_squared >= 0.99,
-        )
-    )
-    rounds, values = curves(_of(frame, "rps", "root"))
-    early, last = (_local(rounds, values, until) for until in (10**3.5, rounds[-1]))
-    found.append(
-        Finding(
-            "RPS, step 1/(τ√t): power of T in the half decade before 10^3.5 and before the end",
-            f"{early:.2f}, {last:.2f}",
-            "falls towards 0.5",
-            0.45 < last < early,
+            "RPS, step 1/(τ√t): power of T in the first half decade from 1000 on, the last but one, and the last",
+            f"{first.value:.2f}, {before.value:.2f}, {last.value:.2f} [{last.low:.2f}, {last.high:.2f}]",
+            "falls, and not below the 0.5 of √T",
+            last.value < before.value < first.value and last.high >= 0.5,
         )
     )
     power = power_of_rounds(*curves(_of(frame, "rps", "constant")))

@@ -50,7 +50,7 @@ def draw(frame: pd.DataFrame):
     """Draw regret against log T with its least squares, and log-log at the small tau, seed by seed."""
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.9), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10.2, 4.4), layout="constrained")
     for learner, (colour, dashes, label) in LINES.items():
         line = {"color": PALETTE[colour], "linestyle": dashes}
         warm, cold = (_of(frame, tau, learner) for tau in (0.1, 0.02))
@@ -61,11 +61,11 @@ def draw(frame: pd.DataFrame):
         left.plot(rounds[late], fit.intercept + fit.slope.value * np.log(rounds[late]), "k:", linewidth=1.2)
         power = power_of_rounds(rounds, values, decades=1)
         left.annotate(
-            f"R² = {fit.r_squared:.4f}\nlast decade:\nT^{power.value:.2f}",
+            f"$R^2$ = {fit.r_squared:.4f}\nlast decade:\n$T^{{{power.value:.2f}}}$",
             (rounds[-1], values.mean(axis=0)[-1]),
             (5, -6),
             textcoords="offset points",
-            fontsize=7.5,
+            fontsize=9,
             annotation_clip=False,
         )
         rounds, values = curves(cold[cold.rounds >= 10])
@@ -73,35 +73,40 @@ def draw(frame: pd.DataFrame):
         power = power_of_rounds(*curves(cold))
         right.plot(rounds, values.mean(axis=0), **line)
         right.annotate(
-            f"T^{power.value:.2f} [{power.low:.2f}, {power.high:.2f}]",
+            f"$T^{{{power.value:.2f}}}$ [{power.low:.2f}, {power.high:.2f}]",
             (rounds[-1], values.mean(axis=0)[-1]),
             (4, -11),
             textcoords="offset points",
-            fontsize=7.5,
+            fontsize=9,
             annotation_clip=False,
         )
     long = _of(frame, 0.02, LONG)
     rounds, values = curves(long[long.rounds >= 1e5])
     power = power_of_rounds(*curves(long))
-    right.plot(rounds, values.mean(axis=0), color=PALETTE["sky"], linestyle=(0, (1, 1)))
-    text = f"T^{power.value:.2f}\n[{power.low:.2f}, {power.high:.2f}]"
+    right.plot(rounds, values.mean(axis=0), color=PALETTE["blue"], linewidth=2)
+    text = f"$T^{{{power.value:.2f}}}$\n[{power.low:.2f}, {power.high:.2f}]"
     where = (rounds[-1], values.mean(axis=0)[-1])
-    right.annotate(text, where, (4, -3), textcoords="offset points", fontsize=7.5, annotation_clip=False)
+    right.annotate(text, where, (4, -3), textcoords="offset points", fontsize=9, annotation_clip=False)
     left.set(xscale="log", ylim=(0, None), xlabel="duels T, log scale", ylabel=REGRET)
     left.set_title("τ = 0.1: both logarithmic")
     right.set(xscale="log", yscale="log", xlabel="duels T")
     right.set_title(f"τ = 0.02: {_stuck(frame, 'minimax-self'):.0%} of greedy seeds starve")
     handles = [
         *left.get_legend_handles_labels()[0],
-        plt.Line2D([], [], color="black", linestyle=":", label="least squares on log T from 10³ on"),
+        plt.Line2D(
+            [], [], color=PALETTE["blue"], linewidth=2, label="greedy, 48 seeds followed longer (right)"
+        ),
+        plt.Line2D(
+            [], [], color="black", linestyle=":", label="least squares on log T from $10^3$ on (left)"
+        ),
+        plt.Line2D([], [], color=PALETTE["grey"], linewidth=0.5, label="single seeds, 48 of each (right)"),
     ]
     note = (
-        "RPS, strength .6, μ = (.6, .3, .1): regularised regret of the policy played. Greedy is logarithmic at τ = 0.1"
-        " too.\nAt τ = 0.02 wrong first labels starve some of its seeds (thin lines: 48); they recover one by one, so"
-        " that its power falls as T grows.\nMean over 48 seeds, on the right over"
-        f" {frame.seed.nunique()}, of which 48 go on (dots); bands: 95% by Student's t; powers over two decades."
+        "RPS, strength .6, μ = (.6, .3, .1); charged is the play of the main agent. At τ = 0.02 wrong first labels"
+        " starve some greedy seeds;\nthey recover one by one, so that its power falls as T grows. Mean over 48 seeds,"
+        f" on the right over {frame.seed.nunique()}; bands: 95% by Student's t; powers over two decades."
     )
-    legend_below(figure, handles, note, columns=3)
+    legend_below(figure, handles, note, columns=2)
     return figure
 
 

@@ -10,7 +10,7 @@ from nashsim.figures import Experiment, Finding
 from nashsim.online import DuelLog, offline_dpo, pepo, run_regret
 from nashsim.online.learners.rewards import XPO, BTNash, OnlineDPO
 from nashsim.plots import PALETTE, legend_below, mean_line
-from nashsim.theory import power_of_rounds
+from nashsim.theory import Estimate, power_of_rounds
 
 TAU = 0.1
 REWARDS = np.array([0.6, 0.3, 0.0])
@@ -31,6 +31,7 @@ TITLES = {
     "rps": "cycle: RPS .6, μ = (.6, .3, .1)",
     "bradley-terry": "transitive: rewards .6, .3, 0",
 }
+CYCLES = ("biased-rps", "rps")
 #: Off line: a good response, a worse one, and eight that are worse still and seldom met.
 OFFLINE_REWARDS = np.array([1.0, 0.0] + [-0.5] * 8)
 THICK, THIN = 200, (1, 2, 3, 5, 10, 20, 50, 100)
@@ -91,14 +92,18 @@ def _of(frame: pd.DataFrame, game: str, variant: str) -> pd.DataFrame:
     return frame[(frame.metric == "regret") & (frame.game == game) & (frame.variant == variant)]
 
 
+def _power(frame: pd.DataFrame, game: str, variant: str) -> Estimate:
+    return power_of_rounds(*curves(_of(frame, game, variant)))
+
+
 def draw(frame: pd.DataFrame):
     """Draw one panel a game, the power of T beside every curve."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 4, figsize=(12.5, 3.6), layout="constrained")
+    figure, grid = plt.subplots(2, 2, figsize=(9.2, 7.6), layout="constrained")
+    panels = grid.ravel()
     for ax in panels[1:3]:
         ax.sharey(panels[0])
-        ax.tick_params(labelleft=False)
     for ax, (game, title) in zip(panels[:3], TITLES.items(), strict=True):
         ends = []
         for variant, (_, colour, dashes, label) in VARIANTS.items():
@@ -106,28 +111,31 @@ def draw(frame: pd.DataFrame):
             mine = mine[mine.rounds >= 10]
             mean_line(ax, mine, color=PALETTE[colour], linestyle=dashes, label=label)
             rounds, values = curves(mine)
-            power = power_of_rounds(rounds, values).value
-            ends.append((np.log10(values[:, -1].mean()), f"T^{power:.2f}", PALETTE[colour]))
+            power = _power(frame, game, variant).value
+            ends.append((np.log10(values[:, -1].mean()), f"$T^{{{power:.2f}}}$", PALETTE[colour]))
         last = rounds[-1]
         ax.set(xscale="log", yscale="log", xlabel="duels T", title=title, xlim=(10, last * 4.5))
         ends.sort(reverse=True)
         for (_, text, colour), at in zip(ends, _apart([height for height, *_ in ends]), strict=True):
-            ax.text(last * 1.15, 10**at, text, color=colour, fontsize=7.5, va="center")
-    panels[0].set_ylabel(REGRET)
+            ax.text(last * 1.15, 10**at, text, color=colour, fontsize=10.5, va="center")
+    for ax in grid[:, 0]:
+        ax.set_ylabel(REGRET)
+    xpo = " and ".join(f"$T^{{{_power(frame, game, 'xpo').value:.2f}}}$" for game in CYCLES)
     _draw_offline(panels[3], frame[frame.metric == LOSS])
     seeds = frame[frame.metric == "regret"].seed.nunique()
     left = _limit_gap()
     note = (
-        f"Regret of the policy played, τ = {TAU:g}; the powers are fitted over two decades. Mean over {seeds} seeds"
+        f"Charged is the policy played, τ = {TAU:g}; powers of T over two decades. Mean over {seeds} seeds"
         f" (off line: {frame.seed.nunique()} data sets), bands: 95% by Student's t.\n"
-        "DPO and XPO with β = 4τ. Own pairs serve DPO too, but slowly: a few seeds starve after wrong first labels,"
-        " and they carry its mean.\n"
-        f"On the transitive game DPO's limit keeps a gap of {left:.1e} a duel, as logit P is 4(P − 1/2) for small"
-        " rewards only: it would go linear long after these duels.\n"
-        f"Off line: {THICK} duels between a good and a worse response, few of eight bad ones, μ uniform, β = 4τ; the"
-        " dotted line is the policy of the true rewards. PEPO, the least of its members, goes beyond it."
+        f"XPO, whose pairs are its own response against one of μ, grows like {xpo} on the cycles: no remedy either.\n"
+        "DPO and XPO with β = 4τ. Own pairs serve DPO, but slowly: a few seeds starve after wrong first"
+        " labels and carry its mean.\n"
+        f"On the transitive game DPO's limit keeps a gap of ${left * 1e6:.1f} \\cdot 10^{{-6}}$ a duel, as logit P is"
+        " 4(P − 1/2) for small rewards only:\nit would go linear long after these duels. Off line:"
+        f" {THICK} duels between a good and a worse response,\nfew of eight bad ones, μ uniform, β = 4τ. PEPO, the"
+        " least of its members, goes beyond the policy of the true rewards."
     )
-    legend_below(figure, panels[0].get_legend_handles_labels()[0], note, columns=5)
+    legend_below(figure, panels[0].get_legend_handles_labels()[0], note, columns=3)
     return figure
 
 
@@ -138,18 +146,18 @@ def _draw_offline(ax, frame: pd.DataFrame) -> None:
         )
     weights = np.exp(OFFLINE_REWARDS / (4 * TAU))
     truth = float((1 / (1 + np.exp(OFFLINE_REWARDS - 1)) - 0.5) @ weights / weights.sum())
-    ax.axhline(truth, color="black", linestyle=":", linewidth=1, label="true rewards")
+    ax.axhline(truth, color="black", linestyle=":", linewidth=1, label="policy of the true rewards")
     ax.set(
         xscale="log",
         ylim=(0, None),
         xlabel="duels of each bad response",
         ylabel="P(good response ≻ π) − 1/2",
-        title="off line: thin coverage",
+        title="off line: PEPO needs less coverage than DPO",
     )
-    ax.legend(loc="upper right", fontsize=7)
+    ax.legend(loc="upper right")
 
 
-def _apart(heights: list[float], least: float = 0.22) -> list[float]:
+def _apart(heights: list[float], least: float = 0.38) -> list[float]:
     """Heights in descending order, pushed down until they are ``least`` apart."""
     placed: list[float] = []
     for height in heights:
@@ -165,13 +173,13 @@ def _limit_gap() -> float:
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
     """Linear on cycles from uniform pairs, far below sqrt T from own pairs and where rewards are right."""
-    cycles, transitive = ("biased-rps", "rps"), "bradley-terry"
-    wanted = [(game, variant, True) for variant in ("dpo-uniform", "bt-nash-uniform") for game in cycles]
+    transitive = "bradley-terry"
+    wanted = [(game, variant, True) for variant in ("dpo-uniform", "bt-nash-uniform") for game in CYCLES]
     wanted += [(transitive, variant, False) for variant in ("dpo-uniform", "bt-nash-uniform", "bt-nash")]
-    wanted += [(game, "bt-nash", False) for game in cycles]
+    wanted += [(game, "bt-nash", False) for game in CYCLES]
     found = []
     for game, variant, linear in wanted:
-        power = power_of_rounds(*curves(_of(frame, game, variant)))
+        power = _power(frame, game, variant)
         found.append(
             Finding(
                 f"{game}: power of T, {VARIANTS[variant][3]}",
@@ -180,6 +188,11 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
                 power.value >= 0.95 if linear else power.value <= 0.25,
             )
         )
+    for game in CYCLES:
+        power = _power(frame, game, "xpo")
+        told = f"{power.value:.2f} [{power.low:.2f}, {power.high:.2f}]"
+        said = "above 0.5, that of √T: its pairs do not settle a cycle either"
+        found.append(Finding(f"{game}: power of T, {VARIANTS['xpo'][3]}", told, said, power.low > 0.5))
     loss = frame[(frame.metric == LOSS) & (frame.rounds == 3)].groupby("variant").value.mean()
     ratio = loss["offline-dpo"] / loss["pepo"]
     found.append(

@@ -44,7 +44,7 @@ def draw(frame: pd.DataFrame):
         ax.set(xscale="log", yscale="log", xlabel="duels T", title=title)
     panels[0].set_ylabel(REGRET)
     note = (
-        f"Regret of the policy played. Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t."
+        f"Charged is the play of the main agent. Mean over {frame.seed.nunique()} seeds, bands: 95% by Student's t."
         " ENPO pays two duels an iteration."
     )
     legend_below(figure, panels[0].get_legend_handles_labels()[0], note, columns=5)

@@ -108,7 +108,7 @@ def draw(frame: pd.DataFrame):
     right.set_yticklabels([LINES[name]["label"] for name in names], fontsize=8)
     rounds = int(frame.rounds.max())
     note = (
-        f"Regularised regret of the policy played, {rounds:,} duels, one pair an iteration."
+        f"{rounds:,} duels, one pair an iteration; charged is the play of the main agent."
         f" Mean over {frame.seed.nunique()} seeds, bands and bars: 95% by Student's t."
     )
     legend_below(figure, left.get_legend_handles_labels()[0], note, columns=4)

@@ -78,7 +78,7 @@ def draw(frame: pd.DataFrame):
     """Draw policies on P_eps, fitted rewards, and the policies they lead to."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.3), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(10.2, 3.9), layout="constrained")
     values = frame[frame.action.notna()]
     for i, (action, colour) in enumerate(zip(("y1", "y2", "y3"), COLOURS, strict=True)):
         mine = values[values.action == action]
@@ -93,27 +93,29 @@ def draw(frame: pd.DataFrame):
         line(axes[1], "rewards: bradley-terry", "reward", linestyle=":", linewidth=1.4)
         line(axes[2], "policies: three-humans", "reward", linestyle="--", linewidth=1.4)
         line(axes[2], "policies: three-humans", "nash", linewidth=2.6 - 0.7 * i)
-    axes[0].set(xlabel="ε", ylabel="probability", title="NLHF's game P$_ε$")
-    axes[1].set(
-        xlabel="share x of y1 in the sampled pairs",
-        ylabel="fitted Bradley–Terry reward",
-        title="rewards fitted on y, y′ ~ sampling",
+    axes[0].set(xlabel="ε", ylabel="probability", title="NLHF's $P_ε$: the reward optimum jumps")
+    axes[1].set(ylabel="fitted Bradley–Terry reward", title="on a cycle rewards follow the sampling")
+    axes[2].set(ylabel="probability", title=f"and so do their policies (τ = {TAU:g})")
+    for ax in axes[1:]:
+        ax.set_xlabel("share x of y1 in the sampled pairs")
+    meanings = (
+        (("-", "Nash (maximal lottery)"), ("--", "reward optimum")),
+        (("-", "cyclic game"), (":", "Bradley–Terry game")),
+        (("-", "regularised Nash"), ("--", "optimum of the fitted reward")),
     )
-    axes[2].set(
-        xlabel="share x of y1 in the sampled pairs",
-        ylabel="probability",
-        title=f"policies at τ = {TAU:g}, cyclic game",
-    )
+    for ax, lines in zip(axes, meanings, strict=True):
+        low, high = ax.get_ylim()
+        ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
+        ax.set_ylim(low, high + 0.32 * (high - low))  # room for the legend
+        ax.legend(
+            handles=[plt.Line2D([], [], color="black", linestyle=dash, label=label) for dash, label in lines],
+            loc="upper center",
+        )
     handles = [
-        plt.Line2D([], [], color=PALETTE[c], label=a)
+        plt.Line2D([], [], color=PALETTE[c], label=f"response {a}")
         for a, c in zip(("y1", "y2", "y3"), COLOURS, strict=True)
     ]
-    handles += [
-        plt.Line2D([], [], color="black", linewidth=1.8, label="Nash (left, right); fit on a cycle (middle)"),
-        plt.Line2D([], [], color="black", linestyle="--", label="reward optimum"),
-        plt.Line2D([], [], color="black", linestyle=":", label="fit on a Bradley–Terry game"),
-    ]
-    legend_below(figure, handles, columns=6)
+    legend_below(figure, handles)
     return figure
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from nashsim import StepSizeWarning, games
 from nashsim.engine import run, runs_frame
 from nashsim.figures import Experiment, Finding
-from nashsim.plots import PALETTE, draw_simplex, legend_below, to_plane
+from nashsim.plots import legend_below, marks, simplex
 from nashsim.rules import EGPO, OMD, NashMD
 
 TAU = 0.05
@@ -47,48 +47,35 @@ def compute(quick: bool) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame):
-    """Draw one simplex a panel, paths dark at their start and light at their end."""
+    """Draw one simplex a panel, a colour a start."""
     import matplotlib.pyplot as plt
-    from matplotlib.collections import LineCollection
 
     labels = ["rock", "paper", "scissors"]
-    figure, axes = plt.subplots(2, 2, figsize=(6.6, 6.2), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(6.8, 6.6), layout="constrained")
     for ax, (panel, here) in zip(axes.flat, frame.groupby("panel", sort=False), strict=True):
-        draw_simplex(ax, labels)
-        for which, path in here.groupby("start"):
-            wide = path[path.metric.isin(labels)].pivot(index="queries", columns="metric", values="value")[
-                labels
-            ]
-            points = to_plane(wide.to_numpy())
-            segments = np.stack([points[:-1], points[1:]], axis=1)
-            time = np.linspace(0, 1, len(segments))
-            lines = LineCollection(
-                segments, array=time, cmap=("viridis", "plasma")[int(which)], linewidth=1.1, clim=(0, 1.15)
-            )
-            ax.add_collection(lines)
-            ax.plot(*points[0], "o", color="black", markersize=4, zorder=3)
-            ax.plot(*points[-1], "s", color=PALETTE["vermilion"], markersize=4.5, zorder=4)
-        exact = here[here.start == 0].set_index("metric").value
-        star = to_plane(exact[[f"equilibrium {x}" for x in labels]].to_numpy())
-        ax.plot(*star, "*", color="white", markeredgecolor="black", markersize=11, zorder=3)
+        wide = here.pivot_table(index=["start", "queries"], columns="metric", values="value")
+        paths = {
+            f"start {int(k) + 1}": wide.loc[k, labels].dropna().to_numpy()
+            for k in sorted(here.start.unique())
+        }
+        exact = here[here.start == 0].set_index("metric").value[[f"equilibrium {x}" for x in labels]]
+        simplex(paths, labels=labels, equilibrium=exact, legend=False, ax=ax)
         gap = here[here.metric == "duality_gap"].groupby("start").value.last().max()
-        ax.set_title(f"{panel}\n{int(here.queries.max())} queries, duality gap {gap:.1e}", pad=16)
-    marks = [
-        ("o", "black", "start"),
-        ("s", PALETTE["vermilion"], "last iterate"),
-        ("*", "white", "exact equilibrium"),
-    ]
-    handles = [
-        plt.Line2D([], [], marker=m, color="none", markerfacecolor=c, markeredgecolor="black" if m == "*" else c,
-                   markersize=10 if m == "*" else 5, label=text) for m, c, text in marks
-    ]  # fmt: skip
-    legend_below(
-        figure,
-        handles,
-        "Two starts, a colour map each, dark (first) to light (last step); Nash-MD's first step forgets its start.",
+        ax.set_title(f"{panel}\n{int(here.queries.max())} queries, duality gap {power_of_ten(gap)}")
+    starts = [line for line in ax.lines if line.get_label().startswith("start")]
+    note = "Nash-MD's first step forgets its start."
+    legend_below(figure, [*starts, *marks()], note, columns=5)
+    figure.suptitle(
+        f"Rock–paper–scissors, τ = {TAU:g}, μ = (.5, .3, .2): one step cycles, proved ones converge",
+        fontsize=10,
     )
-    figure.suptitle(f"Rock–paper–scissors, τ = {TAU:g}, reference (0.5, 0.3, 0.2)", fontsize=10)
     return figure
+
+
+def power_of_ten(value: float) -> str:
+    """Return a number to one digit times a power of ten, as mathematics."""
+    digits, power = f"{value:.0e}".split("e")
+    return f"${digits} \\cdot 10^{{{int(power)}}}$"
 
 
 def findings(frame: pd.DataFrame) -> list[Finding]:

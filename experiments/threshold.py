@@ -17,6 +17,11 @@ NEAR = np.array([1 / 3 + 1e-7, 1 / 3, 1 / 3 - 1e-7])
 LLM = (0.0025, 1 / 0.0075)
 
 
+FORMULA = "$2τ/(τ^2 + 1/12)$"
+#: Gaps below it are drawn there.
+FLOOR = 1e-18
+
+
 def predicted(tau):
     """Return 2 tau/(tau^2 + 1/12), where the eigenvalues rho ± i eta/sqrt(12) reach the unit circle [derived]."""
     return 2 * tau / (tau**2 + 1 / 12)
@@ -69,28 +74,30 @@ def draw(frame: pd.DataFrame):
     """Draw the gap beyond the threshold, and the threshold against tau."""
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.6), layout="constrained")
     sweep = frame[frame.tau == BIFURCATION_TAU].pivot_table(index="eta", columns="metric", values="value")
-    sweep = sweep.dropna(subset=["gap_low"]).clip(lower=1e-18)
+    sweep = sweep.dropna(subset=["gap_low"]).clip(lower=FLOOR)
     left.fill_between(
         sweep.index, sweep.gap_low, sweep.gap_high, color=PALETTE["sky"], alpha=0.5, linewidth=0
     )
     left.plot(sweep.index, sweep.gap_high, ".-", color=PALETTE["blue"], markersize=3, linewidth=0.9)
     left.axvline(predicted(BIFURCATION_TAU), color=PALETTE["vermilion"], linestyle="--", linewidth=1.2)
-    left.annotate("2τ/(τ² + 1/12)", (predicted(BIFURCATION_TAU), 1e-12), xytext=(6, 0), textcoords="offset points",
+    left.annotate(FORMULA, (predicted(BIFURCATION_TAU), 1e-12), xytext=(6, 0), textcoords="offset points",
                   color=PALETTE["vermilion"], fontsize=8)  # fmt: skip
     left.set(xlabel="forward step η", ylabel="duality gap, steps 3000–4000 (range)", yscale="log")
-    left.set_title(f"one-call map on RPS, τ = {BIFURCATION_TAU:g}")
+    left.set_title(f"RPS, τ = {BIFURCATION_TAU:g}: it converges up to the formula")
+    left.annotate(f"at most $10^{{{np.log10(FLOOR):.0f}}}$,\ndrawn there", (0.5, FLOOR), (0, 5),
+                  textcoords="offset points", fontsize=8)  # fmt: skip
     threshold = frame[frame.metric == "threshold"]
     grid = np.geomspace(1e-3, 5, 300)
     right.fill_between(grid, predicted(grid), 1e3, color=PALETTE["vermilion"], alpha=0.10, linewidth=0)
-    right.plot(grid, predicted(grid), "--", color=PALETTE["vermilion"], linewidth=1.2, label="2τ/(τ² + 1/12)")
+    right.plot(grid, predicted(grid), "--", color=PALETTE["vermilion"], linewidth=1.2, label=FORMULA)
     right.plot(
         grid,
         4 * grid / (1 + 4 * grid**2),
         color=PALETTE["green"],
         linewidth=1.2,
-        label="proved range 4τ/(1 + 4τ²)",
+        label="proved range $4τ/(1 + 4τ^2)$",
     )
     right.plot(threshold.tau, threshold.value, "o", color=PALETTE["blue"], markersize=4, label="measured")
     right.plot(
@@ -101,8 +108,8 @@ def draw(frame: pd.DataFrame):
     right.set(
         xscale="log", yscale="log", xlim=(1e-3, 5), ylim=(2e-3, 1e3), xlabel="τ", ylabel="forward step η"
     )
-    right.set_title("where stability is lost")
-    right.legend(loc="lower right", fontsize=7)
+    right.set_title("the measured thresholds lie on it")
+    right.legend(loc="lower right", fontsize=7.5)
     return figure
 
 

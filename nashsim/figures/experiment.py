@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -111,8 +112,12 @@ class Experiment:
             plt.close(figure)
         findings = self.findings(frame)
         length = {"quick": quick} | ({"full": True} if full else {})
-        summary = {**length, "versions": versions(), "findings": [asdict(f) for f in findings]}
-        write_text(out / f"{self.name}.json", to_json(summary, indent=2) + "\n")
+        path = out / f"{self.name}.json"
+        # what is drawn again was computed by the versions, and on the machine, that are written there
+        known = (
+            json.loads(path.read_text()) if redraw and path.is_file() else {**length, "versions": versions()}
+        )
+        write_text(path, to_json({**known, "findings": [asdict(f) for f in findings]}, indent=2) + "\n")
         return findings
 
     def main(self, options: argparse.ArgumentParser | None = None) -> None:

@@ -17,15 +17,15 @@ the look of :func:`style`. What cannot be drawn is refused in one line.
 from .bands import bands, mean_line
 from .convergence import convergence
 from .legend import legend_below
-from .lines import learner_line, rule_line
+from .lines import cycle, learner_line, rule_line
 from .matrix import matrix
 from .rankings import rankings
 from .regret import REGRET, regret
-from .simplex import draw_simplex, simplex, to_plane
+from .simplex import draw_simplex, marks, simplex, to_plane
 from .solution import solution_path
 from .style import PALETTE, style
 
 __all__ = [
-    "PALETTE", "REGRET", "bands", "convergence", "draw_simplex", "learner_line", "legend_below", "matrix", "mean_line",
-    "rankings", "regret", "rule_line", "simplex", "solution_path", "style", "to_plane",
+    "PALETTE", "REGRET", "bands", "convergence", "cycle", "draw_simplex", "learner_line", "legend_below", "marks",
+    "matrix", "mean_line", "rankings", "regret", "rule_line", "simplex", "solution_path", "style", "to_plane",
 ]  # fmt: skip

@@ -46,16 +46,16 @@ def lines_of(names: Iterable[str], kind: str) -> list[dict]:
     Parameters
     ----------
     names : iterable of str
-        Name of each curve's rule or learner; names may repeat, and unknown ones are welcome.
+        Name of each curve's rule or learner; names may repeat, unknown ones are welcome, and "" has any line.
     kind : "rule" or "learner"
     """
     given, taken, found = list(names), [], []
     line = rule_line if kind == "rule" else learner_line
-    own = [line(name) for name in dict.fromkeys(given)]
+    own = [_key(line(name)) for name in dict.fromkeys(given) if name]
     for name in given:
         one = line(name)
-        if _key(one) in taken:
-            reserved = taken + [_key(other) for other in own]
+        if _key(one) in taken or not name:
+            reserved = taken + own
             free = (cycle(place) for place in range(35) if _key(cycle(place)) not in reserved)
             one |= next(free, {})
         taken.append(_key(one))

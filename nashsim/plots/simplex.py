@@ -135,12 +135,12 @@ def draw_simplex(axes, labels, grid: int = 5) -> None:
     )
     deep = 1.25 * size / unit
     below, above = deep * max(len(left), len(right)) + 0.05, deep * len(top) + 0.05
-    for rows, (x, y), ha, va in (
-        (left, (0, -0.03), "left", "top"), (right, (1, -0.03), "right", "top"),
-        (top, CORNERS[2] + (0, 0.03), "center", "bottom"),
-    ):  # fmt: skip
+    # one line stands on the foot of the other corner's, whatever their letters; several hang from below the edge
+    y, va = (-0.03 - 0.75 * size / unit, "baseline") if len(left) == len(right) == 1 else (-0.03, "top")
+    corners = ((left, (0, y), "left", va), (right, (1, y), "right", va))
+    for rows, at, ha, va in (*corners, (top, CORNERS[2] + (0, 0.03), "center", "bottom")):
         text = "\n".join(shown(row, 200) for row in rows)
-        axes.text(x, y, text, ha=ha, va=va, fontsize=size, linespacing=1.1)
+        axes.text(*at, text, ha=ha, va=va, fontsize=size, linespacing=1.1)
     axes.set(xlim=(-0.04, 1.04), ylim=(-below, CORNERS[2, 1] + above))
     axes.set_aspect("equal")
     axes.set_axis_off()
