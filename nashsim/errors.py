@@ -20,6 +20,10 @@ class EquilibriumDisagreement(NashsimError):
     """Two independent equilibrium solvers differ by more than their certified accuracies."""
 
 
+class WorkersLost(NashsimError):
+    """The workers that work was given to are gone; what was finished is kept where there was a folder for it."""
+
+
 class StepSizeWarning(UserWarning):
     """A step size lies outside the condition of its rule's theorem; the run goes on."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -22,7 +23,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 2 for bad input, 130 when interrupted."""
     from typer.exceptions import TyperException
 
-    from ..errors import NashsimError
+    from ..errors import NashsimError, WorkersLost
     from .app import app
     from .output import say, spoken_warnings
 
@@ -39,6 +40,11 @@ def call(arguments: Sequence[str] | None = None) -> int:
         # The reader (a pager, head) has gone; nothing is left to tell it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except WorkersLost as error:
+        problem = str(error)
+        if arguments[0] == "sweep":
+            again = shlex.join(["nashsim", *arguments, *["--resume"] * ("--resume" not in arguments)])
+            problem = f"{problem.removesuffix('by resume=True')}by: {again}"
     except (NashsimError, OSError) as error:
         problem = str(error)
     except MemoryError:

@@ -63,8 +63,9 @@ def reproduce_figures(
     Each runs in a process of its own, so the files do not depend on ``jobs``. With ``full`` and no names, those are
     drawn whose paper's length takes minutes.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
+    from ..engine.sweeps.processes import on_processes
     from ..figures.experiment import check_length, figures_folder
 
     check_length(quick, full)
@@ -91,8 +92,7 @@ def reproduce_figures(
         Path(out or figures_folder(full)).resolve()
     )  # a worker process may have been started in another folder
     work = [delayed(draw_one)(name, path, out, quick, full) for name, path in chosen.items()]
-    results = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
-    drawn = {done["figure"]: done for done in _followed(results, len(work), quiet)}
+    drawn = {done["figure"]: done for done in _followed(on_processes(jobs, work), len(work), quiet)}
     if not quiet:
         say(f"{len(chosen)} figures as PNG, PDF and CSV in {out}")
     return [{"figure": name, **finding} for name in chosen for finding in drawn[name]["findings"]]

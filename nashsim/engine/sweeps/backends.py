@@ -1,4 +1,4 @@
-"""Where the units of a sweep run: threads, processes, or the workers of an existing cluster, all through joblib."""
+"""Where the units of a sweep run: threads, processes, or the workers of an existing cluster."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from functools import cache
 from importlib.util import find_spec
 
 from ...errors import NashsimError, StepSizeWarning, unknown_name
+from . import clusters
+from .processes import on_processes
 
 #: The places, each with the package it needs beside joblib.
 BACKENDS = {"threads": None, "loky": None, "dask": "distributed", "ray": "ray"}
-#: Units of each worker between two returns of results, where a backend cannot return them one by one.
-_WAVE = 8
 
 
 def check_backend(backend: str, jobs: int | None, scheduler: str | None) -> None:
@@ -43,7 +43,7 @@ def check_backend(backend: str, jobs: int | None, scheduler: str | None) -> None
 
 @contextmanager
 def parallel(backend: str, jobs: int | None = None, scheduler: str | None = None) -> Iterator:
-    """Yield a function that runs a list of ``joblib.delayed`` calls and gives their results as they come.
+    """Yield a function that runs a list of calls and gives their results as they come.
 
     Parameters
     ----------
@@ -61,80 +61,18 @@ def parallel(backend: str, jobs: int | None = None, scheduler: str | None = None
     """
     import joblib
 
-    with ExitStack() as stack:
-        settings, count = {"backend": backend}, jobs
-        if backend == "threads":
-            settings["backend"] = "threading"
-        elif backend == "loky":
-            settings["inner_max_num_threads"] = 1
-        elif backend == "dask":
-            settings["client"] = stack.enter_context(_dask_client(scheduler))
-        else:
-            stack.enter_context(_ray_cluster(scheduler))
-        if count is None:
-            count = 1 if BACKENDS[backend] is None else -1
-        stack.enter_context(joblib.parallel_config(**settings))
-        if backend == "ray":
-            pool = stack.enter_context(joblib.Parallel(n_jobs=count, batch_size=1))
-            yield lambda work: _in_waves(pool, work)
-        else:
-            yield joblib.Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)
-
-
-def _in_waves(pool, work: list) -> Iterator:
-    """Yield results wave by wave: ray's backend for joblib has none before the last of a call."""
-    import joblib
-
-    size = _WAVE * joblib.effective_n_jobs(pool.n_jobs)
-    for first in range(0, len(work), size):
-        yield from pool(work[first : first + size])
-
-
-@contextmanager
-def _dask_client(scheduler: str | None) -> Iterator:
-    from distributed import Client, get_client
-
-    address = scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS")
-    if scheduler is None:
-        try:
-            yield get_client()
-            return
-        except ValueError:  # no client in this process
-            pass
-    if address is None:
-        raise NashsimError(
-            "scheduler: name the dask cluster by --scheduler tcp://HOST:8786 (scheduler=...)"
-            " or in DASK_SCHEDULER_ADDRESS"
-        )
-    try:
-        client = Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise NashsimError(f"scheduler: no dask scheduler answers at {address!r} ({error})") from None
-    with client:
-        yield client
-
-
-@contextmanager
-def _ray_cluster(address: str | None) -> Iterator:
-    import ray
-    from ray.util.joblib import register_ray
-
-    register_ray()
-    if ray.is_initialized():
-        yield
-        return
-    address = address or os.environ.get("RAY_ADDRESS", "auto")
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="warning")
-    except (ConnectionError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise NashsimError(
-            f"scheduler: no ray cluster answers at {address!r} ({reason}); start one by `ray start --head`"
-        ) from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    if backend == "dask":
+        with clusters.dask_client(scheduler) as client:
+            yield lambda work: clusters.on_dask(client, work)
+    elif backend == "ray":
+        with clusters.ray_cluster(scheduler):
+            yield lambda work: clusters.on_ray(jobs, work)
+    elif backend == "loky":
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            yield lambda work: on_processes(jobs or 1, work)
+    else:
+        with joblib.parallel_config(backend="threading"):
+            yield joblib.Parallel(n_jobs=jobs or 1, return_as="generator_unordered", batch_size=1)
 
 
 @cache

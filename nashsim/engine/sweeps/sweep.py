@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...errors import WorkersLost
 from ...game import PreferenceGame
 from ...rules import Rule
 from ..checkpoint import INTERVAL
@@ -90,7 +91,7 @@ def sweep(
     ------
     NashsimError
         As for ``run``; for two games of one name, a backend that is not installed, a cluster that does not
-        answer, or a folder of another sweep.
+        answer, or a folder of another sweep; ``WorkersLost`` where all workers are gone.
 
     Examples
     --------
@@ -129,10 +130,18 @@ def sweep(
             if found is not None:
                 keep(unit, found)
     if len(parts) < len(units):
-        for number, frame in _finished(units, parts, options, folder, (backend, jobs, scheduler)):
-            if folder is not None:
-                folder.write(units[number], frame)
-            keep(units[number], frame)
+        try:
+            for number, frame in _finished(units, parts, options, folder, (backend, jobs, scheduler)):
+                if folder is not None:
+                    folder.write(units[number], frame)
+                keep(units[number], frame)
+        except WorkersLost as error:
+            kept = (
+                f"what is done is in {str(out)!r}: go on by resume=True"
+                if out
+                else "an out=DIR would keep it"
+            )
+            raise WorkersLost(f"{error}; {kept}") from None
     frame = pd.concat([parts[number] for number in range(len(units))], ignore_index=True)
     if folder is not None:
         folder.join(units, last_records(frame))
