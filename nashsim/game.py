@@ -13,6 +13,7 @@ from .errors import NashsimError
 from .logspace import log_normalise
 from .policies import SIMPLEX_TOLERANCE, by_label, few, is_result, read_log_policy
 from .preferences import Preference, as_preference, matrix_labels
+from .regularisers import KL, Regulariser, divergence, get_regulariser, normalise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, init=False)
 class PreferenceGame:
-    """A KL-regularised symmetric preference game, or a weighted stack of them.
+    """A regularised symmetric preference game, or a weighted stack of them.
 
     J_tau(pi, pi') = pi^T P pi' - tau KL(pi || mu) + tau KL(pi' || mu)
-    (NLHF, arXiv 2312.00886, the regularised preference model [paper]). With contexts x of weight d0(x)
-    the game is a stack of independent games; gaps and regret average over x.
+    (NLHF, arXiv 2312.00886, the regularised preference model [paper]), or with another regulariser in place of KL.
+    With contexts x of weight d0(x) the game is a stack of independent games; gaps and regret average over x.
 
     Parameters
     ----------
@@ -45,6 +46,9 @@ class PreferenceGame:
     name : str
     log_reference : array_like or None
         log mu, in place of ``reference``, for masses too small for a float.
+    regulariser : str or Regulariser
+        ``"kl"``, ``"chi2"``, ``"mixed"`` (KL + c chi2, ``"mixed:2"`` for c = 2), ``"forward-kl"``, ``"tsallis:1.5"``,
+        or a :class:`~nashsim.regularisers.Regulariser`. All keep policies off responses of reference mass 0.
 
     Attributes
     ----------
@@ -54,6 +58,7 @@ class PreferenceGame:
     labels : tuple of str
     weights : ndarray, shape (contexts,)
     name : str
+    regulariser : Regulariser
 
     Raises
     ------
@@ -75,6 +80,7 @@ class PreferenceGame:
     labels: tuple[str, ...]
     weights: np.ndarray
     name: str
+    regulariser: Regulariser
 
     def __init__(
         self,
@@ -85,6 +91,7 @@ class PreferenceGame:
         weights=None,
         name: str = "game",
         log_reference=None,
+        regulariser: str | Regulariser = "kl",
     ):
         own = matrix_labels(preference)
         preference = as_preference(preference)
@@ -103,6 +110,7 @@ class PreferenceGame:
                 0
             ],
             "name": str(name),
+            "regulariser": get_regulariser(regulariser),
         }
         for field, value in fields.items():
             object.__setattr__(self, field, value)
@@ -148,7 +156,7 @@ class PreferenceGame:
         Parameters
         ----------
         **changes
-            Any of ``preference, reference, log_reference, tau, labels, weights, name``.
+            Any of ``preference, reference, log_reference, tau, labels, weights, name, regulariser``.
 
         Examples
         --------
@@ -167,6 +175,18 @@ class PreferenceGame:
                 "tau: this needs a regularised game; use game.replace(tau=...) (--tau) with tau > 0"
             )
         return self.tau
+
+    @property
+    def kl_regularised(self) -> bool:
+        """Whether the regulariser is KL, for which there are closed forms and compiled code of its own."""
+        return type(self.regulariser) is KL
+
+    def require_kl(self, what: str) -> None:
+        """Raise NashsimError unless the regulariser is KL, naming what needs that and why."""
+        if not self.kl_regularised:
+            raise NashsimError(
+                f"regulariser: {what}, found {self.regulariser.word!r}; use game.replace(regulariser='kl')"
+            )
 
     def as_log_policy(self, policy, name: str = "policy") -> np.ndarray:
         """Return the log-probabilities of a policy of this game, shape (contexts, actions).
@@ -200,7 +220,9 @@ class PreferenceGame:
         return self.preference.margin(np.exp(policy))
 
     def log_best_response(self, policy) -> np.ndarray:
-        """Return log BR_tau(pi), BR_tau(pi)(y) ∝ mu(y) exp(P(y ≻ pi)/tau) [derived].
+        """Return log BR_tau(pi), BR_tau(pi)(y) ∝ mu(y) exp(P(y ≻ pi)/tau) for KL [derived].
+
+        Otherwise mu(y) h((P(y ≻ pi) - lambda)/tau), h the inverse link, 0 where that would be negative [derived].
 
         Parameters
         ----------
@@ -211,7 +233,26 @@ class PreferenceGame:
         -------
         ndarray, shape (contexts, actions)
         """
-        return log_normalise(self.log_reference + self.margin(policy) / self.require_tau())
+        return self.log_response(self.margin(policy))
+
+    def log_response(self, payoff: np.ndarray) -> np.ndarray:
+        """Return log argmax_pi <pi, payoff> - tau R(pi), shape (contexts, actions), as the payoff."""
+        values = payoff / self.require_tau()
+        if self.kl_regularised:
+            return log_normalise(self.log_reference + values)
+        ratio = self.regulariser.anchored_inverse(normalise(self.regulariser, self.reference, values))
+        with np.errstate(divide="ignore"):
+            return np.where(self.support, self.log_reference + np.log(ratio), -np.inf)
+
+    def divergence(self, log_policy: np.ndarray, log_other: np.ndarray) -> np.ndarray:
+        """Return the regulariser's Bregman divergence D_R(pi, q), KL(pi || q) for KL, shape (contexts,).
+
+        Parameters
+        ----------
+        log_policy, log_other : ndarray, shape (contexts, actions)
+            log pi and log q; ``inf`` where pi has mass that the reference lacks.
+        """
+        return divergence(self.regulariser, self.log_reference, log_policy, log_other)
 
     def label_policy(self, log_policy: np.ndarray) -> pd.Series:
         """Return the probabilities of log-probabilities with their labels; see :meth:`label_probabilities`."""
@@ -251,7 +292,8 @@ class PreferenceGame:
 
     def __repr__(self) -> str:
         contexts = f", contexts={self.contexts}" if self.contexts > 1 else ""
-        return f"PreferenceGame({self.name!r}, actions={self.actions}{contexts}, tau={self.tau})"
+        kind = "" if self.kl_regularised else f", regulariser={self.regulariser.word!r}"
+        return f"PreferenceGame({self.name!r}, actions={self.actions}{contexts}, tau={self.tau}{kind})"
 
 
 def check_tau(tau) -> float:

@@ -135,6 +135,7 @@ def rankings(
         raise NashsimError(f"bootstrap: a number of resamples >= 0 is needed, found {bootstrap}")
     like = {"tau": tau}
     if isinstance(data, PreferenceGame):
+        data.require_kl("rankings show the KL-regularised Nash policy")
         like = {"tau": tau if data.tau is None else data.tau, "log_reference": data.log_reference}
     read = as_data(data)
     observed = read.symmetric(symmetrise)

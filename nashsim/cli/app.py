@@ -15,6 +15,7 @@ from .options import (
     Json,
     LoaderOptions,
     Reference,
+    Regulariser,
     Source,
     Tau,
     as_options,
@@ -189,6 +190,7 @@ def solve(
     options: LoaderOptions,
     tau: Tau = None,
     reference: Reference = None,
+    regulariser: Regulariser = None,
     method: Annotated[
         Literal["newton", "cvxpy", "lottery"],
         typer.Option(help="Newton, the CVXPY witness, or the tau = 0 lottery."),
@@ -198,11 +200,12 @@ def solve(
 ) -> None:
     """Solve a game exactly, with a certificate.
 
-    Examples: nashsim solve rps --tau 0.1;  nashsim solve matrix.csv --method lottery
+    Examples: nashsim solve rps --tau 0.1;  nashsim solve matrix.csv --method lottery;
+    nashsim solve tldr --tau 0.1 --regulariser chi2
     """
     from ..equilibrium import solve as solve_game
 
-    game, data = open_with_data(source, options, tau=tau, reference=reference)
+    game, data = open_with_data(source, options, tau=tau, reference=reference, regulariser=regulariser)
     # An instance of the falsifier comes with the tau that is its point.
     saved = data is None and not is_catalogue_name(source)
     if method != "lottery" and tau is None and not saved:
@@ -222,12 +225,21 @@ def solve(
         "unique": bool(all(found.unique)) if method == "lottery" else found.unique,
         "status": found.status,
     }
+    if regulariser is not None and method != "lottery":
+        result["regulariser"] = game.regulariser.word
     if data is not None:
         result |= {"reading": data.reading, "notes": " ".join(data.notes)}
     if json:
         return print_json(result)
     print_policy(result["policy"], "equilibrium")
-    facts = ["residual", "duality_gap", "value", "unique", "status"]
+    facts = [
+        *(name for name in ("regulariser",) if name in result),
+        "residual",
+        "duality_gap",
+        "value",
+        "unique",
+        "status",
+    ]
     facts += ["notes"] * bool(result.get("notes")) + ["reading"] * (explain and "reading" in result)
     print_facts({name: as_text(result[name]) for name in facts})
 
@@ -243,6 +255,7 @@ def run(
         float | None, typer.Option(help="Constant forward step; default: the rule's own.", metavar="E")
     ] = None,
     reference: Reference = None,
+    regulariser: Regulariser = None,
     queries: Annotated[
         int, typer.Option(help="Payoff vectors the rule may ask for.", metavar="N", parser=whole_number)
     ] = "10000",
@@ -265,11 +278,12 @@ def run(
 ) -> None:
     """Run a rule and hold it against the exact equilibrium.
 
-    Examples: nashsim run rps --rule nash-md --tau 0.1;  nashsim run tldr --rule egpo --tau 0.05 --check
+    Examples: nashsim run rps --rule nash-md --tau 0.1;  nashsim run tldr --rule egpo --tau 0.05 --check;
+    nashsim run rps --rule nash-mp --tau 0.1 --regulariser chi2
     """
     from .running import checkpoint_folder, records_file, run_rule, save_run
 
-    game = open_game(source, options, tau=tau, reference=reference, seed=seed)
+    game = open_game(source, options, tau=tau, reference=reference, seed=seed, regulariser=regulariser)
     checkpoint = checkpoint_folder(out, resume)
     with progress_bar(f"{rule} on {game.name}", not json) as tell:
         how = {"queries": queries, "seed": seed, "start": start, "jobs": jobs, "progress": tell}

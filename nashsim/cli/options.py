@@ -20,6 +20,12 @@ Reference = Annotated[
     str | None,
     typer.Option(help="Reference policy: 'uniform' or a file; default: the game's own.", metavar="REF"),
 ]
+Regulariser = Annotated[
+    str | None,
+    typer.Option(
+        help="kl (default), chi2, mixed[:c] (KL + c chi2), forward-kl or tsallis:q.", metavar="NAME"
+    ),
+]
 
 
 @dataclass(frozen=True)

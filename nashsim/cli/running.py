@@ -45,6 +45,9 @@ def run_rule(game, rule: str, eta: float | None, check: bool, **options):
         "exploitability": finished.metrics["exploitability"][-1],
         "status": finished.status,
     }
+    if not game.kl_regularised:
+        result["regulariser"] = game.regulariser.word
+        result["divergence_to_equilibrium"] = finished.metrics["divergence_to_equilibrium"][-1]
     if check:
         found = check_runs([finished])[0]
         result["cvxpy_distance"], result["cvxpy_accuracy"] = found.distance, found.accuracy

@@ -46,6 +46,7 @@ def open_with_data(
     tau: float | None = None,
     reference: str | None = None,
     seed: int | None = None,
+    regulariser: str | None = None,
 ):
     """Return the PreferenceGame of SOURCE, and the PreferenceData that it was read from, if any.
 
@@ -60,6 +61,8 @@ def open_with_data(
         ``"uniform"``, a file of probabilities, or ``None`` for the game's own.
     seed : int or None
         Seed of catalogue games that are drawn at random and name none themselves.
+    regulariser : str or None
+        Word of a regulariser; ``None`` is KL.
     """
     from ..theory.claims.files import is_instance, load_instance
 
@@ -74,6 +77,8 @@ def open_with_data(
         data = open_data(source, options)
         game = data.game(**options.game_arguments())
     changes = {} if tau is None else {"tau": tau}
+    if regulariser is not None:
+        changes["regulariser"] = regulariser
     if reference is not None:
         from ..data import load_reference
 

@@ -19,7 +19,7 @@ from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
 from .kernels.support import vectors_work
 from .layouts import ABSENT
-from .reference_engine import ReadableEngine
+from .reference_engine import LinkEngine, ReadableEngine
 from .table import SEGMENT, tabulate
 from .vector_drive import VectorDrive
 from .work import in_threads
@@ -102,9 +102,9 @@ class ReadableDrive:
     """The same under the NumPy path."""
 
     def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
+        engine = ReadableEngine if game.kl_regularised else LinkEngine
         self._engines = [
-            ReadableEngine(game, rule, start, feedback, states)
-            for start, states in zip(starts, streams, strict=True)
+            engine(game, rule, start, feedback, states) for start, states in zip(starts, streams, strict=True)
         ]
 
     def advance(self, t0: int, t1: int) -> None:
@@ -146,7 +146,17 @@ def choose_drive(game: PreferenceGame, rule: Rule, feedback: Feedback, path: str
     NashsimError
         If noisy feedback or a step that is no mirror step needs the matrix of a storage that takes more than 128 MB.
     """
-    plain = feedback.kind == "exact" and tabulate(rule, 1.0, 0, 1).mirror_steps_only
+    mirror = tabulate(rule, 1.0, 0, 1).mirror_steps_only
+    if not mirror:
+        kinds = (
+            "fits ranked pairs by a logistic loss"
+            if rule.name == "dno-prct"
+            else "moves the logits of a softmax"
+        )
+        game.require_kl(
+            f"{rule.name!r} {kinds}, whose steps are those of KL alone; mirror steps take any regulariser"
+        )
+    plain = feedback.kind == "exact" and mirror
     if not plain and not isinstance(game.preference, DensePreference) and game.actions > MOST_NOISY:
         raise NashsimError(
             f"feedback: {rule.name!r} with {feedback.kind!r} feedback reads single entries of the matrix, which is"
@@ -155,6 +165,10 @@ def choose_drive(game: PreferenceGame, rule: Rule, feedback: Feedback, path: str
         )
     if path == "numpy":
         return ReadableDrive
+    if not game.kl_regularised:
+        from .link_drive import LinkDrive
+
+        return LinkDrive
     if path == "portable" or not plain:
         return PortableDrive
     if _has_fast_product(game.preference):

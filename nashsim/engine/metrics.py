@@ -87,7 +87,10 @@ class Metric:
 
 def _span_to_equilibrium(at: Snapshot) -> np.ndarray:
     difference = np.full(at.log_policy.shape, np.nan)
-    np.subtract(at.log_policy, at.exact.log_equilibrium, out=difference, where=at.game.support)
+    there = at.game.support
+    if at.game.regulariser.floor > -np.inf:  # over what both play: the others differ by more than any number
+        there = there & (at.log_policy > -np.inf) & (at.exact.log_equilibrium > -np.inf)
+    np.subtract(at.log_policy, at.exact.log_equilibrium, out=difference, where=there)
     return span(difference)
 
 
@@ -115,6 +118,12 @@ METRICS: dict[str, Metric] = {
             "kl_to_equilibrium",
             "KL(π* ‖ π) [nats]",
             lambda at: kl(at.exact.log_equilibrium, at.log_policy),
+            needs="equilibrium",
+        ),
+        Metric(
+            "divergence_to_equilibrium",
+            "D(π*, π) of the regulariser",
+            lambda at: at.game.divergence(at.exact.log_equilibrium, at.log_policy),
             needs="equilibrium",
         ),
         Metric("span", "span(log π − log π*)", _span_to_equilibrium, needs="equilibrium", worst=True),
@@ -148,8 +157,8 @@ METRICS: dict[str, Metric] = {
 def get_metrics(names, rule: Rule, game: PreferenceGame) -> tuple[Metric, ...]:
     """Return metrics by name.
 
-    ``None`` means all that the game allows: those of the regularised game where tau is set, and the distance
-    to the lottery for rules that seek it, where it is in reach.
+    ``None`` means all that the game allows: those of the regularised game where tau is set, the distance to the lottery
+    for rules that seek it, where it is in reach, and the regulariser's own divergence where that is not KL.
 
     Parameters
     ----------
@@ -166,7 +175,8 @@ def get_metrics(names, rule: Rule, game: PreferenceGame) -> tuple[Metric, ...]:
         absent = set() if game.tau is not None else {"tau", "equilibrium"}
         seeks = rule.target != "duality_gap" and lottery_in_reach(game)
         absent |= set() if seeks else {"lottery"}
-        return tuple(metric for metric in METRICS.values() if metric.needs not in absent)
+        doubled = "divergence_to_equilibrium" if game.kl_regularised else ""
+        return tuple(m for m in METRICS.values() if m.needs not in absent and m.name != doubled)
     for name in names:
         if name not in METRICS:
             raise unknown_name("metric", name, METRICS)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..game import PreferenceGame
 from ..logspace import geometric_mixture, log_normalise
+from ..regularisers import normalise, ratios
 from ..rules import POLICY, REFERENCE, GradientStep, RankingStep, Rule, opponents
 from .feedback import Feedback, Stream, estimated_margin, sampled_gradient
 from .ranking import fit_ranking, kept_pairs, sampled_pairs
@@ -120,3 +121,34 @@ class ReadableEngine:
     def average(self) -> np.ndarray:
         """Mean of the played policies so far, as probabilities; pi_0 before the first step."""
         return self._sum / self.t if self.t else np.exp(self.policies[POLICY])
+
+
+class LinkEngine(ReadableEngine):
+    """The same for any regulariser, with its link f'(pi/mu) in place of log pi.
+
+    f'(into/mu) = sum_k base[k] f'(k/mu) + eta P(. ≻ opponent) - lambda, 0 where that is below f'(0); opponents are
+    mixed likewise. For KL these are the steps of :class:`ReadableEngine` [derived].
+    """
+
+    def _links(self, name: str) -> np.ndarray:
+        ratio = ratios(self.policies[name], self.game.log_reference)
+        return self.game.regulariser.anchored_link(ratio)
+
+    def _mixed_links(self, weights) -> np.ndarray:
+        return sum(weight * self._links(name) for name, weight in weights.items() if weight != 0)
+
+    def _policy(self, values: np.ndarray) -> np.ndarray:
+        regulariser = self.game.regulariser
+        ratio = regulariser.anchored_inverse(normalise(regulariser, self.game.reference, values))
+        with np.errstate(divide="ignore"):
+            return np.where(self.game.support, self.game.log_reference + np.log(ratio), -np.inf)
+
+    def mixture(self, weights) -> np.ndarray:
+        """Return the policy whose link is the weighted sum of the named policies' links."""
+        return self._policy(self._mixed_links(weights))
+
+    def _apply(self, step) -> None:
+        values = self._mixed_links(step.base)
+        if step.opponent:
+            values = values + step.eta * self.payoff(step)
+        self.policies[step.into] = self._policy(values)

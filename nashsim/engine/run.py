@@ -181,6 +181,7 @@ def run_many(
             store = None
             if checkpoint is not None:
                 settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
+                settings += () if stack.game.kl_regularised else (stack.game.regulariser,)
                 arrays = (*identity(stack.game.preference), stack.game.log_reference, starts, grid)
                 file = Path(checkpoint) / f"{r}-{stack.members[0]}.npz"
                 store = Checkpoint(file, fingerprint(*settings, *arrays), interval)

@@ -39,7 +39,8 @@ class GameStack:
         if len(self.games) > 1:
             skew = np.concatenate([g.preference.dense() for g in self.games])
             log_reference = np.concatenate([g.log_reference for g in self.games])
-            self.game = PreferenceGame(DensePreference(skew), tau=self.game.tau, log_reference=log_reference)
+            shared = {"tau": self.game.tau, "regulariser": self.game.regulariser}
+            self.game = PreferenceGame(DensePreference(skew), log_reference=log_reference, **shared)
 
     def parts(self):
         """Yield (index in the caller's list, game, slice of its contexts)."""
@@ -58,11 +59,11 @@ class GameStack:
 
 
 def stack_games(games: Sequence[PreferenceGame]) -> list[GameStack]:
-    """Return the games grouped by number of actions and tau; games of many actions gain nothing and stay alone."""
+    """Return the games grouped by number of actions, tau and regulariser; games of many actions stay alone."""
     groups: dict[tuple, list[int]] = {}
     for i, game in enumerate(games):
         alone = i if game.actions > 256 else None  # a stack would copy the matrices
-        groups.setdefault((game.actions, game.tau, alone), []).append(i)
+        groups.setdefault((game.actions, game.tau, game.regulariser, alone), []).append(i)
     return [GameStack(games, members) for members in groups.values()]
 
 

@@ -6,10 +6,19 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..game import PreferenceGame
 from ..rules import Rule
 from .metrics import Exact, Metric, Snapshot
 from .record import Run, describe
 from .stack import GameStack
+
+
+def is_finite(game: PreferenceGame, log_policy: np.ndarray) -> bool:
+    """Whether a run's policy did not overflow; a regulariser that drops responses makes some of them 0."""
+    inside = log_policy[game.support]
+    if game.regulariser.floor > -np.inf:
+        return bool(np.isfinite(inside[inside > -np.inf]).all())
+    return bool(np.isfinite(inside).all())
 
 
 class Tape:
@@ -96,7 +105,7 @@ class Tape:
                     metric.name: metric.combine(rows[:, s, m, part], game.weights)
                     for m, metric in enumerate(self._metrics)
                 }
-                finite = bool(np.isfinite(log_policies[s, part][game.support]).all())
+                finite = is_finite(game, log_policies[s, part])
                 yield (
                     member,
                     s,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..game import PreferenceGame
 from ..logspace import kl
-from .systems import accurate_log_best_response
+from .systems import accurate_log_best_response, accurate_payoff
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Certificate:
 def exploitability(game: PreferenceGame, policy) -> np.ndarray:
     """Return max_pi' J_tau(pi', pi) - 1/2 = tau KL(pi || BR_tau(pi)), one number a context.
 
-    In closed form, without an inner solver [derived].
+    In closed form, without an inner solver [derived]. For another regulariser D_R(pi, BR_tau(pi)) stands for KL, and
+    tau f'(0) - (P pi - lambda) is paid for mass where BR_tau(pi) has none; lambda is the root of one equation.
 
     Parameters
     ----------
@@ -74,7 +75,10 @@ def unchecked_exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np
     log_policy : ndarray, shape (contexts, actions)
         Log-probabilities.
     """
-    return game.require_tau() * _divergence(game, log_policy, game.log_best_response(log_policy))
+    if game.kl_regularised:
+        return game.require_tau() * _divergence(game, log_policy, game.log_best_response(log_policy))
+    payoff = game.margin(log_policy)
+    return game.require_tau() * link_divergence(game, log_policy, payoff, game.log_response(payoff))
 
 
 def duality_gap(game: PreferenceGame, policy) -> np.ndarray:
@@ -144,9 +148,43 @@ def best_response_distance(game: PreferenceGame, policy) -> tuple[np.ndarray, np
     """
     log_policy = game.as_log_policy(policy)
     masses = np.exp(log_policy)
-    log_best = accurate_log_best_response(game.preference, game.log_reference, game.require_tau(), masses)
-    residual = np.abs(masses - np.exp(log_best)).max(axis=-1)
-    return residual, _divergence(game, log_policy, log_best)
+    if game.kl_regularised:
+        log_best = accurate_log_best_response(game.preference, game.log_reference, game.require_tau(), masses)
+        divergence = _divergence(game, log_policy, log_best)
+    else:
+        payoff = accurate_payoff(game.preference, masses)
+        log_best = game.log_response(payoff)
+        divergence = link_divergence(game, log_policy, payoff, log_best)
+    return np.abs(masses - np.exp(log_best)).max(axis=-1), divergence
+
+
+def link_divergence(
+    game: PreferenceGame, log_policy: np.ndarray, payoff: np.ndarray, log_best: np.ndarray
+) -> np.ndarray:
+    """Return (max_pi' J_tau(pi', pi) - 1/2)/tau for any regulariser, one number a context.
+
+    It is D_R(pi, b) + sum over b = 0 of pi (f'(0) - (payoff - lambda)/tau), b = BR_tau(pi): the Fenchel-Young gap of
+    R as a sum of terms >= 0 [derived]. For KL it is KL(pi || b).
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    log_policy, payoff, log_best : ndarray, shape (contexts, actions)
+        log pi, P(. ≻ pi) - 1/2 and log b.
+    """
+    total = game.divergence(log_policy, log_best)
+    if game.regulariser.floor == -np.inf:
+        return total
+    values = payoff / game.require_tau()
+    present = log_best > -np.inf
+    with np.errstate(invalid="ignore"):
+        inside = np.exp(np.where(present, log_best - game.log_reference, 0.0))
+    # where b > 0 values - f'(b/mu) is the one constant lambda/tau; read where b/mu is largest
+    at = np.where(present, inside, -1.0).argmax(axis=-1)[:, None]
+    take = np.take_along_axis
+    constant = take(values, at, -1) - game.regulariser.link(take(inside, at, -1))
+    slack = np.maximum(game.regulariser.floor - (values - constant), 0.0)
+    return total + np.where(present | ~game.support, 0.0, np.exp(log_policy) * slack).sum(axis=-1)
 
 
 def _divergence(game: PreferenceGame, log_policy: np.ndarray, log_best: np.ndarray) -> np.ndarray:

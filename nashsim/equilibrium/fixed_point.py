@@ -92,7 +92,7 @@ def regularised_equilibrium(
         log_policy = np.full(len(support), -np.inf)
         log_policy[support] = point.log_policy
         return point._replace(log_policy=log_policy)
-    equation = _Equation(system, log_reference)
+    equation = Equation(system, log_reference)
     with np.errstate(over="ignore", invalid="ignore"):
         logits = equation.from_start(start, 1.0 / tau)
         if logits is None:
@@ -100,12 +100,12 @@ def regularised_equilibrium(
         return equation.polish(logits, tau)
 
 
-class _Equation:
+class Equation:
     """theta = log mu + A softmax(theta)/tau of one game on its support; 1/tau is called sharpness."""
 
     def __init__(self, system: System, log_reference: np.ndarray):
         self.system, self.log_reference = system, log_reference
-        self.steps = 0
+        self.steps, self.enough = 0, _AT_THE_END
 
     def evaluate(self, logits: np.ndarray, sharpness: float):
         """Return the policy, its payoff, the mismatch of the equation and its span, free of a constant."""
@@ -117,6 +117,7 @@ class _Equation:
         return policy, payoff, mismatch, np.maximum.reduce(mismatch) - np.minimum.reduce(mismatch)
 
     def newton_step(self, policy: np.ndarray, payoff: np.ndarray, mismatch: np.ndarray, sharpness: float):
+        """Return the undamped step that Newton's method takes from here."""
         self.steps += 1
         return self.system.newton_step(policy, payoff, mismatch, sharpness)
 

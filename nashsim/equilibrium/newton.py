@@ -7,6 +7,7 @@ import numpy as np
 from ..game import PreferenceGame
 from .certificate import best_response_distance, certificate_from
 from .fixed_point import regularised_equilibrium
+from .links import solve_links
 from .result import Equilibrium, support_note
 from .systems import systems_of
 
@@ -15,9 +16,10 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     """Return the regularised equilibrium to rounding: pi* = BR_tau(pi*), residual at most 1e-13.
 
     Newton's method on the logits, theta = log mu + A softmax(theta)/tau, along a path in tau where tau is
-    small; see :func:`regularised_equilibrium`. pi* is the only fixed point [derived]. The linear systems are
-    solved as the storage allows (:func:`systems_of`): a low rank in O(actions) time and memory, a triangle
-    or blocks by products alone, a matrix by LU.
+    small; see :func:`regularised_equilibrium`. pi* is the only fixed point [derived]. Other regularisers likewise, on
+    the values of their link, with the responses that get no mass decided; see :mod:`~nashsim.equilibrium.links`. The
+    linear systems are solved as the storage allows (:func:`systems_of`): a low rank in O(actions) time and memory, a
+    triangle or blocks by products alone, a matrix by LU.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     Name: probability, dtype: float64
     """
     tau = game.require_tau()
+    if not game.kl_regularised:
+        return solve_links(game, start)
     starts = [None] * game.contexts if start is None else game.as_log_policy(start, "start")
     points = [
         regularised_equilibrium(system, log_reference, tau, begin)

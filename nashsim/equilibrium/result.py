@@ -58,7 +58,7 @@ class Equilibrium(Labelled):
     status : str
         A sentence: that all is well, or what to do.
     unique : bool
-        Always true: KL makes the regularised equilibrium unique.
+        Always true: a strictly convex regulariser makes the equilibrium unique.
     """
 
     game: PreferenceGame
@@ -82,7 +82,7 @@ class Equilibrium(Labelled):
 
     @property
     def duality_gap(self) -> float:
-        """2 tau KL(pi || BR_tau(pi)), averaged over contexts."""
+        """2 tau KL(pi || BR_tau(pi)), or that of the game's regulariser, averaged over contexts."""
         return self.certificate.duality_gap
 
     @property
@@ -107,7 +107,8 @@ def support_note(game: PreferenceGame) -> str:
     everywhere = np.flatnonzero(missing.all(axis=0))
     names = ", ".join(game.labels[i] for i in everywhere[:5]) + (", ..." if len(everywhere) > 5 else "")
     which = f" ({names})" if names else ""
+    regulariser = "KL" if game.kl_regularised else "the game"
     return (
         f" The reference has mass 0 on {int(missing.any(axis=0).sum())} of {game.actions} actions{which};"
-        " they are left out, as KL keeps every policy off them. Give them mass to let them in."
+        f" they are left out, as {regulariser} keeps every policy off them. Give them mass to let them in."
     )

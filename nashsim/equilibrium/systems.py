@@ -118,9 +118,18 @@ def accurate_log_best_response(
     -------
     ndarray, shape (contexts, actions)
     """
+    return log_normalise(log_reference + accurate_payoff(preference, policy) / tau)
+
+
+def accurate_payoff(preference: Preference, policy: np.ndarray) -> np.ndarray:
+    """Return A pi to the last digit; policy, as probabilities, and result have shape (contexts, actions).
+
+    Parameters
+    ----------
+    preference : Preference
+    policy : ndarray, shape (contexts, actions)
+    """
     if isinstance(preference, DensePreference):  # all contexts at once
-        margin = accurate_margin(preference.dense(), policy)
-    else:
-        pairs = zip(systems_of(preference), policy, strict=True)
-        margin = np.stack([system.accurate_margin(pi) for system, pi in pairs])
-    return log_normalise(log_reference + margin / tau)
+        return accurate_margin(preference.dense(), policy)
+    pairs = zip(systems_of(preference), policy, strict=True)
+    return np.stack([system.accurate_margin(pi) for system, pi in pairs])

@@ -7,7 +7,9 @@ orientation of P cannot hide in both answers.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from ..errors import ConvergenceError
 from ..game import PreferenceGame
 from ..preferences import DensePreference, LowRankPreference, check_dense
 from .certificate import certify
+from .link_witness import link_problem
 from .result import Equilibrium, support_note
 
 _LONG = np.longdouble
@@ -64,7 +67,8 @@ def solve_cvxpy(game: PreferenceGame) -> Equilibrium:
     """Return the equilibrium as the maximiser of min_pi' J_tau(pi, pi'), by CVXPY, with its proved accuracy.
 
     maximise over the simplex  -tau log sum_y' mu(y') exp(-(P^T pi)(y')/tau) - tau KL(pi || mu),
-    the inner minimum over pi' being a log-sum-exp by Gibbs' variational principle [derived].
+    the inner minimum over pi' being a log-sum-exp by Gibbs' variational principle [derived]. For another regulariser
+    the minimum is taken by its conjugate, and |pi - pi*|_1 <= sqrt(2 f/(tau m)), m its modulus of strong convexity.
 
     Parameters
     ----------
@@ -105,9 +109,13 @@ def solve_cvxpy(game: PreferenceGame) -> Equilibrium:
         # P = A + 1/2 is exact in extended precision; in float64 it would round A's last digits away.
         probabilities = skew[np.ix_(support, support)].astype(_LONG) + _LONG(0.5)
         factors = None
-        if isinstance(game.preference, LowRankPreference):
-            factors = game.preference.left[support], game.preference.right[support]
-        answers.append(_maximise(probabilities, log_mu[support], tau, factors))
+        if not game.kl_regularised:
+            other = link_problem(game, probabilities, log_mu[support])
+            answers.append(_ask(*other.build(), other.proved_accuracy, tau))
+        else:
+            if isinstance(game.preference, LowRankPreference):
+                factors = game.preference.left[support], game.preference.right[support]
+            answers.append(_maximise(probabilities, log_mu[support], tau, factors))
         with np.errstate(divide="ignore"):
             log_policy[context, support] = np.log(answers[-1].policy)
     accuracy = np.array([answer.accuracy for answer in answers])
@@ -145,6 +153,13 @@ def _maximise(probabilities: np.ndarray, log_mu: np.ndarray, tau: float, factors
     worst_case = -cp.log_sum_exp(log_mu - payoffs)
     divergence = -cp.sum(cp.entr(policy)) - log_mu @ policy
     problem = cp.Problem(cp.Maximize(worst_case - divergence), constraints)
+    return _ask(problem, policy, partial(_proved_accuracy, probabilities, log_mu, tau), tau)
+
+
+def _ask(problem, policy, proved: Callable[[np.ndarray], float], tau: float) -> _Answer:
+    """Ask the solvers in turn for an expression's value; ``proved`` gives the accuracy of a distribution."""
+    import cvxpy as cp
+
     installed = cp.installed_solvers()
     best, tried = None, []
     for solver, options, needed_above in _SOLVERS if "ECOS" in installed else _WITHOUT_ECOS:
@@ -163,7 +178,7 @@ def _maximise(probabilities: np.ndarray, log_mu: np.ndarray, tau: float, factors
         if policy.value is None or not np.isfinite(policy.value).all():
             tried.append(f"{solver}: {problem.status}")
             continue
-        answer = _sweep(probabilities, log_mu, tau, policy.value)
+        answer = _sweep(policy.value, proved)
         if best is None or answer[1] < best.accuracy:
             best = _Answer(*answer, solver, int(problem.solver_stats.num_iters or 0))
     if best is None:
@@ -173,16 +188,14 @@ def _maximise(probabilities: np.ndarray, log_mu: np.ndarray, tau: float, factors
     return best
 
 
-def _sweep(
-    probabilities: np.ndarray, log_mu: np.ndarray, tau: float, raw: np.ndarray
-) -> tuple[np.ndarray, float]:
+def _sweep(raw: np.ndarray, proved: Callable[[np.ndarray], float]) -> tuple[np.ndarray, float]:
     """Turn a solver's output into a distribution, without the specks that the objective is better without."""
     candidates = []
     for speck in _SPECKS:
         policy = np.where(raw > speck, raw, 0.0)
         if policy.any():
             policy /= policy.sum()
-            candidates.append((_proved_accuracy(probabilities, log_mu, tau, policy), policy))
+            candidates.append((proved(policy), policy))
     accuracy, policy = min(candidates, key=lambda pair: pair[0])
     return policy, accuracy
 

@@ -139,6 +139,7 @@ def play_learner(
     if jobs < 1:
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
     learner.check(game)
+    game.require_kl("learners take the steps and are charged the regret of the KL-regularised game")
     arena, book = make_arena(game, noise), open_book(game, seeds)
     state = learner.state(arena, len(seeds))
     grid = iteration_grid(int(rounds) // learner.labels)

@@ -125,7 +125,8 @@ def _traits(game) -> list:
     """What tells a game from others, however its preference is stored: its payoffs against two fixed policies."""
     draws = np.random.default_rng(0).dirichlet(np.ones(game.actions), (2, game.contexts))
     payoffs = [np.asarray(game.preference.margin(policy)) for policy in draws]
-    return [game.name, game.labels, game.tau, game.log_reference, game.weights, *payoffs]
+    kind = [] if game.kl_regularised else [game.regulariser]
+    return [game.name, game.labels, game.tau, game.log_reference, game.weights, *payoffs, *kind]
 
 
 def _readable(value):
