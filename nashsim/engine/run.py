@@ -180,7 +180,15 @@ def run_many(
             tape = Tape(stack, chosen, exact, keep_policies, sink)
             store = None
             if checkpoint is not None:
-                settings = (rule, stack.game.tau, feedback, path, tuple(seeds), tape.columns, keep_policies)
+                settings: tuple = (
+                    rule,
+                    stack.game.tau,
+                    feedback,
+                    path,
+                    tuple(seeds),
+                    tape.columns,
+                    keep_policies,
+                )
                 settings += () if stack.game.kl_regularised else (stack.game.regulariser,)
                 arrays = (*identity(stack.game.preference), stack.game.log_reference, starts, grid)
                 file = Path(checkpoint) / f"{r}-{stack.members[0]}.npz"
