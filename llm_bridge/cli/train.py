@@ -169,6 +169,46 @@ def compare(
     Console(width=None if sys.stdout.isatty() else max(80, 30 + 16 * len(last))).print(table)
 
 
+def demo_real(rule, queries, tau, seed, out, model, threads, quiet: bool, dry_run: bool) -> None:
+    """Fine-tune a real model by a recipe, and print what became of it."""
+    import torch
+
+    from nashsim.files import to_json
+
+    from ..runs.config import load_config
+    from ..runs.real_demo import measured_threads, run_demo
+
+    if threads is not None and threads < 1:
+        raise NashsimError(f"threads: a whole number >= 1 is needed, found {threads}")
+    count = threads or measured_threads()
+    torch.set_num_threads(count)
+    given = {
+        "model.name": model,
+        "algorithm.name": rule or "online-ipo",
+        "algorithm.tau": tau,
+        "training.iterations": 2 if dry_run else queries,
+        "training.seed": seed,
+        "output.folder": out,
+    }
+    words = [w for key, value in given.items() if value is not None for w in (f"--{key}", to_json(value))]
+    began = time.monotonic()
+    config = load_config("smollm2-online-ipo", words)
+    typer.echo(
+        f"{model} on {count} thread{'s' if count > 1 else ''}: {config.training.iterations} iterations of"
+        f" {config.training.prompts} prompts by {config.algorithm.name}, judged by {config.judge.title}"
+    )
+    sizes = {"prompts": 4, "samples": 1} if dry_run else {}
+    with _training_bar(config.training.iterations, not quiet) as tell:
+        found = run_demo(words, progress=tell, say=partial(typer.echo, err=True), **sizes)
+    typer.echo(found.text())
+    typer.echo(f"{(time.monotonic() - began) / 60:.1f} minutes; written to {found.folder}:")
+    for name in ("comparison/before-after.png", "comparison/responses.jsonl", "metrics.csv", "final"):
+        typer.echo(f"  {name}")
+    typer.echo(
+        "your own judge and prompts: extends: smollm2-online-ipo in a YAML file, then llm-bridge train"
+    )
+
+
 @contextmanager
 def _runs(given: list[str] | None, dry_run: bool):
     """Yield the folders of a command; for a dry run two tiny ones, removed afterwards."""

@@ -162,7 +162,7 @@ def _of_files(config: Config) -> RunParts:
     return RunParts(
         policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
         [p.text for p in prompts], encoder.decode, names_of(config, str(data.prompts)),
-        _not_trained_on(config, prompts), [p.ids for p in evaluated],
+        _not_trained_on(config, prompts), [(p.ids, p.text) for p in evaluated],
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from nashsim.errors import NashsimError
 
+from ..importing import lacks_package
 from ..judges.config import JudgeOptions
 from ..models.adapters import ALL_LINEAR, adapter_base
 from ..models.shrink import DoesNotLoad, save_small
@@ -192,7 +193,8 @@ class StandIns:
         return path
 
     def _is_absent(self, name: str, kind: str, stand_in: str) -> bool:
-        if not HUB.fullmatch(name) or Path(name).exists() or _is_cached(name):
+        on_hub = HUB.fullmatch(name) and not (Path(name).exists() or _is_cached(name))
+        if not on_hub and not lacks_package(name):
             return False
         self.absent = True
         self.say(f"{kind} {name} is not there; {stand_in}")

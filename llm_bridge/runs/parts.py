@@ -32,8 +32,9 @@ class RunParts:
         Names of data, judge and base model, for the card.
     notes : list of str
         Lines on what is trained on, said before training begins.
-    evaluated : list of tuple of int
-        Prompts that policies are evaluated on, where they are others than those of training.
+    evaluated : list of (tuple of int, text)
+        Prompts that policies are evaluated on, by their ids and as they were read; those of training where there are
+        no others.
     """
 
     policy: CausalPolicy
@@ -46,7 +47,11 @@ class RunParts:
     decode: Callable
     names: dict[str, str]
     notes: list[str] = field(default_factory=list)
-    evaluated: list[tuple[int, ...]] = field(default_factory=list)
+    evaluated: list[tuple] = field(default_factory=list)
+
+    def __post_init__(self):
+        if not self.evaluated:
+            self.evaluated = list(zip(self.prompts, self.texts, strict=True))
 
 
 def names_of(config: Config, data: str) -> dict[str, str]:

@@ -171,7 +171,7 @@ def run_tournament(
     # Answers that the run paid for lie in its folder, wherever that is now.
     config = replace(config, output=replace(config.output, folder=str(runs[0])))
     parts = assemble(config)
-    chosen = (parts.evaluated or parts.prompts)[:prompts]
+    chosen, texts = map(list, zip(*parts.evaluated[:prompts], strict=True))
     length, engine = parts.source.length, parts.source.engine
     answers: dict[str, list] = {}
     players: list[dict] = []
@@ -185,8 +185,8 @@ def run_tournament(
         flat = drawn.responses()
         answers[name] = [flat[i : i + samples] for i in range(0, len(flat), samples)]
         responses += [
-            {"player": name, "prompt": parts.decode(x), "response": parts.decode(y)}
-            for x, y in zip(rows, flat, strict=True)
+            {"player": name, "prompt": texts[i // samples], "response": parts.decode(y)}
+            for i, y in enumerate(flat)
         ]
         found = response_statistics(parts.policy, drawn)
         found = {"kl (k1)" if key == "kl" else key: value for key, value in found.items()}

