@@ -6,9 +6,7 @@ CONSTRAINTS := .ci/constraints.txt
 BIN := $(VENV)/bin
 
 # What a new rule, game, loader or loss is told by: a minute of processor time, half of it with two processes.
-FAST := $(addprefix tests/,data equilibrium games preferences rules testing test_files.py test_game.py \
-	test_inspection.py test_logspace.py \
-	$(addprefix llm_bridge/,algorithms judges runs test_imports.py))
+FAST := @.ci/fast.txt
 
 # What the numbers depend on and no language model: at the lowest versions, and on the newest Python.
 CORE := $(addprefix tests/,data equilibrium games preferences rules testing engine/test_engine.py \

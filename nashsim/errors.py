@@ -28,7 +28,7 @@ class StepSizeWarning(UserWarning):
     """A step size lies outside the condition of its rule's theorem; the run goes on."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> NashsimError:
+def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> NashsimError:
     """Return the error for an unknown name, suggesting the nearest known one.
 
     Parameters
@@ -39,11 +39,32 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> NashsimError:
         What was asked for.
     known : iterable of str
         The accepted names.
+    hint : str
+        What is said in place of the nearest name.
+
+    Examples
+    --------
+    >>> str(unknown_name("learner", "inpo", ["xpo", "inpo-online"]))
+    "unknown learner 'inpo'; did you mean 'inpo-online'? (known: inpo-online, xpo)"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return NashsimError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+    near = nearest_name(name, known)
+    hint = hint or (f"did you mean {near!r}?" if near else "")
+    return NashsimError(f"unknown {kind} {name!r}{'; ' if hint else ''}{hint} (known: {', '.join(known)})")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that another most resembles: one that begins with it before one of like letters.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+    """
+    known, name = sorted(known), name.lower()
+    longer = [one for one in known if name and one.lower().startswith(name)]
+    near = difflib.get_close_matches(name, longer or known, n=1, cutoff=0.0)
+    return near[0] if near else None
 
 
 def import_optional(package: str, what: str, extra: str) -> ModuleType:

@@ -149,3 +149,23 @@ def test_a_package_index_shows_the_readme_without_what_only_the_repository_has()
     for change in hook["substitutions"]:
         readme = re.sub(change["pattern"], change["replacement"], readme)
     assert "# nashsim" in readme and not re.findall(r"\]\((?!https?:)|<img", readme)
+
+
+def test_without_make_nox_runs_the_commands_of_the_makefile(monkeypatch):
+    import types
+
+    ran, sessions = [], {}
+    nox = types.SimpleNamespace(options=types.SimpleNamespace(), Session=object)
+    nox.session = lambda run, name: sessions.setdefault(name, run)
+    monkeypatch.setitem(sys.modules, "nox", nox)
+    spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    session = types.SimpleNamespace(
+        posargs=[], install=lambda *_, **__: None, run=lambda *words: ran.append(words)
+    )
+    sessions["test-fast"](session)
+    sessions["lint"](session)
+    assert set(sessions) <= TARGETS and all("$" not in word for words in ran for word in words)
+    assert ran[0][:5] == ("python", "-m", "pytest", "-m", "not slow") and ran[0][-1] == "@.ci/fast.txt"
+    assert ran[1:] == [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("python", "-m", "mypy")]
+    assert all((ROOT / name).exists() for name in text_of(".ci/fast.txt").split())

@@ -17,7 +17,7 @@ from .preference_model import preference_model
 app = typer.Typer(
     name="llm-bridge",
     help="Language models trained to Nash: from a demo without network to your own model, prompts and judge.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -27,6 +27,23 @@ app = typer.Typer(
 NEEDED = ("accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers", "yaml")
 #: `train` takes any --section.key value.
 ANY_KEY = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from nashsim import __version__
+
+        typer.echo(f"llm-bridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Language models trained to Nash: from a demo without network to your own model, prompts and judge."""
 
 
 @app.command()

@@ -76,13 +76,17 @@ def _dry(settings, resume: bool, quiet: bool) -> None:
     say(held)
 
 
-def recipes() -> None:
+def recipes(json_: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False) -> None:
     """List the recipes that `llm-bridge train` takes by name, and where a fit departs from its rule."""
     from ..recipes import recipes as named
     from ..runs.config import load_config
 
-    for name in named():
-        departure = load_config(name).algorithm.build().departure
+    listed = {name: load_config(name).algorithm.build().departure for name in named()}
+    if json_:
+        rows = [{"name": name, "departure": departure or None} for name, departure in listed.items()]
+        typer.echo(json.dumps(rows))
+        return
+    for name, departure in listed.items():
         typer.echo(f"{name}  (departure: {departure})" if departure else name)
 
 

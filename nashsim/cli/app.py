@@ -11,6 +11,7 @@ import typer
 from ..errors import NashsimError
 from ..progress import progress_bar
 from .exploring import explore
+from .names import complete_figure, complete_rule, require_rule
 from .options import (
     Json,
     LoaderOptions,
@@ -42,7 +43,7 @@ app = typer.Typer(
     name="nashsim",
     help="Exact preference games, and algorithms that are held against them.",
     epilog="SOURCE is a game of `nashsim games` (parameters as in rps:n=5,strength=0.6) or a file of comparisons.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -84,13 +85,22 @@ def games(json: Json = False) -> None:
 
 
 @app.command()
-def rules(json: Json = False) -> None:
+def rules(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="One rule; default: all.", autocompletion=complete_rule, show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """List the rules: update, step size, theorem, source.
 
-    Example: nashsim rules
+    Examples: nashsim rules;  nashsim rules nash-md
     """
     from ..rules import RULES
 
+    chosen = name and require_rule(name)
     proofs = certified()
     listed = [
         {
@@ -106,6 +116,7 @@ def rules(json: Json = False) -> None:
             "source": rule.source,
         }
         for rule in RULES
+        if chosen in (None, rule.name)
     ]
     if json:
         return print_json(listed)
@@ -249,7 +260,9 @@ def solve(
 def run(
     source: Source,
     options: LoaderOptions,
-    rule: Annotated[str, typer.Option(help="A rule of `nashsim rules`.", metavar="NAME")] = "nash-mp",
+    rule: Annotated[
+        str, typer.Option(help="A rule of `nashsim rules`.", metavar="NAME", autocompletion=complete_rule)
+    ] = "nash-mp",
     tau: Tau = 0.1,
     eta: Annotated[
         float | None, typer.Option(help="Constant forward step; default: the rule's own.", metavar="E")
@@ -283,6 +296,7 @@ def run(
     """
     from .running import checkpoint_folder, records_file, run_rule, save_run
 
+    require_rule(rule)
     game = open_game(source, options, tau=tau, reference=reference, seed=seed, regulariser=regulariser)
     checkpoint = checkpoint_folder(out, resume)
     with progress_bar(f"{rule} on {game.name}", not json) as tell:
@@ -306,8 +320,10 @@ app.command()(explore)
 @app.command()
 def reproduce(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Figures; default: all.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Figures; default: all.", autocompletion=complete_figure),
     ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Name the figures and draw none.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Small settings: seconds a figure.")] = False,
     full: Annotated[
         bool, typer.Option("--full", help="The paper's length, of the figures for which it takes minutes.")
@@ -326,10 +342,14 @@ def reproduce(
 ) -> None:
     """Draw the figures: PNG, PDF and CSV.
 
-    Examples: nashsim reproduce;  nashsim reproduce convergence threshold --quick --out /tmp/figures
+    Examples: nashsim reproduce --list;  nashsim reproduce convergence threshold --quick --out /tmp/figures
     """
-    from .reproducing import reproduce_figures
+    from .reproducing import figure_titles, reproduce_figures
 
+    if listed:
+        titles = figure_titles()
+        rows = [{"figure": name, "title": title} for name, title in titles.items()]
+        return print_json(rows) if json else print_facts(titles)
     findings = reproduce_figures(names or [], quick=quick, full=full, out=out, jobs=jobs, quiet=json)
     if json:
         print_json(findings)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import NashsimError
+from ..errors import import_optional
 from .options import LoaderOptions, with_loader_options
 from .output import say
 
@@ -30,12 +30,7 @@ def explore(
 
     Examples: nashsim explore;  nashsim explore tldr;  nashsim explore battles.csv --missing half
     """
-    try:
-        import bokeh  # noqa: F401
-    except ImportError:
-        raise NashsimError(
-            "explore: the page needs Bokeh; install it by: pip install 'nashsim[explore]'"
-        ) from None
+    import_optional("bokeh", "explore", "explore")
     from ..explore.server import serve
 
     sources, defaults = _first(source, options)

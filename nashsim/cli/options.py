@@ -10,10 +10,17 @@ from typing import Annotated, Literal, get_type_hints
 
 import typer
 
+from .names import complete_source
+
 Format = Literal[
     "auto", "battles", "wins", "matrix", "counts", "crosstable", "pairs", "triples", "rankings", "preflib", "blt"
 ]  # fmt: skip
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A game of `nashsim games`, or a file.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="A game of `nashsim games`, or a file.", autocompletion=complete_source
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 Tau = Annotated[float | None, typer.Option(help="Regularisation > 0.", metavar="T")]
 Reference = Annotated[

@@ -11,6 +11,7 @@ import typer
 from ..errors import NashsimError
 from ..files import to_json, versions, write_frame, write_text
 from ..progress import progress_bar
+from .names import complete_learner, require_learner
 from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
 from .output import print_facts, print_json, print_table, say
 from .source import open_game
@@ -19,13 +20,25 @@ from .source import open_game
 INTERVAL = 5.0
 
 
-def learners(json: Json = False) -> None:
+def learners(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="One learner; default: all.",
+            autocompletion=complete_learner,
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """List the learners: update, duels of an iteration, source.
 
-    Example: nashsim learners
+    Examples: nashsim learners;  nashsim learners inpo-online
     """
     from ..online import LEARNERS
 
+    chosen = name and require_learner(name)
     listed = [
         {
             "name": cls.name,
@@ -35,6 +48,7 @@ def learners(json: Json = False) -> None:
             "tag": cls.tag,
         }
         for cls in LEARNERS
+        if chosen in (None, cls.name)
     ]
     if json:
         return print_json(listed)
@@ -58,7 +72,11 @@ def regret(
     ] = None,
     learner: Annotated[
         list[str] | None,
-        typer.Option(help="A learner of `nashsim learners`; repeat for more.", metavar="NAME"),
+        typer.Option(
+            help="A learner of `nashsim learners`; repeat for more.",
+            metavar="NAME",
+            autocompletion=complete_learner,
+        ),
     ] = None,
     tau: Tau = 0.1,
     rounds: Annotated[
@@ -114,7 +132,7 @@ def _chosen(names: list[str], game) -> list:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise NashsimError(f"learner: {twice!r} is there more than once; give each learner once")
-    chosen = [get_learner(name) for name in names]
+    chosen = [get_learner(require_learner(name)) for name in names]
     for one in chosen:
         one.check(game)
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 import time
@@ -33,6 +34,15 @@ def find_experiments() -> dict[str, Path]:
         for path in sorted(experiments_folder().glob("*.py"))
         if not path.stem.startswith(("_", "bench", *BY_HAND))
     }
+
+
+def figure_titles() -> dict[str, str]:
+    """Return what every figure shows by its name: the first line of its script, which is not run."""
+    found = {}
+    for name, path in find_experiments().items():
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        found[name] = text.partition("\n")[0]
+    return found
 
 
 def load_experiment(path: Path):

@@ -8,6 +8,7 @@ import typer
 
 from ..errors import NashsimError
 from ..progress import progress_bar
+from .names import complete_rule, complete_source, require_rule
 from .options import Json, LoaderOptions, Reference, whole_number, with_loader_options
 from .output import as_text, print_json, print_table, say
 from .source import open_game
@@ -16,12 +17,18 @@ from .source import open_game
 @with_loader_options
 def sweep(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Games of `nashsim games`, or files.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="Games of `nashsim games`, or files.", autocompletion=complete_source
+        ),
     ],
     options: LoaderOptions,
     out: Annotated[str, typer.Option(help="Folder for the records and the configuration.", metavar="DIR")],
     rule: Annotated[
-        list[str] | None, typer.Option(help="A rule of `nashsim rules`; repeat for more.", metavar="NAME")
+        list[str] | None,
+        typer.Option(
+            help="A rule of `nashsim rules`; repeat for more.", metavar="NAME", autocompletion=complete_rule
+        ),
     ] = None,
     tau: Annotated[
         list[float] | None,
@@ -63,6 +70,8 @@ def sweep(
     """
     from ..engine import sweep as sweep_engine
 
+    for name in rule or []:
+        require_rule(name)
     games = [game for t in tau or [0.1] for game in _open_games(sources, options, t, reference)]
     with progress_bar("runs", not json) as tell:
         final = sweep_engine(

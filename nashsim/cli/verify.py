@@ -9,13 +9,17 @@ import typer
 
 from ..errors import NashsimError
 from ..progress import progress_bar
+from .names import complete_claim
 from .output import print_json, print_table, say
 from .prove import as_proved, certified
 
 
 def verify(
     claims: Annotated[
-        list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Claims by id; default: all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[CLAIM]...", help="Claims by id; default: all.", autocompletion=complete_claim
+        ),
     ] = None,
     games: Annotated[int | None, typer.Option(help="Games a claim; default: 200.", metavar="N")] = None,
     full: Annotated[bool, typer.Option("--full", help="1000 games a claim.")] = False,

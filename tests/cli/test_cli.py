@@ -375,3 +375,56 @@ def test_light_imports_and_start():
             times.append(sum(os.times()[2:4]) - began)
         # processor time, the least of five: the limits are for the program, not for what else the machine does
         assert min(times) < limit, (command, times)
+
+
+def test_one_rule_and_one_learner_by_name(nashsim):
+    [rule] = nashsim("rules", "egpo", "--json")
+    assert rule["name"] == "egpo" and "egpo" in nashsim("rules", "egpo")
+    [learner] = nashsim("learners", "rucb", "--json")
+    assert learner["name"] == "rucb"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rules", "inpo-online"), "use it by `nashsim regret SOURCE --learner inpo-online`, or the rule 'inpo'"),
+        (("learners", "inpo"), "is a rule; use it by `nashsim run SOURCE --rule inpo`, or the learner 'inpo-online'"),
+        (("regret", "rps", "--learner", "inpo"), "or the learner 'inpo-online'"),
+        (("run", "rps", "--rule", "enpo"), "is a learner; use it by `nashsim regret SOURCE --learner enpo`"),
+        (("sweep", "rps", "--rule", "rucb", "--out", "x"), "is a learner"),
+        (("rules", "nash-pro"), "did you mean 'nash-prox'"),
+    ],
+)  # fmt: skip
+def test_a_rule_asked_for_as_a_learner_is_told_apart(nashsim, arguments, said):
+    assert said in nashsim(*arguments, fails=True)
+
+
+def test_figures_are_listed_without_drawing(nashsim):
+    from nashsim.cli.reproducing import find_experiments
+
+    listed = nashsim("reproduce", "--list", "--json")
+    assert [row["figure"] for row in listed] == list(find_experiments())
+    assert all(row["title"] for row in listed)
+
+
+def test_short_help_module_and_completion():
+    def told(*command, **environment):
+        found = subprocess.run(
+            [sys.executable, "-m", *command],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        assert found.returncode == 0, found.stderr
+        return found.stdout
+
+    assert told("nashsim", "-h") == told("nashsim", "--help")
+    assert "Examples" in told("nashsim", "solve", "-h")
+    asked = {
+        "_NASHSIM_COMPLETE": "complete_bash",
+        "COMP_WORDS": "nashsim run rps --rule nash-mp",
+        "COMP_CWORD": "4",
+    }
+    assert told("nashsim", **asked).split() == ["nash-mp", "nash-mp-sgd"]
+    asked |= {"COMP_WORDS": "nashsim solve tl", "COMP_CWORD": "2"}
+    assert told("nashsim", **asked).split() == ["tldr"]

@@ -1,13 +1,24 @@
 """The command line: help with examples, and one line with status 2 for whatever is wrong."""
 
+import json
+
 import pytest
 
 from llm_bridge.cli import call
+from llm_bridge.recipes import recipes
 
 
 def test_help_has_examples(capsys):
     assert call(["demo", "--help"]) == 0
     assert "llm-bridge demo --rule inpo" in " ".join(capsys.readouterr().out.split())
+
+
+def test_version_short_help_and_recipes_as_json(capsys):
+    assert call(["--version"]) == 0 and capsys.readouterr().out.startswith("llm-bridge ")
+    assert call(["-h"]) == 0 and "Commands:" in capsys.readouterr().out
+    assert call(["recipes", "--json"]) == 0
+    listed = {row["name"]: row["departure"] for row in json.loads(capsys.readouterr().out)}
+    assert list(listed) == recipes() and listed["enumerable-inpo"] is None
 
 
 @pytest.mark.parametrize(
