@@ -5,6 +5,7 @@ from . import games as games
 from . import online as online
 from . import plots as plots
 from . import preferences as preferences
+from . import regularisers as regularisers
 from . import rules as rules
 from . import testing as testing
 from . import theory as theory
@@ -29,3 +30,5 @@ from .inspection import inspect as inspect
 from .rankings import Rankings as Rankings
 from .rankings import rankings as rankings
 from .rules import get_rule as get_rule
+from .solutions import Solutions as Solutions
+from .solutions import solutions as solutions

@@ -35,6 +35,7 @@ from .output import (
 )
 from .prove import as_proved, certified, prove
 from .regret import learners, regret
+from .solving import solutions
 from .source import is_catalogue_name, open_data, open_game, open_with_data
 from .sweeping import sweep
 from .verify import verify
@@ -311,6 +312,7 @@ def run(
     print_facts({name: as_text(value) for name, value in result.items() if name != "policy"})
 
 
+app.command()(solutions)
 app.command()(sweep)
 app.command()(learners)
 app.command()(regret)
