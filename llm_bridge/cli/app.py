@@ -12,6 +12,7 @@ from nashsim.errors import NashsimError
 
 from . import train as commands
 from .check import check
+from .judge import judge
 from .preference_model import preference_model
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ app = typer.Typer(
 
 #: Packages that every command needs besides those of nashsim.
 NEEDED = ("accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers", "yaml")
-#: `train` takes any --section.key value.
+#: `train` and `judge` take any --section.key value.
 ANY_KEY = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -114,6 +115,7 @@ app.command("train", context_settings=ANY_KEY)(commands.train_command)
 app.command()(commands.evaluate)
 app.command()(commands.compare)
 app.command()(check)
+app.command("judge", context_settings=ANY_KEY)(judge)
 app.command()(commands.recipes)
 app.command("preference-model")(preference_model)
 

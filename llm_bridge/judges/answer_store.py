@@ -108,8 +108,8 @@ class AnswerStore:
         return opened
 
 
-def stored(function: Callable, store: AnswerStore, name: str) -> Callable[[Sequence[Comparison]], np.ndarray]:
-    """Return a judge's function that asks only for what a file does not know, and keeps the answers there.
+class StoredFunction:
+    """A judge's function that asks only for what a file does not know, and keeps the answers there.
 
     Parameters
     ----------
@@ -121,15 +121,21 @@ def stored(function: Callable, store: AnswerStore, name: str) -> Callable[[Seque
         Name of the function, by which its answers are told from another's.
     """
 
-    def ask(comparisons: Sequence[Comparison]) -> np.ndarray:
-        keys = [key_of(name, *c[:3], None if c.metadata is None else repr(c.metadata)) for c in comparisons]
-        known = {key: store.get(key) for key in keys}
+    #: It answers anew under another number of the draw.
+    draws = True
+
+    def __init__(self, function: Callable, store: AnswerStore, name: str):
+        self.function, self.store, self.name = function, store, name
+
+    def __call__(self, comparisons: Sequence[Comparison], draw: int = 0) -> np.ndarray:
+        """Return P(a ≻ b) of every comparison, shape (batch,); arguments as of ``ChatFunction``."""
+        facts = [None if c.metadata is None else repr(c.metadata) for c in comparisons]
+        keys = [key_of(self.name, *c[:3], fact, draw) for c, fact in zip(comparisons, facts, strict=True)]
+        known = {key: self.store.get(key) for key in keys}
         fresh = [(key, c) for key, c in zip(keys, comparisons, strict=True) if known[key] is None]
         if fresh:
-            found = check_probabilities(function([c for _, c in fresh]), len(fresh)).tolist()
+            found = check_probabilities(self.function([c for _, c in fresh]), len(fresh)).tolist()
             for (key, _), probability in zip(fresh, found, strict=True):
-                store.put(key, probability)
+                self.store.put(key, probability)
                 known[key] = probability
         return np.array([known[key] for key in keys])
-
-    return ask

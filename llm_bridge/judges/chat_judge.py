@@ -55,6 +55,9 @@ class ChatFunction:
         For an endpoint that is not there, refuses, keeps failing, or whose budget is spent; answers so far are kept.
     """
 
+    #: It answers anew under another number of the draw.
+    draws = True
+
     def __init__(self, options: OpenAIOptions, store: AnswerStore, retries: int = RETRIES):
         try:
             import httpx2

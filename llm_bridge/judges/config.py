@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from nashsim.errors import NashsimError
 
@@ -46,6 +47,10 @@ class JudgeOptions:
             raise NashsimError(f"path: a judge of kind {self.kind!r} needs one")
         if self.kind == "openai" and self.openai.model is None:
             raise NashsimError("openai.model: the name that the endpoint knows its model by is needed")
+
+
+#: A judge, or one of its criteria.
+AnyJudge = TypeVar("AnyJudge", bound=JudgeOptions)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from nashsim import files
 from nashsim.errors import NashsimError
 
 from ..data.config import DataConfig, check_data
-from ..judges.config import JudgeConfig, JudgeOptions
+from ..judges.config import AnyJudge, JudgeConfig
 from ..models.config import DTYPES, ModelConfig, check_model
 from ..policy.architecture import PADDINGS
 from ..recipes.reading import built, overridden, read_yaml
@@ -22,8 +21,6 @@ from .stopping import EvaluationConfig
 #: Keys that may name a file or folder, and those that may name an object of a module.
 PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path", "evaluation.prompts_file")
 OBJECTS = ("judge.path", "sampling.engine", "algorithm.fit")
-#: A judge, or one of its criteria.
-Judge = TypeVar("Judge", bound=JudgeOptions)
 #: Keys whose numbers are positive; those of the optimiser are checked by ``Settings``.
 POSITIVE = (
     "model.temperature", "algorithm.tau", "training.iterations", "training.rows", "training.checkpoint_every",
@@ -228,7 +225,7 @@ def located(config: Config) -> Config:
     return replace(config, **sections, judge=replace(judge, criteria=criteria))
 
 
-def _located_judge(judge: Judge) -> Judge:
+def _located_judge(judge: AnyJudge) -> AnyJudge:
     kept = judge.cache_file and os.path.abspath(judge.cache_file)
     return replace(judge, path=_located(judge.path, "judge.path") or judge.path, cache_file=kept)
 

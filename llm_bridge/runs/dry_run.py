@@ -11,12 +11,11 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from nashsim.errors import NashsimError
 
 from ..importing import lacks_package
-from ..judges.config import JudgeOptions
+from ..judges.config import AnyJudge
 from ..models.adapters import ALL_LINEAR, adapter_base
 from ..models.shrink import DoesNotLoad, save_small
 from ..models.tiny import save_tiny
@@ -27,8 +26,6 @@ from .config import Config, DataConfig
 from .judge import load_reward_model
 from .train_run import train_run
 
-#: A judge, or one of its criteria.
-Options = TypeVar("Options", bound=JudgeOptions)
 #: What may be a name on the hub, or a recipe's folder that is not there yet.
 HUB = re.compile(r"(?!.*\.gguf$)\w[\w.-]*/[\w.-]+")
 #: Most iterations, optimiser steps of a fit, prompts, tokens of a response and rows of data that are tried.
@@ -217,11 +214,10 @@ class StandIns:
         return replace(config, model=replace(model, name=folder))
 
     def _judge(self, config: Config) -> Config:
-        judge = self._one_judge(config.judge, "judge")
-        criteria = tuple(self._one_judge(c, f"judge {c.label}") for c in judge.criteria)
-        return replace(config, judge=replace(judge, criteria=criteria))
+        criteria = tuple(self._one_judge(c, f"judge {c.label}") for c in config.judge.criteria)
+        return replace(config, judge=replace(self._one_judge(config.judge, "judge"), criteria=criteria))
 
-    def _one_judge(self, judge: Options, kind: str) -> Options:
+    def _one_judge(self, judge: AnyJudge, kind: str) -> AnyJudge:
         from ..preference.storage import DESCRIPTION, describe_small
 
         judge = replace(judge, cache_file=None)

@@ -12,7 +12,7 @@ from nashsim.errors import NashsimError
 from ..data import Prompt
 from ..importing import named_object
 from ..judges import CallableJudge, Comparison, CriteriaJudge, Judge, LengthJudge, verdicts
-from ..judges.answer_store import AnswerStore, stored
+from ..judges.answer_store import AnswerStore, StoredFunction
 from ..judges.chat_judge import RETRIES, ChatFunction
 from ..judges.config import JudgeOptions
 from ..models.loading import find_device, load_model, load_tokenizer
@@ -46,7 +46,7 @@ class DecodingJudge:
 
     def __call__(self, comparisons) -> np.ndarray:
         """Return P(a ≻ b) for every comparison, shape (batch,)."""
-        return self.judge(self._texts(comparisons))
+        return self.judge(self.texts(comparisons))
 
     def verdicts(self, comparisons) -> dict[str, np.ndarray]:
         """Return what the judge and each of its criteria say, by name.
@@ -56,9 +56,16 @@ class DecodingJudge:
         comparisons : sequence of Comparison
             Questions about token ids.
         """
-        return verdicts(self.judge, self._texts(comparisons))
+        return verdicts(self.judge, self.texts(comparisons))
 
-    def _texts(self, comparisons) -> list[Comparison]:
+    def texts(self, comparisons) -> list[Comparison]:
+        """Return the questions as the judge of texts reads them.
+
+        Parameters
+        ----------
+        comparisons : sequence of Comparison
+            Questions about token ids.
+        """
         asked = []
         for comparison in comparisons:
             prompt = self._read(comparison.prompt)
@@ -129,7 +136,7 @@ def _one_judge(config: Config, judge: JudgeOptions, tokenizer) -> Judge:
     if judge.kind == "callable":
         function, retries = named_object(judge.path, "judge.path"), judge.retries
         if judge.cache_file is not None:
-            function = stored(function, AnswerStore(judge.cache_file), judge.path)
+            function = StoredFunction(function, AnswerStore(judge.cache_file), judge.path)
         retries = 2 if retries is None else retries
         return CallableJudge(function, both_orders=judge.both_orders, retries=retries, cache=judge.cache)
     if judge.kind == "openai":

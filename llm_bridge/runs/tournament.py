@@ -222,7 +222,7 @@ def _players(parts: RunParts, runs: list[Path], checkpoints: bool) -> Iterator[t
                 state = load_state(kept.path(step))
                 yield f"{label} @ {state['iteration']}", _rule_policy(state)
         final = run / FINAL if (run / FINAL).exists() else run
-        yield label, _weights_of(parts.policy, final)
+        yield label, weights_of(parts.policy, final)
 
 
 def _rule_policy(state: dict) -> dict:
@@ -230,8 +230,21 @@ def _rule_policy(state: dict) -> dict:
     return state["weights"] if state["live"] == POLICY else state["past"][ITERATE]
 
 
-def _weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
-    """Trainable weights of a model on disk, by the names that the policy knows them under."""
+def weights_of(policy: CausalPolicy, folder: Path) -> dict[str, torch.Tensor]:
+    """Return the trainable weights of a model on disk, by the names that a policy knows them under.
+
+    Parameters
+    ----------
+    policy : CausalPolicy
+        Policy of the same architecture.
+    folder : Path
+        Folder of a model, or of adapters.
+
+    Raises
+    ------
+    NashsimError
+        For no folder, or a model of other layers.
+    """
     if not folder.is_dir():
         raise NashsimError(f"run: {str(folder)!r} is no folder of a run or of a model")
     live = policy.weights()

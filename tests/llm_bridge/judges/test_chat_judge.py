@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from llm_bridge.judges import CallableJudge, Comparison
-from llm_bridge.judges.answer_store import AnswerStore, stored
+from llm_bridge.judges.answer_store import AnswerStore, StoredFunction
 from llm_bridge.judges.chat_judge import ChatFunction
 from llm_bridge.judges.chat_options import OpenAIOptions
 from llm_bridge.judges.chat_verdict import UnreadableReply, logprob_verdict, text_verdict
@@ -187,11 +187,11 @@ def test_answers_of_a_function_are_kept_on_disk_too(tmp_path):
         return [len(c.a) / 10 for c in batch]
 
     for _ in range(2):
-        kept = stored(function, AnswerStore(tmp_path / "deep" / "answers.sqlite"), "mine:function")
+        kept = StoredFunction(function, AnswerStore(tmp_path / "deep" / "answers.sqlite"), "mine:function")
         assert np.array_equal(kept(ASK), [0.8, 0.1, 0.1])
     assert asked == ASK
-    stored(function, AnswerStore(tmp_path / "deep" / "answers.sqlite"), "mine:other")(ASK[:1])
+    StoredFunction(function, AnswerStore(tmp_path / "deep" / "answers.sqlite"), "mine:other")(ASK[:1])
     assert len(asked) == 4
     (tmp_path / "broken").write_text("no database, but text that is long enough to look at" * 20)
     with pytest.raises(NashsimError, match="judge.cache_file: .* cannot be read or written"):
-        stored(function, AnswerStore(tmp_path / "broken"), "mine:function")(ASK)
+        StoredFunction(function, AnswerStore(tmp_path / "broken"), "mine:function")(ASK)
