@@ -72,8 +72,8 @@ def dry_run(
             small = shortened(stood_in)
             _say_omitted(config, small, resume, say)
             trackers = tuple(name for name in config.output.trackers if name != "wandb")
-            small = replace(small, output=replace(small.output, folder=f"{folder}/run", trackers=trackers))
-            run, trainer, _ = train_run(small, progress=progress)
+            out = replace(small.output, folder=f"{folder}/run", trackers=trackers)
+            run, trainer, _ = train_run(replace(small, output=out), progress=progress)
         except NashsimError as error:
             raise NashsimError(tried.named(str(error))) from None
         return (
@@ -218,6 +218,8 @@ class StandIns:
         return replace(config, judge=replace(self._one_judge(config.judge, "judge"), criteria=criteria))
 
     def _one_judge(self, judge: AnyJudge, kind: str) -> AnyJudge:
+        from transformers import AutoModelForSequenceClassification
+
         from ..preference.storage import DESCRIPTION, describe_small
 
         judge = replace(judge, cache_file=None)
@@ -229,12 +231,9 @@ class StandIns:
             return judge
         if self._is_absent(judge.path, kind, "one that likes length stands in"):
             return replace(judge, kind="length", path=None, scale=0.1)
-        fitted = (Path(judge.path) / DESCRIPTION).is_file()
-        if judge.kind == "preference-model" and not fitted:
+        if not (fitted := (Path(judge.path) / DESCRIPTION).is_file()) and judge.kind == "preference-model":
             return judge
         folder = self._folder(kind, judge.path)
-        from transformers import AutoModelForSequenceClassification
-
         kinds = () if fitted else (load_reward_model, AutoModelForSequenceClassification)
         if adapter_base(judge.path) or not self._made_small(kind, judge.path, folder, *kinds):
             return judge
