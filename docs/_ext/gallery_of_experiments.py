@@ -18,7 +18,8 @@ SECTIONS = {
     "benchmarks": ("Benchmarks", ("bench",)),
 }
 
-_DRAW = '''
+_IGNORE = "# sphinx_gallery_start_ignore", "# sphinx_gallery_end_ignore"
+_DRAW = """
 
 # %%
 # Drawn from the numbers that are stored in ``{table}``; ``nashsim reproduce`` computes them again.
@@ -26,18 +27,22 @@ _DRAW = '''
 import pandas as pd
 from nashsim.plots import style
 
-frame = pd.read_csv(r"{path}")
+# sphinx_gallery_start_ignore
+import os
+os.chdir(r"{root}")
+# sphinx_gallery_end_ignore
+frame = pd.read_csv("{table}")
 with style():
     figure = EXPERIMENT.draw(frame)
-{findings}'''
-_FINDINGS = '''
+{findings}"""
+_FINDINGS = """
 # %%
 # What it shows, beside what theory expects:
 
 for finding in EXPERIMENT.findings(frame):
     print(f"{finding.finding}: {finding.measured} (expected {finding.expected}): " + (
         "holds" if finding.holds else "DOES NOT HOLD"))
-'''
+"""
 
 
 def scripts() -> dict[str, list[Path]]:
@@ -46,7 +51,9 @@ def scripts() -> dict[str, list[Path]]:
     for path in sorted(EXPERIMENTS.glob("[a-z]*.py")):
         if not (FIGURES / f"{name_of(path)}.csv").is_file() or "EXPERIMENT = " not in path.read_text("utf-8"):
             continue
-        section = next((s for s, (_, starts) in SECTIONS.items() if path.stem.startswith(starts or "?")), "rules")
+        section = next(
+            (s for s, (_, starts) in SECTIONS.items() if path.stem.startswith(starts or "?")), "rules"
+        )
         found[section].append(path)
     return found
 
@@ -63,10 +70,18 @@ def page(path: Path) -> str:
     said = ast.get_docstring(tree)
     body = "\n".join(text.splitlines()[tree.body[0].end_lineno :])
     body = body.split('\nif __name__ == "__main__":')[0].strip("\n")
+    lines = body.splitlines()
+    # sphinx-gallery has no __file__; one that is read inside of a function is not reached by drawing.
+    first = next(
+        (at for at, line in enumerate(lines) if "__file__" in line and not line.startswith(" ")), None
+    )
+    if first is not None:
+        lines[first:first] = [_IGNORE[0], f"__file__ = {str(path)!r}", _IGNORE[1]]
+        body = "\n".join(lines)
     title = name_of(path)
     table = f"figures/{title}.csv"
     head = f'r"""\n{title}\n{"=" * len(title)}\n\n{said}\n\n``experiments/{path.name}``\n"""\n\n'
-    draw = _DRAW.format(table=table, path=FIGURES / f"{title}.csv", findings=_FINDINGS)
+    draw = _DRAW.format(table=table, root=HERE.parent, findings=_FINDINGS)
     return head + "# %%\n# How it is computed, drawn and summed up:\n\n" + body + draw
 
 

@@ -46,9 +46,11 @@ def theorems() -> str:
             "Measured": f"{_prose(claim.quantity)} against {_prose(claim.predicted)}",
             "Source": f"{_linked(_prose(claim.source))} [{claim.tag}]",
             "Rules": ", ".join(f"`{rule}`" for rule in claim.rules),
-            "Checked": f"`nashsim verify {claim.id}`" + (
+            "Checked": f"`nashsim verify {claim.id}`"
+            + (
                 f": worst measured/bound {found['worst_ratio']:.4g} on {found['games']} games, {found['verdict']}"
-                if found else ""
+                if found
+                else ""
             ),
             "Must fail": _prose(claim.control.name),
         }
@@ -70,7 +72,8 @@ def claim_module(claim) -> str:
 
 def found() -> str:
     """Return claimed against tested against searched: a row a claim."""
-    searched = {row["id"]: row for row in csv.DictReader(open(ROOT / "figures/falsification.csv", encoding="utf-8"))}
+    lines = (ROOT / "figures/falsification.csv").read_text(encoding="utf-8").splitlines()
+    searched = {row["id"]: row for row in csv.DictReader(lines)}
     text = (
         "| claim | trust | worst of random games | worst found by search | its control breaks it by |\n"
         "|---|---|---|---|---|\n"
@@ -78,7 +81,11 @@ def found() -> str:
     for row in _verified():
         other = searched.get(row["id"])
         cells = [f"[`{row['id']}`](theorems.md#{row['id']})", row["tag"], f"{row['worst_ratio']:.4g}"]
-        cells += [f"{float(other['worst_ratio']):.6g}", f"{float(other['control_ratio']):.4g}"] if other else ["", ""]
+        cells += (
+            [f"{float(other['worst_ratio']):.6g}", f"{float(other['control_ratio']):.4g}"]
+            if other
+            else ["", ""]
+        )
         text += f"| {' | '.join(cells)} |\n"
     return text
 
@@ -89,13 +96,20 @@ def proved() -> str:
 
     text = "| rule | τ | η | factor a step | calls a step | factor a call | constant |\n|---|---|---|---|---|---|---|\n"
     for row in table().values():
+        cells = [
+            f"`{row['rule']}`",
+            f"{row['tau']:g}",
+            f"{row['eta']:.5g}",
+            "not proved",
+            str(row["queries_per_step"]),
+        ]
+        more = ["", ""]
         if row["proved"]:
-            numbers = (row["factor"], row["queries_per_step"], row["factor_per_query"], row["constant"])
-            text += f"| `{row['rule']}` | {row['tau']:g} | {row['eta']:.5g} | " + " | ".join(
-                f"{number:.6g}" for number in numbers
-            ) + " |\n"
-        else:
-            text += f"| `{row['rule']}` | {row['tau']:g} | {row['eta']:.5g} | not proved | {row['queries_per_step']} | | |\n"
+            cells[3], more = (
+                f"{row['factor']:.6g}",
+                [f"{row[key]:.6g}" for key in ("factor_per_query", "constant")],
+            )
+        text += f"| {' | '.join(cells + more)} |\n"
     return text
 
 
@@ -149,7 +163,9 @@ def commands() -> str:
         text += f"\n## {program}\n\n| command | what it does |\n|---|---|\n"
         shown = {name: command for name, command in group.commands.items() if not command.hidden}
         for name, command in shown.items():
-            text += f"| [`{program} {name}`](#{program}-{name}) | {_cell(command.get_short_help_str(300))} |\n"
+            text += (
+                f"| [`{program} {name}`](#{program}-{name}) | {_cell(command.get_short_help_str(300))} |\n"
+            )
         for name, command in shown.items():
             text += f"\n### {program} {name}\n\n{_prose(_first_paragraph(command.help))}\n\n"
             for parameter in command.params:
@@ -210,7 +226,11 @@ def reference() -> dict[str, str]:
         for name in names:
             short = name.removeprefix(f"{room}.")
             value = getattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2])
-            first = seen.setdefault(id(value), name) if inspect.isclass(value) or inspect.isroutine(value) else name
+            first = (
+                seen.setdefault(id(value), name)
+                if inspect.isclass(value) or inspect.isroutine(value)
+                else name
+            )
             if first != name:
                 text += f"``{short}``: see :py:obj:`{first}`.\n\n"
                 ALIASES.add(name)
@@ -298,7 +318,9 @@ def check(app, error) -> None:
 def _is_module(name: str) -> bool:
     import inspect
 
-    return inspect.ismodule(getattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2]))
+    return inspect.ismodule(
+        getattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2])
+    )
 
 
 def _verified() -> list[dict]:

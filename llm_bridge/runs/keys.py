@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
@@ -9,10 +10,10 @@ from .config import Config
 
 #: Meaning of every key that a configuration may have.
 KEYS: dict[str, str] = {
-    "model.name": "Folder or hub name of the model; null takes the task's own. It may be an SFT adapter, whose reference"
-    " is base + adapter.",
-    "model.dtype": "Type of the weights: float32, bfloat16 (trained by float32 master weights), float16 (adapters only)"
-    " or float64.",
+    "model.name": "Folder or hub name of the model; null takes the task's own. It may be an SFT adapter, whose"
+    " reference is base + adapter.",
+    "model.dtype": "Type of the weights: float32, bfloat16 (trained by float32 master weights), float16 (adapters"
+    " only) or float64.",
     "model.lora.rank": "Rank of low-rank adapters; 0 trains all weights.",
     "model.lora.alpha": "Scale of the adapters; null is twice the rank.",
     "model.lora.dropout": "Must be 0: under dropout two passes of one policy would differ.",
@@ -31,7 +32,7 @@ KEYS: dict[str, str] = {
     "data.column": "Column of the prompts.",
     "data.first": "Column of the first response of a pair.",
     "data.second": "Column of the second response of a pair.",
-    "data.probability": "Column of P(first ≻ second), a share or the winner's name; null says that the first is chosen.",
+    "data.probability": "Column of P(first ≻ second), a share or the winner's name; null: the first is chosen.",
     "data.scores": "Columns of both scores of a pair, or of one margin.",
     "data.scale": "Scores of a unit of log-odds: P = σ(difference / scale).",
     "data.equal": "What becomes of equal pairs: refuse, half or drop.",
@@ -41,13 +42,31 @@ KEYS: dict[str, str] = {
     "data.teacher": "File or dataset of a stronger model's responses, ranked with the policy's own.",
     "data.teacher_column": "Column of the teacher's responses.",
     "data.unanswered": "Prompts without a response of the teacher: refuse, or rank the policy's own alone.",
-    "judge.kind": "Who compares: task, preference-model, reward-model, length, callable, criteria.",
+    "judge.kind": "Who compares: task, preference-model, reward-model, length, callable, openai, criteria.",
     "judge.path": "Folder of the model, or module:function of a callable.",
     "judge.batch": "Comparisons of one call.",
     "judge.scale": "Reward of a unit of log-odds, or log-odds of a token of length.",
     "judge.both_orders": "Whether a callable is asked in both orders and the mean is taken.",
-    "judge.retries": "Times that a callable is asked again after an error.",
-    "judge.cache": "Answers of a callable that are kept in memory.",
+    "judge.retries": "Times that a callable or an endpoint is asked again after an error; null is 2, of openai 6.",
+    "judge.cache": "Answers of a callable or an endpoint that are kept in memory.",
+    "judge.cache_file": "File of their answers, so that nothing is asked twice; null keeps those of openai in the run.",
+    "judge.openai.model": "Name that the endpoint knows its model by.",
+    "judge.openai.base_url": "Address of an OpenAI-compatible endpoint: hosted, or vLLM or llama.cpp of your own.",
+    "judge.openai.key_env": "Variable of the environment that has the key.",
+    "judge.openai.system": "System message.",
+    "judge.openai.template": "The question, with {prompt}, {a}, {b}, {labels} and any column of the prompt's row.",
+    "judge.openai.verdict": "text reads a label in the reply; logprob weighs the labels among the first tokens.",
+    "judge.openai.labels": "Labels of the first response, the second and, if it stands there, a tie.",
+    "judge.openai.unreadable": "A reply without a verdict: refuse, or tie.",
+    "judge.openai.max_tokens": "The most tokens of a reply.",
+    "judge.openai.temperature": "Temperature of the reply.",
+    "judge.openai.extra": "Fields added to the request; null takes one out.",
+    "judge.openai.concurrency": "Requests under way at once.",
+    "judge.openai.timeout": "Seconds that a request may take.",
+    "judge.openai.pause": "Seconds before a request is repeated, doubled every time.",
+    "judge.openai.longest_pause": "The longest wait that a server may ask for, in seconds.",
+    "judge.openai.budget_calls": "The most requests of all runs on one file of answers.",
+    "judge.openai.budget_tokens": "The most tokens of all runs on one file of answers.",
     "judge.duels": "Whether every answer is a coin of the judge's probability.",
     "judge.criteria": "List of judges, each with kind, path, weight and name: their mixture compares.",
     "algorithm.name": "Name of the algorithm, `llm-bridge recipes` and the table of algorithms list them.",
@@ -111,11 +130,13 @@ def table() -> str:
         if key.split(".")[0] != section:
             section = key.split(".")[0]
             text += f"\n## `{section}`\n\n| key | type | default | meaning |\n|---|---|---|---|\n"
-        shown = {None: "null", True: "true", False: "false", (): "[]"}.get(default, default) if _plain(default) else default
-        cells = (f"`{key}`", f"`{kind}`".replace("|", "\\|"), f"`{shown}`", KEYS[key].replace("|", "\\|"))
-        text += f"| {' | '.join(cells)} |\n"
+        cells = (f"`{key}`", f"`{kind}`", f"`{_shown(default)}`", KEYS[key])
+        text += f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
     return text.lstrip()
 
 
-def _plain(value) -> bool:
-    return value is None or value is True or value is False or value == ()
+def _shown(default: object) -> str:
+    """A default as YAML has it, in one line."""
+    if isinstance(default, str) and "\n" in default:
+        return "its own text"
+    return json.dumps(list(default) if isinstance(default, tuple) else default, ensure_ascii=False)
