@@ -13,7 +13,7 @@ CORE := $(addprefix tests/,data equilibrium games preferences rules testing engi
 	test_files.py test_game.py test_inspection.py test_logspace.py test_policies.py test_rankings.py)
 NEWEST ?= python3.13
 
-.PHONY: help reproduce reproduce-full test test-fast test-slow test-lowest test-newest lint clean
+.PHONY: help reproduce reproduce-full test test-fast test-slow test-lowest test-newest docs lint clean
 
 help:
 	@echo "make reproduce   draw every figure into figures/ (minutes)"
@@ -23,8 +23,9 @@ help:
 	@echo "make test-slow   run the tests marked slow"
 	@echo "make test-lowest run the core at the lowest versions that are accepted, in $(VENV)-lowest"
 	@echo "make test-newest run the core on $(NEWEST) (NEWEST=...) with the newest of everything, in $(VENV)-newest"
+	@echo "make docs        build the documentation into docs/_build/html; every warning is an error"
 	@echo "make lint        check style and types"
-	@echo "make clean       remove $(VENV)"
+	@echo "make clean       remove $(VENV) and what make docs wrote"
 
 reproduce: $(VENV)/.installed-ecos
 	$(BIN)/nashsim reproduce
@@ -52,13 +53,16 @@ test-lowest test-newest: test-%:
 		--editable '.[arrow]' hypothesis pytest pytest-xdist
 	$(VENV)-$*/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(CORE)
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest docs/_build docs/_generated docs/gallery docs/reference
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -66,7 +70,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The constraints hold for the build environment too.
-$(VENV)/.installed $(VENV)/.installed-ecos $(VENV)/.installed-test $(VENV)/.installed-dev: export PIP_CONSTRAINT = $(CONSTRAINTS)
+$(VENV)/.installed $(VENV)/.installed-docs $(VENV)/.installed-ecos $(VENV)/.installed-test $(VENV)/.installed-dev: export PIP_CONSTRAINT = $(CONSTRAINTS)
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@

@@ -40,7 +40,6 @@ pygments_style, pygments_dark_style = "friendly", "monokai"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_param = napoleon_use_rtype = False
 napoleon_custom_sections = [("Fields", "params_style")]  # what docstrings of classes call Attributes

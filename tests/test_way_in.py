@@ -169,3 +169,41 @@ def test_without_make_nox_runs_the_commands_of_the_makefile(monkeypatch):
     assert ran[0][:5] == ("python", "-m", "pytest", "-m", "not slow") and ran[0][-1] == "@.ci/fast.txt"
     assert ran[1:] == [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("python", "-m", "mypy")]
     assert all((ROOT / name).exists() for name in text_of(".ci/fast.txt").split())
+
+
+HELPS = """
+import contextlib, importlib, io, sys
+for extra in {extras!r}:
+    sys.modules[extra] = None
+import typer
+for package in ("nashsim", "llm_bridge"):
+    cli = importlib.import_module(package + ".cli")
+    group = typer.main.get_command(importlib.import_module(package + ".cli.app").app)
+    for name in ["", *group.commands]:
+        with contextlib.redirect_stdout(io.StringIO()) as told:
+            assert cli.call([name, "--help"] if name else ["--help"]) == 0, (package, name)
+        assert "Usage" in told.getvalue()
+"""
+
+
+def test_the_help_of_every_command_needs_no_extra():
+    import subprocess
+
+    extras = ("bokeh", "cma", "dask", "ecos", "gguf", "httpx2", "peft", "pyarrow", "ray", "torch", "transformers", "yaml")
+    done = subprocess.run([sys.executable, "-c", HELPS.format(extras=extras)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_documentation_can_be_built_as_it_says():
+    """What `make docs` installs is pinned, and every page stands in a table of contents."""
+    import tomllib
+
+    docs = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]["docs"]
+    pins = text_of(".ci/constraints.txt").lower().split()
+    assert all(pin.lower() in pins for pin in docs if "==" in pin) and sum("==" in pin for pin in docs) == 4
+    listed = set(re.findall(r"^[\w/-]+$", text_of("docs/index.md"), flags=re.MULTILINE))
+    written = {
+        p.relative_to(ROOT / "docs").with_suffix("").as_posix() for p in (ROOT / "docs").rglob("[a-z]*.md")
+    }
+    written = {page for page in written if not page.startswith(("_", "gallery", "reference"))}
+    assert written - {"index"} == listed - {"gallery/index", "reference/index"}

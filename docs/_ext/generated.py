@@ -25,7 +25,7 @@ def rules() -> str:
     """Return the table of rules."""
     from nashsim.rules.__main__ import table
 
-    return table()
+    return _INDEX.sub(_raised, table())
 
 
 def theorems() -> str:
@@ -295,11 +295,15 @@ def write(app=None) -> None:
     """Write all pages."""
     from nashsim.files import write_text
 
+    pages = {**reference(), "index": index_of_reference()}
     for folder in ("_generated", "reference"):
         (HERE / folder).mkdir(exist_ok=True)
+        for stale in (HERE / folder).glob("*.rst"):
+            if stale.stem not in pages:
+                stale.unlink()
     for page in PAGES:
         write_text(HERE / "_generated" / f"{page.__name__}.md", page())
-    for name, text in {**reference(), "index": index_of_reference()}.items():
+    for name, text in pages.items():
         write_text(HERE / "reference" / f"{name}.rst", text)
 
 
@@ -334,7 +338,19 @@ def _first_paragraph(text: str | None) -> str:
 def _prose(text: str) -> str:
     """Escape what Markdown would take for its own."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(p if k % 2 else re.sub(r"([*_\[\]<>|\\])", r"\\\1", p) for k, p in enumerate(parts))
+    return "".join(
+        p if k % 2 else _INDEX.sub(_raised, re.sub(r"([*_\[\]<>|\\])", r"\\\1", p))
+        for k, p in enumerate(parts)
+    )
+
+
+#: An index or an exponent of one letter, or of what stands in braces; the underscore is escaped by then.
+_INDEX = re.compile(r"(?<=[^\W_])(\\?_|\^)(?:\{([^{}]*)\}|([^\W_])(?![^\W_]))")
+
+
+def _raised(match: re.Match) -> str:
+    tag = "sup" if match[1] == "^" else "sub"
+    return f"<{tag}>{match[2] or match[3]}</{tag}>"
 
 
 def _cell(text: str) -> str:

@@ -10,8 +10,8 @@ from .config import Config
 
 #: Meaning of every key that a configuration may have.
 KEYS: dict[str, str] = {
-    "model.name": "Folder or hub name of the model; null takes the task's own. It may be an SFT adapter, whose"
-    " reference is base + adapter.",
+    "model.name": "Folder, hub name, GGUF file or package:NAME of the model; null takes the task's own. It may be an"
+    " SFT adapter, whose reference is base + adapter.",
     "model.dtype": "Type of the weights: float32, bfloat16 (trained by float32 master weights), float16 (adapters"
     " only) or float64.",
     "model.lora.rank": "Rank of low-rank adapters; 0 trains all weights.",
@@ -93,6 +93,10 @@ KEYS: dict[str, str] = {
     "evaluation.every": "Iterations between measurements.",
     "evaluation.prompts": "Prompts of a measurement.",
     "evaluation.samples": "Responses of a prompt of a measurement.",
+    "evaluation.prompts_file": "File of the prompts of a measurement; null takes the first of those trained on.",
+    "evaluation.stop_kl": "Ends the training once the KL to the reference is above it; null is no budget.",
+    "evaluation.patience": "Ends the training after so many records without a gain in the win rate; null goes on.",
+    "evaluation.keep_best": "Whether best/ keeps the model of the largest win rate, within stop_kl.",
     "output.folder": "Folder of the run.",
     "output.keep": "Checkpoints that stay.",
     "output.trackers": "Trackers told besides: tensorboard, wandb.",
@@ -129,8 +133,8 @@ def table() -> str:
     for key, kind, default in keys():
         if key.split(".")[0] != section:
             section = key.split(".")[0]
-            text += f"\n## `{section}`\n\n| key | type | default | meaning |\n|---|---|---|---|\n"
-        cells = (f"`{key}`", f"`{kind}`", f"`{_shown(default)}`", KEYS[key])
+            text += f"\n## `{section}`\n\n| key | meaning | type | default |\n|---|---|---|---|\n"
+        cells = (f"`{key}`", KEYS[key], f"`{kind}`", f"`{_shown(default)}`")
         text += f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
     return text.lstrip()
 

@@ -1,18 +1,13 @@
-"""The table of rules for the README: ``python -m nashsim.rules`` prints it, with a file's name writes it there."""
+"""The table of rules for the documentation: ``python -m nashsim.rules`` prints it."""
 
 from __future__ import annotations
 
 import re
-import sys
 from itertools import groupby
-from pathlib import Path
 
-from ..errors import NashsimError
-from ..files import write_text
 from .registry import RULES
 from .rule import Rule
 
-_MARKS = "<!-- rules: written by python -m nashsim.rules README.md -->\n", "<!-- end of rules -->"
 _HEAD = "| rule | calls a step | what is proved | step condition |\n|---|---|---|---|\n"
 _GREEK = {"eta": "η", "tau": "τ", "pi": "π", "mu": "μ", "rho": "ρ"}
 _SIGNS = {"<=": "≤", ">=": "≥", "sqrt ": "√", "sqrt": "√", "*": r"\*", "|": r"\|"}
@@ -22,28 +17,6 @@ def table() -> str:
     """Return the rules as a table in Markdown; neighbours of which the same is said share a row."""
     rows = ((_names(group), *cells) for cells, group in groupby(RULES, _cells))
     return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-def with_table(text: str) -> str:
-    """Return a text with the table in place of what stands between its marks.
-
-    Parameters
-    ----------
-    text : str
-        Text of the README.
-
-    Raises
-    ------
-    NashsimError
-        If the marks are not in the text.
-    """
-    first, last = _MARKS
-    if text.count(first) != 1 or last not in text.split(first)[1]:
-        raise NashsimError(
-            f"file: no place for the table; put the lines {first.strip()!r} and {last!r} there"
-        )
-    head, rest = text.split(first)
-    return head + first + table() + last + rest.split(last, 1)[1]
 
 
 def _names(rules) -> str:
@@ -64,8 +37,4 @@ def _signs(text: str) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        readme = Path(sys.argv[1])
-        write_text(readme, with_table(readme.read_text(encoding="utf-8")))
-    else:
-        print(table(), end="")
+    print(table(), end="")

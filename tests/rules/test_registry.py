@@ -1,6 +1,7 @@
 """A rule is registered by the file it stands in, and by nothing else."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import nashsim.rules
 from nashsim import NashsimError
 from nashsim.discovery import named_classes
 from nashsim.rules import OMD, RULES, Rule, registry
-from nashsim.rules.__main__ import table, with_table
+from nashsim.rules.__main__ import table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,9 +73,16 @@ def test_every_rule_can_be_imported_from_the_package():
     assert all(getattr(nashsim.rules, cls.__name__) is cls for cls in RULES)
 
 
-def test_the_readme_has_the_table_of_the_registry():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert with_table(text) == text, f"run `python -m nashsim.rules README.md`; it writes\n{table()}"
-    assert all(f"`{cls.name}`" in table() for cls in RULES)
-    with pytest.raises(NashsimError, match="file: no place for the table"):
-        with_table("no marks")
+def test_the_table_of_the_documentation_has_every_rule_once():
+    """The page is written from it: nothing stands there that the registry does not say."""
+    rows = table().splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(cls.name for cls in RULES)
+    page = (ROOT / "docs/which-rule.md").read_text(encoding="utf-8")
+    assert "```{include} _generated/rules.md" in page
+    advised = set(re.findall(r"`([a-z-]+)`", page.partition("## What is proved")[0]))
+    from llm_bridge.algorithms import algorithms
+    from nashsim.online import LEARNERS
+
+    known = {*named, *algorithms(), *(cls.name for cls in LEARNERS), "solve", "lottery"}
+    assert len(advised) > 20 and advised <= known, advised - known

@@ -23,7 +23,7 @@ from nashsim.errors import NashsimError
 from tests.llm_bridge import architectures
 from tests.llm_bridge.architectures import CACHELESS, CONFIGS, SHORT, UNCOMPILED
 
-README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs/llm/architectures.md").read_text(encoding="utf-8")
 #: A head that scales, a window, one without a cache, a recurrent one, one with a bound on its rows.
 FEW = ("gemma2", "mistral", "mamba", "lfm2", "phi3-longrope")
 EVERY = {
@@ -136,8 +136,8 @@ def test_a_cache_that_does_not_continue_the_forward_is_found():
     assert {"log p of samples as drawn", "samples with and without a cache"} <= failed
 
 
-def test_the_readme_names_the_table():
-    told = README.partition("### Architectures")[2].partition("```")[0]
+def test_the_documentation_names_the_table():
+    told = PAGE.partition("# Architectures")[2].partition("```")[0]
     names = [
         set(re.findall(r"`([^`]+)`", part))
         for part in re.split(r"reference: |Without a|these, and|Rows of", told)

@@ -10,7 +10,7 @@ def test_every_key_has_its_meaning_and_no_other_has_one():
 
 def test_the_table_shows_each_with_its_default():
     assert (
-        "| `algorithm.tau` | `float` | `0.1` |" in table()
-        and "| `model.lora.alpha` | `float \\| None` | `null` |" in table()
+        "| Regularisation τ of the game. | `float` | `0.1` |" in table()
+        and "| `float \\| None` | `null` |" in table()
     )
     assert all(f"`{key}`" in table() for key in KEYS)
