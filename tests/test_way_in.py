@@ -189,7 +189,19 @@ for package in ("nashsim", "llm_bridge"):
 def test_the_help_of_every_command_needs_no_extra():
     import subprocess
 
-    extras = ("bokeh", "cma", "dask", "ecos", "gguf", "httpx2", "peft", "pyarrow", "ray", "torch", "transformers", "yaml")
+    extras = (
+        "bokeh",
+        "cma",
+        "dask",
+        "ecos",
+        "gguf",
+        "httpx2",
+        "pyarrow",
+        "ray",
+        "torch",
+        "transformers",
+        "yaml",
+    )
     done = subprocess.run([sys.executable, "-c", HELPS.format(extras=extras)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
