@@ -23,8 +23,8 @@ def experiments_folder() -> Path:
     raise NashsimError("reproduce: the experiments folder is missing; install from a checkout or a wheel")
 
 
-#: Scripts that are run by hand: one takes many minutes, one draws no figure and is there to be read.
-BY_HAND = ("falsification", "nash_md_one_file", "proved_rates")
+#: Scripts that are run by hand: they take many minutes, need data that are not here, or are there to be read.
+BY_HAND = ("falsification", "nash_md_one_file", "proved_rates", "smollm_preferences")
 
 
 def find_experiments() -> dict[str, Path]:
