@@ -1,7 +1,7 @@
 """Learning from duels: the preference is unknown, every round buys a comparison, and what counts is regret."""
 
 from .duels import DuelLog, Duels, Replay
-from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate
+from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate, mean_drift
 from .learners import LEARNERS, Learner, get_learner
 from .offline import offline_dpo, pepo
 from .play import DEFINITIONS, Play, play_learner
@@ -21,6 +21,7 @@ __all__ = [
     "RecordedVotes",
     "Replay",
     "get_learner",
+    "mean_drift",
     "offline_dpo",
     "pepo",
     "play_learner",

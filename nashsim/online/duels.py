@@ -13,6 +13,7 @@ from ..files import atomic_path
 from ..game import PreferenceGame
 from ..policies import is_result, read_log_policy
 from .arena import make_arena
+from .response_times import TimedChoices, TimedLog, check_boundary, drifts
 
 
 class DuelLog(NamedTuple):
@@ -117,11 +118,19 @@ class Duels(Environment):
         Probability in [0, 1/2) that an observed label is flipped.
     budget : int or None
         Duels that may be bought.
+    times : bool
+        Flag: duels come with response times, exact first passages of the drift-diffusion model
+        (:func:`~nashsim.online.response_times.drifts`); each is answered by one person, of an ``AnnotatorPreference``
+        by an annotator drawn by the shares. ``duel`` then returns choices and times, ``round`` a log with ``times``.
+    boundary : float
+        a > 0, the evidence at which a choice is made.
+    non_decision : float
+        Part of every time, >= 0, that is no diffusion.
 
     Raises
     ------
     NashsimError
-        For a game of one action, or noise or a budget outside its range.
+        For a game of one action, noise, a budget, boundary or time outside its range, or times of sure preferences.
 
     Examples
     --------
@@ -132,9 +141,25 @@ class Duels(Environment):
     ((30,), 70)
     """
 
-    def __init__(self, game: PreferenceGame, seed: int = 0, noise: float = 0.0, budget: int | None = None):
+    def __init__(
+        self,
+        game: PreferenceGame,
+        seed: int = 0,
+        noise: float = 0.0,
+        budget: int | None = None,
+        *,
+        times: bool = False,
+        boundary: float = 1.0,
+        non_decision: float = 0.0,
+    ):
         super().__init__(budget)
-        self.game = game
+        if not (np.isfinite(non_decision) and non_decision >= 0):
+            raise NashsimError(f"non_decision: a finite time >= 0 is needed, found {non_decision!r}")
+        self.game, self.times, self._noise, self._non_decision = game, bool(times), noise, float(non_decision)
+        self.boundary = check_boundary(boundary)
+        if times:
+            self._drifts, self._shares = drifts(game, boundary)
+            self._spent: list[np.ndarray] = []
         arena = make_arena(game if game.tau is not None else game.replace(tau=1.0), noise)
         self._duel, self._weights = arena.duel, arena.weights
         self._stream = streams([seed], [0])[0]
@@ -151,8 +176,8 @@ class Duels(Environment):
         draw_contexts(self._weights, self._stream, contexts)
         return contexts
 
-    def duel(self, first, second, contexts=0) -> np.ndarray:
-        """Let chosen arms duel; return whether the first won, bool of shape (duels,).
+    def duel(self, first, second, contexts=0):
+        """Let chosen arms duel; return whether the first won, bool of shape (duels,), with times a ``TimedChoices``.
 
         Parameters
         ----------
@@ -168,10 +193,28 @@ class Duels(Environment):
         contexts, first, second = align_duels(contexts, first, second, self._duel.shape)
         self._afford(len(first))
         won = np.empty(len(first), bool)
+        if self.times:
+            return TimedChoices(*self._timed(DuelLog(contexts, first, second, won))[-2:])
         draw_outcomes(self._duel, self._stream, contexts, first, second, won)
         return self._keep(DuelLog(contexts, first, second, won)).won
 
-    def round(self, policy, opponent=None, size: int = 1) -> DuelLog:
+    def _timed(self, batch: DuelLog) -> TimedLog:
+        from .times_kernel import draw_timed
+
+        spent = np.empty(len(batch.won))
+        draw_timed(self._drifts, self._shares, self.boundary, self._noise, self._stream, *batch, spent)
+        self._keep(batch)
+        self._spent.append(spent + self._non_decision)
+        return TimedLog(*batch, self._spent[-1])
+
+    @property
+    def timed_log(self) -> TimedLog:
+        """All duels so far with their times."""
+        if not self.times:
+            raise NashsimError("times: these duels have none; ask for them by Duels(..., times=True)")
+        return TimedLog(*self.log, np.concatenate([np.zeros(0), *self._spent]))
+
+    def round(self, policy, opponent=None, size: int = 1):
         """Fight ``size`` duels of y ~ policy and z ~ opponent, each in a context of its own.
 
         Parameters
@@ -185,7 +228,7 @@ class Duels(Environment):
 
         Returns
         -------
-        DuelLog
+        DuelLog or TimedLog
 
         Raises
         ------
@@ -199,6 +242,11 @@ class Duels(Environment):
         self._afford(size)
         contexts, first, second = np.empty((3, size), np.int64)
         batch = DuelLog(contexts, first, second, np.empty(size, bool))
+        if self.times:
+            from .times_kernel import draw_arms
+
+            draw_arms(self._weights, mine, theirs, self._stream, *batch[:3])
+            return self._timed(batch)
         draw_duels(self._weights, mine, theirs, self._duel, self._stream, *batch)
         return self._keep(batch)
 

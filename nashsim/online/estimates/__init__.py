@@ -4,5 +4,9 @@ from .bilinear import BilinearEstimate
 from .bradley_terry import BradleyTerryEstimate
 from .counts import CountEstimate
 from .estimate import PreferenceEstimate
+from .times import MeanDrift, drift_scores, mean_drift
 
-__all__ = ["BilinearEstimate", "BradleyTerryEstimate", "CountEstimate", "PreferenceEstimate"]
+__all__ = [
+    "BilinearEstimate", "BradleyTerryEstimate", "CountEstimate", "MeanDrift", "PreferenceEstimate", "drift_scores",
+    "mean_drift",
+]  # fmt: skip
