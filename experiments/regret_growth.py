@@ -34,7 +34,7 @@ def compute(quick: bool) -> pd.DataFrame:
         games.get("tldr").replace(tau=TAU),
     ]
     longest, seeds = (200_000, 16) if quick else (10_000_000, 24)
-    rounds = {"decreasing": longest // 10, "root": longest, "constant": longest // 10}
+    rounds = {"decreasing": max(longest // 10, 100_000), "root": longest, "constant": longest // 10}
     frames = []
     for schedule in SCHEDULES:
         frame = run_regret(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,7 @@ def verify(
     if falsify is not None:
         result["falsification"] = searched
     if out is not None:
-        _write(out, found, result)
+        _write(out, found, result, seed)
     if json:
         print_json(result)
     else:
@@ -89,13 +90,13 @@ def _falsify(claims, seconds: float, seed: int, out: str | None) -> list[dict]:
     return falsify(claims, seconds=seconds, seed=seed, out=out)
 
 
-def _write(out: str, found, result: dict) -> None:
+def _write(out: str, found, result: dict, seed: int) -> None:
     from ..files import to_json, write_text
     from ..theory.report import html_report
 
     folder = Path(out)
     write_text(folder / "verify.json", to_json(result, indent=1) + "\n")
-    write_text(folder / "verify.html", html_report(found))
+    write_text(folder / "verify.html", html_report(found, seed=seed, date=date.today()))
     say(f"written: {folder / 'verify.json'}, {folder / 'verify.html'}")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 
-from .svg import histogram, line_figure
+from .svg import histogram, line_figure, set_scripts
 from .verification import Verification
 
 _STYLE = """
@@ -25,6 +27,12 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; } th, td { pad
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--measured); }
 th[aria-sort=ascending] button::after { content: " ▲"; } th[aria-sort=descending] button::after { content: " ▼"; }
+.math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Serif", serif; }
+sub, sup { font-size: .72em; line-height: 0; }
+.filter { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: center; margin: 1rem 0 .5rem; }
+.filter input, .filter select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--rule);
+  border-radius: 6px; padding: .3rem .6rem; } .filter input { flex: 1 1 14rem; max-width: 26rem; }
+[hidden] { display: none; }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; } a { color: var(--measured); }
 details { background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
   margin: .6rem 0; padding: .6rem 1rem; }
@@ -40,6 +48,7 @@ svg rect.measured, svg circle.measured, svg text.measured { fill: var(--measured
 svg circle.bound, svg text.bound { fill: var(--bound); }
 .matrix { border-collapse: collapse; width: auto; font-size: .8rem; } .matrix td, .matrix th { text-align: right;
   padding: .1rem .45rem; border: 0; font-variant-numeric: tabular-nums; }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin: 0 0 .5rem; } }
 @media print { details { break-inside: avoid; } }
 """
 
@@ -53,6 +62,20 @@ for (const button of document.querySelectorAll("#claims th button")) button.addE
   const compare = (a, b) => (isNaN(key(a)) || isNaN(key(b))) ? key(a).localeCompare(key(b)) : key(a) - key(b);
   [...body.rows].sort((a, b) => up ? compare(a, b) : compare(b, a)).forEach(r => body.append(r));
 });
+const words = document.getElementById("words"), verdict = document.getElementById("verdict");
+const filter = () => {
+  let count = 0;
+  for (const row of document.querySelector("#claims tbody").rows) {
+    const section = document.getElementById(row.dataset.claim);
+    const text = (row.textContent + section.textContent).toLowerCase();
+    const wanted = words.value.toLowerCase().split(/\\s+/).every(w => text.includes(w));
+    const shown = wanted && (!verdict.value || row.dataset.verdict === verdict.value);
+    row.hidden = section.hidden = !shown;
+    count += shown;
+  }
+  document.getElementById("count").textContent = `${count} shown`;
+};
+words.addEventListener("input", filter); verdict.addEventListener("input", filter);
 const open = () => {
   const d = document.getElementById(location.hash.slice(1));
   if (d) { d.open = true; d.scrollIntoView(); }
@@ -61,20 +84,35 @@ addEventListener("hashchange", open); open();
 """
 
 
-def html_report(findings: Sequence[Verification], title: str = "What the theory says, measured") -> str:
-    """Return the report: a sortable table, and each claim opening to its statement, worst game and figures.
+def html_report(
+    findings: Sequence[Verification],
+    title: str = "What the theory says, measured",
+    *,
+    seed: int | None = None,
+    date: Any = None,
+) -> str:
+    """Return the report: a table to sort and filter, and each claim opening to its statement, worst game and figures.
 
     Parameters
     ----------
     findings : sequence of Verification
     title : str
+        Heading of the page.
+    seed : int or None
+        Seed of the random games, where it is to be told.
+    date : date, str or None
+        Day of the measurement, where it is to be told.
 
     Returns
     -------
     str
-        A whole HTML page without any outside resource, for light and dark screens.
+        A whole HTML page that loads nothing from outside, for light and dark screens; papers are links.
     """
     from .. import __version__
+
+    told = [f"nashsim {__version__}"]
+    told += [] if seed is None else [f"seed {seed}"]
+    told += [] if date is None else [str(date)]
 
     held = sum(f.verdict == "holds" for f in findings)
     games = sum(f.games for f in findings)
@@ -90,11 +128,13 @@ def html_report(findings: Sequence[Verification], title: str = "What the theory 
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-        f'<h1>{escape(title)}</h1><p>{head} <span class="quiet">nashsim {__version__}</span></p>{worry}'
-        '<p class="quiet">A claim holds where measured/bound is at most 1 on every instance. A ratio near 1 says that'
-        " the bound is tight. Each claim is also measured under a named mutation of its algorithm or of a condition,"
-        " its negative control, and must fail there.</p>"
-        f"{_table(findings)}<h2>Claim by claim</h2>"
+        f'<h1>{escape(title)}</h1><p>{head} <span class="quiet">{escape(", ".join(told))}</span></p>{worry}'
+        '<p class="quiet">A claim holds where measured/bound is at most 1 on every instance. A ratio near 1 alone does'
+        " not say that a bound is tight: where a step hardly moves, both are near what was there before it. Tight is a"
+        " bound of a decrease whose claimed rate is near the measured one; each claim tells that of its worst instance."
+        " Each is also measured under a named mutation of its algorithm or of a condition, its negative control, and"
+        " must fail there.</p>"
+        f"{_filter(findings)}{_table(findings)}<h2>Claim by claim</h2>"
         + "".join(_section(f) for f in findings)
         + f"<script>{_SCRIPT}</script></body></html>\n"
     )
@@ -114,6 +154,37 @@ _COLUMNS = (
 _NUMBERS = ("games", "worst ratio", "fitted rate")
 
 
+_ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5}(?:v\d+)?)")
+
+
+def mathematics(text: str) -> str:
+    """Return a statement as HTML: ``_x``, ``_{...}``, ``^x`` and ``^{...}`` lowered and raised, all else escaped.
+
+    Examples
+    --------
+    >>> mathematics("KL_0 < ρ^{t+1}")
+    '<span class="math">KL<sub>0</sub> &lt; ρ<sup>t+1</sup></span>'
+    """
+    return f'<span class="math">{set_scripts(text, "<sub>{}</sub>", "<sup>{}</sup>")}</span>'
+
+
+def _linked(source: str) -> str:
+    """The text of a source, its papers as links."""
+    text = set_scripts(source, "<sub>{}</sub>", "<sup>{}</sup>")
+    return _ARXIV.sub(r'<a href="https://arxiv.org/abs/\1" rel="noreferrer">arXiv \1</a>', text)
+
+
+def _filter(findings: Sequence[Verification]) -> str:
+    verdicts = "".join(
+        f"<option>{verdict}</option>" for verdict in dict.fromkeys(f.verdict for f in findings)
+    )
+    return (
+        '<div class="filter"><input id="words" type="search" aria-label="words" placeholder="filter: words of a claim">'
+        f'<select id="verdict" aria-label="verdict"><option value="">any verdict</option>{verdicts}</select>'
+        f'<span id="count" class="quiet" aria-live="polite">{len(findings)} shown</span></div>'
+    )
+
+
 def _table(findings: Sequence[Verification]) -> str:
     heads = "".join(
         f'<th scope="col"{_number(name)}><button type="button">{name}</button></th>' for name in _COLUMNS
@@ -128,17 +199,17 @@ def _row(f: Verification) -> str:
     claim = f.claim
     cells = (
         (f'<a href="#{claim.id}">{escape(claim.id)}</a>', claim.id),
-        (escape(claim.source), None),
+        (_linked(claim.source), None),
         (claim.tag, None),
         (f.games, f.games),
         (f"{f.worst_ratio:.3g}", f.worst_ratio),
         (_rate(f), f.rate if f.rate is not None else ""),
-        (escape(claim.predicted), None),
+        (mathematics(claim.predicted), None),
         ("rejected" if f.control_rejected else '<span class="bad">passes</span>', None),
         (f'<span class="{"good" if f.ok else "bad"}">{f.verdict}</span>', f.verdict),
     )
     return (
-        "<tr>"
+        f'<tr data-claim="{claim.id}" data-verdict="{f.verdict}">'
         + "".join(
             f"<td{_number(name)}{'' if key is None else f' data-key={chr(34)}{key}{chr(34)}'}>{text}</td>"
             for name, (text, key) in zip(_COLUMNS, cells, strict=True)
@@ -158,25 +229,35 @@ def _rate(f: Verification) -> str:
 def _section(f: Verification) -> str:
     claim, worst = f.claim, f.worst
     facts = {
-        "statement": claim.statement,
-        "source": f"{claim.source} [{claim.tag}]",
-        "conditions": claim.conditions,
-        "measured": f"{claim.quantity}, against {claim.predicted}",
+        "statement": mathematics(claim.statement),
+        "source": f"{_linked(claim.source)} [{claim.tag}]",
+        "conditions": mathematics(claim.conditions),
+        "measured": f"{mathematics(claim.quantity)}, against {mathematics(claim.predicted)}",
         "worst ratio": f"{f.worst_ratio:.4g}, median {np.median(f.ratios):.3g} over {f.games} instances",
+        "tightness": _tightness(f),
         "fitted rate": f"{_rate(f)} at 95%" if f.rate is not None else "",
-        "control": f"{claim.control.name}: worst ratio {f.control_ratio:.3g},"
+        "control": f"{escape(claim.control.name)}: worst ratio {f.control_ratio:.3g},"
         f" {'rejected' if f.control_rejected else 'NOT rejected'}",
-        "worst game": f"{worst.name}: {worst.actions} actions, τ = {worst.tau:.4g},"
+        "worst game": f"{escape(worst.name)}: {worst.actions} actions, τ = {worst.tau:.4g},"
         f" step {worst.step:.3g} of the largest",
-        "remark": f.remark or "",
+        "remark": mathematics(f.remark) if f.remark else "",
     }
-    listed = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)
+    listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts.items() if text)
     figures = _curves(f)
     spread = histogram(f.ratios, "measured / bound")
     return (
-        f'<details id="{claim.id}"><summary>{escape(claim.id)} <span class="quiet">— {escape(claim.statement)}</span>'
-        f'</summary><dl>{listed}</dl><div class="figures">{figures}{spread}</div>{_game(f)}</details>'
+        f'<details id="{claim.id}"><summary>{escape(claim.id)}'
+        f' <span class="quiet">— {mathematics(claim.statement)}</span></summary><dl>{listed}</dl>'
+        f'<div class="figures">{figures}{spread}</div>{_game(f)}</details>'
     )
+
+
+def _tightness(f: Verification) -> str:
+    """What a bound of a decrease claims of it at the worst instance; nothing for other claims."""
+    if f.evidence.before is None or f.evidence.fits:
+        return ""
+    share = float(f.evidence.tightness()[0])
+    return f"at the worst ratio the bound claims {share:.3g} of the measured rate of decrease"
 
 
 def _curves(f: Verification) -> str:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from nashsim.cli import call
+from nashsim.theory import CLAIMS, get_claim, verify
 from nashsim.theory import claims as claims_module
-from nashsim.theory import get_claim, verify
 from nashsim.theory.claims.files import save_instance
-from nashsim.theory.report import html_report
+from nashsim.theory.report import html_report, mathematics
 from nashsim.theory.svg import histogram, line_figure
 
 QUICK = ["gap-identity", "nash-mp-span", "omwu-last"]
@@ -125,7 +125,7 @@ def test_a_game_of_ones_own(capsys, tmp_path):
 class Page(HTMLParser):
     """Which tags open and close, and every attribute value."""
 
-    VOID = ("meta", "line", "rect", "circle", "path", "polyline", "br")
+    VOID = ("input", "meta", "line", "rect", "circle", "path", "polyline", "br")
 
     def __init__(self):
         super().__init__()
@@ -148,13 +148,15 @@ def page():
 
 
 def test_the_report_is_self_contained(page):
-    assert not re.search(r"https?:|//|@import|url\(", page.replace("arXiv", ""))
+    links = re.findall(r'<a href="(https:[^"]*)"', page)
+    assert links and all(link.startswith("https://arxiv.org/abs/") for link in links)
+    assert not re.search(r"https?:|//|@import|url\(", re.sub(r'<a href="https:[^"]*"', "<a", page))
     parsed = Page()
     parsed.feed(page)
     assert parsed.open == []
     assert not {"link", "img", "iframe", "object", "embed"} & set(parsed.tags)
     assert not any(name in ("src", "srcset", "data") for name, _ in parsed.values)
-    assert all(value.startswith("#") for name, value in parsed.values if name == "href")
+    assert all(value.startswith("#") or value in links for name, value in parsed.values if name == "href")
     assert "prefers-color-scheme: dark" in page and "<script>" in page
 
 
@@ -163,7 +165,7 @@ def test_every_claim_opens_to_its_statement_worst_game_and_figures(page):
     assert len(sections) == len(QUICK)
     for name, section in zip(QUICK, sections, strict=True):
         claim = get_claim(name)
-        assert f'id="{name}"' in section and escape(claim.statement) in section
+        assert f'id="{name}"' in section and mathematics(claim.statement) in section
         assert escape(claim.control.name) in section and "worst game" in section and "<svg" in section
         assert "P(row ≻ column)" in section
         assert f'href="#{name}"' in page
@@ -173,6 +175,38 @@ def test_numbers_sort_as_numbers(page):
     keys = re.findall(r'<td class="number" data-key="([^"]*)">', page)
     assert len(keys) == 3 * len(QUICK)
     assert all(key == "" or np.isfinite(float(key)) for key in keys)
+
+
+def test_the_report_tells_seed_and_day_and_has_a_filter():
+    told = html_report(verify(QUICK[:1], games=2), seed=7, date="2026-01-31")
+    assert "seed 7, 2026-01-31" in told and f'data-claim="{QUICK[0]}" data-verdict="holds"' in told
+    assert 'id="words"' in told and '<option value="">any verdict</option><option>holds</option>' in told
+
+
+def test_a_ratio_near_one_of_a_step_that_hardly_moves_is_not_called_tight():
+    [found] = verify(["nash-md-step"], games=40)
+    section = html_report([found]).split("<details")[1]
+    share = float(found.evidence.tightness()[0])
+    assert f"claims {share:.3g} of the measured rate of decrease" in section
+    assert share < 0.9 < found.worst_ratio
+
+
+def test_mathematics_is_set():
+    assert mathematics("max_π' KL_{t+1} ≤ ρ^t e^{−1/τ}") == (
+        '<span class="math">max<sub>π\'</sub> KL<sub>t+1</sub> ≤ ρ<sup>t</sup> e<sup>−1/τ</sup></span>'
+    )
+    assert all(
+        "_" not in mathematics(claim.statement) and "^" not in mathematics(claim.statement)
+        for claim in CLAIMS
+    )
+
+
+def test_ticks_count_whole_games_and_zeros_are_shown():
+    text = histogram(np.array([0.0, 0.0, 0.0, 0.5, 2.0]), "ratio")
+    ticks = re.findall(r'text-anchor="end">([^<]*)<', text)
+    assert ticks == ["0", "1", "2", "3"] and "<title>3 games</title>" in text and ">0</text>" in text
+    line = line_figure(np.arange(1, 4), [("a", "measured", np.array([1.0, 0.0, 0.5]))], "t", "KL")
+    assert line.count("<circle") == 1 and "exact zeros" in line
 
 
 def test_figures_of_hard_data():
