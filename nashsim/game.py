@@ -281,6 +281,7 @@ class PreferenceGame:
         n, first = min(self.actions, MOST), "" if self.contexts == 1 else " in context 0"
         facts = {"name": self.name, "actions": self.actions, "tau": "open" if self.tau is None else self.tau}
         facts |= {"contexts": self.contexts} if self.contexts > 1 else {}
+        facts |= {} if self.kl_regularised else {"regulariser": self.regulariser.word}
         cells = np.empty((n, 0))
         if self.actions <= 2000:  # the whole of a larger one is not worked out for a look
             cells = self.probabilities[0, :n, :n]

@@ -76,7 +76,7 @@ def table(
 
 
 def policy_table(
-    labels: Sequence[str], probabilities: np.ndarray, heads: Sequence[str] = ("probability",)
+    labels: Sequence[str], probabilities: np.ndarray, heads: Sequence[str] = ("probability",), most: int = 4
 ) -> str:
     """Return a table of policies by label, the largest first and at most twelve.
 
@@ -85,14 +85,16 @@ def policy_table(
     labels : sequence of str
         Names of the actions.
     probabilities : ndarray, shape (policies, actions)
-        One column each; the first sorts the rows. Of more than four, contexts for instance, four are shown.
+        One column each; the first sorts the rows.
     heads : sequence of str
         Heads of the columns.
+    most : int
+        The most columns shown, of contexts for instance.
     """
-    shown = np.asarray(probabilities)[:4]
+    shown = np.asarray(probabilities)[:most]
     order = np.argsort(-shown[0], kind="stable")[:MOST]
     missing = [f"{len(labels) - MOST} more actions"] if len(labels) > MOST else []
-    missing += [f"{len(probabilities) - 4} more contexts"] if len(probabilities) > 4 else []
+    missing += [f"{len(probabilities) - most} more contexts"] if len(probabilities) > most else []
     rows = [[labels[i], *shown[:, i]] for i in order]
     return table(
         ["", *heads[: len(shown)]], rows, shown[:, order].T, f"and {', '.join(missing)}" if missing else ""

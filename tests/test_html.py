@@ -8,6 +8,7 @@ import pytest
 
 from nashsim import PreferenceGame, games, inspect, lottery, rankings, run, solve
 from nashsim.html import text
+from nashsim.solutions import solutions
 from nashsim.theory import get_claim, verify
 
 BAD = '<script>alert("x")</script>'
@@ -46,6 +47,7 @@ def results():
         "equilibrium": solve(GAME),
         "lottery": lottery(GAME),
         "rankings": rankings(GAME),
+        "solutions": solutions(GAME),
         "inspection": inspect(GAME),
         "claim": get_claim("nash-md-step"),
         "verification": verify(["gap-identity"], games=2)[0],

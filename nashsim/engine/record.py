@@ -124,7 +124,8 @@ class Run:
         Returns
         -------
         ndarray, shape (records,), or None
-            Right-hand side of the rule's tightest theorem; ``None`` without one or outside its step-size condition.
+            Right-hand side of the rule's tightest theorem; ``None`` without one, outside its step-size condition, and
+            for a regulariser other than KL.
         """
         from ..equilibrium import lottery, solve_newton
         from .metrics import METRICS
@@ -132,8 +133,7 @@ class Run:
 
         if metric not in METRICS:
             raise unknown_name("metric", metric, METRICS)
-
-        if self.log_start is None:
+        if self.log_start is None or not self.game.kl_regularised:
             return None
         if METRICS[metric].needs == "lottery" or self.game.tau is None:
             exact = lottery(self.game).log_policy

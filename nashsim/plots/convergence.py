@@ -73,7 +73,7 @@ def convergence(
             largest = rows[rows.metric == metric + BOUND].groupby(x).value.max()
             ax.plot(largest.index, largest, color=line["color"], linestyle=":", linewidth=1.0)
     _scales(ax, [rows[(rows[x] > 0) & (rows.metric == metric)].value for rows in found.frames])
-    ax.set(xlabel=_X.get(x, x), ylabel=_label(metric))
+    ax.set(xlabel=_X.get(x, x), ylabel=_label(metric, found.kl))
     if not ax.get_title():
         ax.set_title(found.title)
     if legend:
@@ -154,7 +154,10 @@ def _scales(ax, measured) -> None:
             ax.set_ylim(least, None, auto=True)
 
 
-def _label(metric: str) -> str:
+def _label(metric: str, kl: bool) -> str:
     from ..engine import METRICS
 
-    return METRICS[metric].label if metric in METRICS else metric.replace("_", " ")
+    if metric not in METRICS:
+        return metric.replace("_", " ")
+    label = METRICS[metric].label
+    return label if kl else label.split("  ")[0]  # the definition, after two blanks, is that for KL

@@ -59,6 +59,7 @@ def one_game(given: Any, context: int | None, argument: str = "game") -> Prefere
         game.probabilities[at],
         log_reference=game.log_reference[at],
         tau=game.tau,
+        regulariser=game.regulariser,
         labels=game.labels,
         name=f"{game.name}, context {at}",
     )

@@ -30,11 +30,14 @@ class Curves:
         Keyword arguments of ``plot`` for each, its label among them.
     title : str
         What all curves have in common.
+    kl : bool
+        Whether all are regularised by KL, as the definitions of metrics are written.
     """
 
     frames: list[pd.DataFrame]
     lines: list[dict]
     title: str
+    kl: bool
 
 
 def curves_of(given, metric: str, x: str, kind: str, argument: str) -> Curves:
@@ -81,9 +84,9 @@ def curves_of(given, metric: str, x: str, kind: str, argument: str) -> Curves:
         pieces = [_piece(column, value, kind) for column, value in zip(varying, values, strict=True)]
         labels.append(" · ".join(pieces) or _piece(kind, names[-1], kind))
     lines = [{**line, "label": label} for line, label in zip(lines_of(names, kind), labels, strict=True)]
-    common = [name for name in ("game", "tau") if name in identity and name not in varying]
+    common = [name for name in ("game", "tau", "regulariser") if name in identity and name not in varying]
     title = ", ".join(_piece(name, drawn[name].iloc[0], kind) for name in common if drawn[name].notna().all())
-    return Curves(frames, lines, title)
+    return Curves(frames, lines, title, "regulariser" not in frame or bool(frame.regulariser.isna().all()))
 
 
 def frame_of(given, argument: str) -> pd.DataFrame:
@@ -114,7 +117,10 @@ def _identified(result) -> pd.DataFrame:
     """The frame of a run or play, with the parameters of its rule or learner and its tau."""
     frame = result.frame()
     chosen = getattr(result, "rule", None) or getattr(result, "learner", None)
-    known = {"tau": getattr(getattr(result, "game", None), "tau", None), "setting": repr(chosen)}
+    game = getattr(result, "game", None)
+    known = {"tau": getattr(game, "tau", None), "setting": repr(chosen)}
+    if not getattr(game, "kl_regularised", True):
+        known["regulariser"] = game.regulariser.word
     return frame.assign(**{name: value for name, value in known.items() if value is not None})
 
 

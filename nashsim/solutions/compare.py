@@ -87,6 +87,15 @@ class Solutions:
     def _mean(self, values: np.ndarray) -> float:
         return average(self.game, values)
 
+    def _repr_html_(self) -> str:
+        from ..html import card, policy_table
+
+        policies = np.array([p[0] for p in self.probabilities.values()])
+        first = {} if self.game.contexts == 1 else {"policies of": f"context 0 of {self.game.contexts}"}
+        facts = {"game": self.game.name, "tau": self.game.tau, **first}
+        below = policy_table(self.game.labels, policies, list(self.probabilities), most=len(policies))
+        return card("Solutions", facts, below, note=" ".join(self.notes.values()))
+
     def frame(self) -> pd.DataFrame:
         """Return a tidy DataFrame: game, tau, solution, label, probability (and context where there are several)."""
         import pandas as pd

@@ -107,6 +107,14 @@ def test_labels_say_what_tells_curves_apart():
     assert legend(plots.convergence({"mine": steps[0], "other's": steps[1]})) == ["mine", "other's"]
 
 
+def test_other_regularisers_are_named_and_have_no_bound():
+    chi2 = run(GAME.replace(regulariser="chi2"), "omd", queries=50)
+    ax = plots.convergence([chi2, run(GAME, "omd", queries=50)])
+    assert any("chi2" in label for label in legend(ax)) and ax.get_ylabel() == "regularised duality gap"
+    with pytest.raises(NashsimError, match="nothing is proved"):
+        chi2.plot(bounds=True)
+
+
 def test_tidy_frames_of_any_making():
     frame = pd.concat([run(GAME, rule, queries=50).frame() for rule in ("omd", "egpo")])
     assert legend(plots.convergence(frame)) == ["OMD", "EGPO"]
