@@ -70,9 +70,9 @@ def in_threads(work: Callable[[int, int], None], units: int, jobs: int) -> None:
     jobs : int
         Most threads; one share is done without any.
     """
-    edges = np.linspace(0, units, min(jobs, units) + 1).astype(int).tolist()
-    if len(edges) == 2:
+    if min(jobs, units) == 1:
         work(0, units)
         return
+    edges = np.linspace(0, units, min(jobs, units) + 1).astype(int).tolist()
     with ThreadPoolExecutor(len(edges) - 1) as pool:
         list(pool.map(work, edges[:-1], edges[1:]))

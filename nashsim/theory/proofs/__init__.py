@@ -5,15 +5,21 @@ from .designing import Designed, compare, design
 from .every_rule import check_all, prove_all, table
 from .proof import Proof, check
 from .proving import prove
+from .worst_games import claim_of, found_table, hunt, hunt_all, markdown
 
 __all__ = [
     "Designed",
     "Proof",
     "check",
     "check_all",
+    "claim_of",
     "compare",
     "design",
+    "found_table",
+    "hunt",
+    "hunt_all",
     "latex_proof",
+    "markdown",
     "prove",
     "prove_all",
     "table",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import NashsimError
 from ...files import to_json, write_text
-from ...rules import RULES, Rule
+from ...rules import REFERENCE, RULES, Rule
 from .certificate import Certificate
 from .numbers import ExactStep, NotProved, Numbers, numbers_of
 from .rationals import NEAR, as_fraction, rational
@@ -85,9 +85,15 @@ class Proof:
         p = self.parameters
         if self.kind == OUTER:
             falls = "does not rise" if self.factor == 1 else f"falls by the factor {float(self.factor):.8g}"
+            early = (
+                "of inner solves that end early nothing is proved: what they leave over moves the next reference"
+                if self.numbers[-1][-1].into == REFERENCE
+                else "inner solves that end early are proved as they are where inner is 2 to 8: beyond, the program of"
+                " one policy an inner step is too large"
+            )
             return (
-                f"proved, checked exactly, for exact inner solves: KL from the equilibrium {falls} an outer step;"
-                " nothing is proved of inner solves that end early"
+                "proved, checked exactly, for exact inner solves: KL from the equilibrium"
+                f" {falls} an outer step; {early}"
             )
         if self.kind == AVERAGE:
             extra = [f"{float(p[name]):.6g}" for name in ("start", "floor") if p.get(name)]

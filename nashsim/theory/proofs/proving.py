@@ -18,7 +18,7 @@ from .search import Certified, Search
 from .statements import AVERAGE, CONTRACTION, OUTER, Statement
 
 #: Iterations of one period up to which each has its policies in the program; beyond, inner solves are taken as exact.
-LONGEST_PERIOD = 6
+LONGEST_PERIOD = 8
 #: tau and steps beyond which, or below its inverse, floats are not read as the rationals that are meant.
 _RANGE = 1e9
 #: What minimised constants may be above the least, relative to it.

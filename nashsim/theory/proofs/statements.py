@@ -25,7 +25,7 @@ from .program import Part
 #: The policy of one iteration before, as a slot of V.
 BEFORE = "policy before"
 #: Policies up to which triangle inequalities take part, and up to which a program is set up.
-_FEW, _MANY = 4, 8
+_FEW, _MANY = 4, 9
 #: Kinds of statement.
 CONTRACTION, AVERAGE, OUTER = "contraction", "average", "outer"
 
