@@ -196,3 +196,24 @@ def test_answers_of_a_function_outlive_a_run(home, monkeypatch):
     finally:
         sys.modules.pop("counted_judge", None)
     assert counts[1] == counts[0] > 0
+
+
+def test_judges_that_are_models_run_on_the_device_of_the_policy(home, monkeypatch):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+    backbone, tokenizer = (
+        AutoModelForCausalLM.from_pretrained("model"),
+        AutoTokenizer.from_pretrained("model"),
+    )
+    layout = Layout.of_tokenizer(tokenizer, limit=60)
+    save_model(PreferenceModel(backbone, layout, tokenizer=tokenizer), home / "pairwise")
+    config = backbone.config
+    config.num_labels = 1
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(home / "reward")
+    tokenizer.save_pretrained(home / "reward")
+    monkeypatch.setattr("llm_bridge.runs.judge.find_device", lambda: torch.device("meta"))
+    for kind, path in (("preference-model", "pairwise"), ("reward-model", "reward")):
+        judge = make_judge(load_config("own.yaml", ["--judge.kind", kind, "--judge.path", path]))
+        model = judge.model if kind == "preference-model" else judge.rewards.model
+        assert {p.device.type for p in model.parameters()} == {"meta"}
