@@ -207,6 +207,43 @@ def run_tournament(
     return Tournament(rates, players, checkpoints and len(runs) == 1, responses)
 
 
+@quiet()
+def run_answers(
+    run: Path, prompts: int = 64, samples: int = 4, seed: int = 0, reference: bool = False
+) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """Return what the last policy of a run answers to its prompts of evaluation, and statistics of these answers.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    prompts, samples : int
+        Largest number of prompts, and answers to each.
+    seed : int
+        Seed of the answers; players that are compared need different ones.
+    reference : bool
+        Whether the reference answers instead.
+
+    Returns
+    -------
+    answers : dict of str to list of str
+        Texts by the text of their prompt.
+    statistics : dict of str to float
+        ``kl`` to the reference with ``kl_error``, ``length`` and ``cut_off``.
+    """
+    parts = assemble(load_config(config_of(run)))
+    if not reference:
+        parts.policy.load_weights(_weights_of(parts.policy, run / FINAL))
+    chosen, texts = map(list, zip(*parts.evaluated[:prompts], strict=True))
+    rows = [x for x in chosen for _ in range(samples)]
+    drawn = parts.source.engine(parts.policy, rows, {"answer": pure(seed=seed)}, parts.source.length)[
+        "answer"
+    ]
+    said = [parts.decode(y) for y in drawn.sequences.responses()]
+    answers = {text: said[k * samples : (k + 1) * samples] for k, text in enumerate(texts)}
+    return answers, response_statistics(parts.policy, drawn.sequences)
+
+
 def _players(parts: RunParts, runs: list[Path], checkpoints: bool) -> Iterator[tuple[str, dict | None]]:
     """Names and live weights; None for the reference, whose weights are there at the start."""
     yield REFERENCE, None

@@ -38,6 +38,7 @@ NAMES = (
     "regret-tau",
     "reward",
     "simplex",
+    "smollm",
     "threshold",
 )
 
@@ -85,8 +86,8 @@ def test_figure(drawn, name):
 def test_every_curve_was_held_against_cvxpy(drawn):
     import pandas as pd
 
-    # Mixtures are held against their own enumeration; no equilibrium is in that figure.
-    for name in set(NAMES) - {"llm-mixture"}:
+    # Mixtures are held against their own enumeration, and of real text no equilibrium is known.
+    for name in set(NAMES) - {"llm-mixture", "smollm"}:
         frame = pd.read_csv(drawn / f"{name}.csv")
         distances = frame[frame.metric == "cvxpy_distance"].value
         assert len(distances) and distances.notna().all(), name
