@@ -256,7 +256,7 @@ def trained(config) -> tuple[Path, dict]:
 
 def answered(folder: Path, scale: Scale, number: int) -> dict:
     """Return what a run's last policy, or by number 0 its reference, answers to the held-out prompts; it is kept."""
-    from llm_bridge.runs.tournament import run_answers
+    from llm_bridge.runs.players import run_answers
 
     file = folder / f"answers-{number}-{scale.prompts}-{scale.samples}.json"
     if not file.exists():

@@ -21,7 +21,7 @@ from .assembly import assemble
 from .config import Config, load_config, located
 from .judge import DecodingJudge, make_judge
 from .parts import RunParts
-from .tournament import weights_of
+from .players import weights_of
 
 
 @quiet()

@@ -97,21 +97,21 @@ def test_a_training_begins_from_an_adapter(folder, rank, monkeypatch):
 
 def test_the_trained_adapter_is_read_back(folder):
     """Cut out of the one that holds both, and refused on another base or of other layers."""
-    from llm_bridge.runs.tournament import _weights_of
+    from llm_bridge.runs.players import weights_of
 
     run, policy, _ = trained("--model.lora.rank", "2")
-    found = _weights_of(policy, run / "final")
+    found = weights_of(policy, run / "final")
     for name, weight in policy.weights().items():
         torch.testing.assert_close(found[name], weight.to(found[name].dtype), rtol=1e-6, atol=1e-7)
     other, _, _ = trained(
         "--model.lora.rank", "2", "--model.lora.targets", "q_proj", "--output.folder", "other"
     )
     with pytest.raises(NashsimError, match="other layers"):
-        _weights_of(policy, other / "final")
+        weights_of(policy, other / "final")
     save_tiny("second")
     words = ("--model.name", "second", "--model.lora.rank", "2", "--output.folder", "third")
     with pytest.raises(NashsimError, match=r"on '.*second', the first run's on '.*base'"):
-        _weights_of(policy, trained(*words)[0] / "final")
+        weights_of(policy, trained(*words)[0] / "final")
 
 
 def test_a_training_from_an_adapter_resumes_to_the_same_bits(folder):
