@@ -17,9 +17,20 @@ from nashsim.errors import NashsimError
 from nashsim.progress import progress_bar
 
 
+def _complete_recipe(incomplete: str) -> list[str]:
+    from ..recipes import recipes
+
+    return [name for name in recipes() if name.startswith(incomplete)]
+
+
 def train_command(
     context: typer.Context,
-    config: Annotated[str, typer.Argument(help="A YAML file, or a recipe of `llm-bridge recipes`.")],
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="A YAML file, or a recipe of `llm-bridge recipes`.", autocompletion=_complete_recipe
+        ),
+    ],
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint, to the same bits.")] = False,
     dry_run: Annotated[
         bool,

@@ -130,6 +130,28 @@ def test_every_rule_runs_or_says_in_one_line_why_not():
         assert not any("\n" in note for note in found.notes.values())
 
 
+def test_the_source_of_the_command_line_is_shown_first_and_its_python_opens_it(tmp_path):
+    from nashsim.cli.exploring import _first
+    from nashsim.cli.options import LoaderOptions
+
+    file = tmp_path / "votes.csv"
+    file.write_bytes(WINS + b"x,w,model_a\n")
+    sources, settings = _first(str(file), LoaderOptions(ties="drop", missing="half"))
+    page = page_of(settings, sources)
+    assert page.settings.source == "given" and ("given", "votes.csv") in page.controls.game.options
+    names = {}
+    exec(python(settings, sources.given.python), names)
+    assert np.array_equal(names["game"].probabilities, sources.given.game.probabilities)
+    assert (
+        f"nashsim.load({str(file)!r}, ties='drop')" in page.script.value
+        and "missing='half'" in page.script.value
+    )
+    again = of_link(page.link.value)
+    assert again == page.settings
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(page.script.value, {})
+
+
 def test_bounds_lie_above_their_curves():
     opened = Sources().open(Settings(source="tldr"))
     found = answer(opened, own_scores(opened), Settings(source="tldr"))
