@@ -2,6 +2,7 @@
 
 from .duels import DuelLog, Duels, Replay
 from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate, mean_drift
+from .labels import golden_questions, observed
 from .learners import LEARNERS, Learner, get_learner
 from .offline import offline_dpo, pepo
 from .play import DEFINITIONS, Play, play_learner
@@ -21,7 +22,9 @@ __all__ = [
     "RecordedVotes",
     "Replay",
     "get_learner",
+    "golden_questions",
     "mean_drift",
+    "observed",
     "offline_dpo",
     "pepo",
     "play_learner",

@@ -13,6 +13,7 @@ from ..files import atomic_path
 from ..game import PreferenceGame
 from ..policies import is_result, read_log_policy
 from .arena import make_arena
+from .labels import label_factor
 from .response_times import TimedChoices, TimedLog, check_boundary, drifts
 
 
@@ -126,6 +127,10 @@ class Duels(Environment):
         a > 0, the evidence at which a choice is made.
     non_decision : float
         Part of every time, >= 0, that is no diffusion.
+    attention : float
+        Share in (0, 1] of labels that are no coin flips; see :func:`~nashsim.online.labels.observed`.
+    position_bias : float
+        Probability in [0, 1) that the first response is chosen unread.
 
     Raises
     ------
@@ -151,6 +156,8 @@ class Duels(Environment):
         times: bool = False,
         boundary: float = 1.0,
         non_decision: float = 0.0,
+        attention: float = 1.0,
+        position_bias: float = 0.0,
     ):
         super().__init__(budget)
         if not (np.isfinite(non_decision) and non_decision >= 0):
@@ -162,6 +169,15 @@ class Duels(Environment):
             self._spent: list[np.ndarray] = []
         arena = make_arena(game if game.tau is not None else game.replace(tau=1.0), noise)
         self._duel, self._weights = arena.duel, arena.weights
+        if times and (attention != 1 or position_bias):
+            raise NashsimError(
+                "attention, position_bias: unread answers have no decision times; use times=False"
+            )
+        if not 0 <= position_bias < 1:
+            raise NashsimError(f"position_bias: a probability in [0, 1) is needed, found {position_bias!r}")
+        if label_factor(attention) < 1 or position_bias:
+            fair = 0.5 + attention * (self._duel - 0.5)
+            self._duel = (1 - position_bias) * fair + position_bias
         self._stream = streams([seed], [0])[0]
 
     def read_policy(self, policy, name: str = "policy") -> np.ndarray:

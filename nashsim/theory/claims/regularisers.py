@@ -6,16 +6,26 @@ import numpy as np
 
 from ...equilibrium import exploitability, solve_newton
 from ...game import PreferenceGame
+from ...logspace import log_normalise
 from ...regularisers import ratios
 from ...rules import OMD, NashMP
 from .claim import Claim, Control, Evidence
 from .domain import Domain
-from .instance import Stack
+from .instance import Instance, Stack
 from .rounding import EPS, logit_rounding, once, payoff
 from .rule_claims import flipped, mutated, play
 
 _STEPS = 40
-_DOMAIN = Domain(floor=6.0)
+
+
+def _spread(instance: Instance) -> Instance:
+    """Return the instance with a reference and a start of logits within 6 of the largest."""
+    logs = (instance.log_reference, instance.log_start)
+    reference, start = (log_normalise(np.maximum(log, log.max() - 6)) for log in logs)
+    return instance.replace(log_reference=reference, log_start=start)
+
+
+_DOMAIN = Domain(structure=_spread)
 
 
 def _regularised(stack: Stack, word: str) -> Stack:
@@ -99,7 +109,7 @@ def _rate(word: str, said: str, rule: str, algorithm, condition: str) -> Claim:
         " optimality inequalities point the right way",
         tag="derived",
         kind="bound",
-        conditions=f"{condition}, from any start; μ ≥ e⁻⁶",
+        conditions=f"{condition}, from any start; log μ and log π₀ within 6 of their largest",
         quantity="D_R(π*, π_{t+1})",
         predicted="(1 − ητ) D_R(π*, π_t)",
         measure=_contracts(word),
@@ -135,7 +145,7 @@ CLAIMS = (
         source="derived: Fenchel-Young gap of R",
         tag="derived",
         kind="identity",
-        conditions="any game, τ > 0 and policy; μ ≥ e⁻⁶",
+        conditions="any game, τ > 0 and policy; log μ and log π within 6 of their largest",
         quantity="|difference|",
         predicted="rounding",
         measure=_gap,
@@ -149,12 +159,12 @@ CLAIMS = (
         source="derived; golden questions, arXiv 2505.19134 [second hand]",
         tag="derived",
         kind="identity",
-        conditions="any game, τ > 0 and θ in (0, 1]",
+        conditions="any game, τ > 0 and θ in [0.1, 1]; log μ within 6 of its largest",
         quantity="max |log π − log π'|",
         predicted="rounding",
         measure=_golden,
         algorithm=True,
-        control=Control("tau left as it is", False, Domain(step=(0.1, 0.7))),
-        domain=Domain(floor=12.0),
+        control=Control("tau left as it is", False, Domain(step=(0.1, 0.7), structure=_spread)),
+        domain=_DOMAIN,
     ),
 )
