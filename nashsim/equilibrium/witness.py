@@ -183,7 +183,7 @@ def _ask(problem, policy, proved: Callable[[np.ndarray], float], tau: float) -> 
             best = _Answer(*answer, solver, int(problem.solver_stats.num_iters or 0))
     if best is None:
         raise ConvergenceError(
-            f"cvxpy: no solver found the equilibrium at tau = {tau:g} ({'; '.join(tried)})"
+            f"cvxpy: no solver found the equilibrium at tau = {tau:g} ({'; '.join(dict.fromkeys(tried))})"
         )
     return best
 
