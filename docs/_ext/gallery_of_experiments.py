@@ -18,43 +18,54 @@ SECTIONS = {
     "benchmarks": ("Benchmarks", ("bench",)),
 }
 
-_IGNORE = "# sphinx_gallery_start_ignore", "# sphinx_gallery_end_ignore"
-_DRAW = """
+PAGE = '''r"""
+{name}
+{rule}
 
-# %%
-# Drawn from the numbers that are stored in ``{table}``; ``nashsim reproduce`` computes them again.
+{said}
 
-import pandas as pd
-from nashsim.plots import style
+Drawn from the numbers that are stored in ``figures/{name}.csv``; ``{again}`` computes them again.
+"""
 
 # sphinx_gallery_start_ignore
 import os
-os.chdir(r"{root}")
+
+os.chdir({root!r})
 # sphinx_gallery_end_ignore
-frame = pd.read_csv("{table}")
+import pandas as pd
+from {module} import EXPERIMENT
+
+from nashsim.plots import style
+
+frame = pd.read_csv("figures/{name}.csv")
 with style():
     figure = EXPERIMENT.draw(frame)
-{findings}"""
-_FINDINGS = """
+
 # %%
 # What it shows, beside what theory expects:
 
 for finding in EXPERIMENT.findings(frame):
-    print(f"{finding.finding}: {finding.measured} (expected {finding.expected}): " + (
-        "holds" if finding.holds else "DOES NOT HOLD"))
-"""
+    verdict = "holds" if finding.holds else "DOES NOT HOLD"
+    print(f"{{finding.finding}}: {{finding.measured}} (expected {{finding.expected}}): {{verdict}}")
+
+# %%
+# The script
+# ----------
+#
+# ``experiments/{module}.py`` runs alone.
+#
+# .. literalinclude:: /../experiments/{module}.py
+#    :language: python
+'''
 
 
 def scripts() -> dict[str, list[Path]]:
     """Return the scripts with a figure of their own that is stored, by section."""
     found = {section: [] for section in SECTIONS}
     for path in sorted(EXPERIMENTS.glob("[a-z]*.py")):
-        if not (FIGURES / f"{name_of(path)}.csv").is_file() or "EXPERIMENT = " not in path.read_text("utf-8"):
-            continue
-        section = next(
-            (s for s, (_, starts) in SECTIONS.items() if path.stem.startswith(starts or "?")), "rules"
-        )
-        found[section].append(path)
+        if (FIGURES / f"{name_of(path)}.csv").is_file() and "\nEXPERIMENT = " in path.read_text("utf-8"):
+            starts = (s for s, (_, words) in SECTIONS.items() if words and path.stem.startswith(words))
+            found[next(starts, "rules")].append(path)
     return found
 
 
@@ -64,25 +75,15 @@ def name_of(path: Path) -> str:
 
 
 def page(path: Path) -> str:
-    """Return a script as a page of the gallery: its docstring, its code, and drawing from what is stored."""
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    said = ast.get_docstring(tree)
-    body = "\n".join(text.splitlines()[tree.body[0].end_lineno :])
-    body = body.split('\nif __name__ == "__main__":')[0].strip("\n")
-    lines = body.splitlines()
-    # sphinx-gallery has no __file__; one that is read inside of a function is not reached by drawing.
-    first = next(
-        (at for at, line in enumerate(lines) if "__file__" in line and not line.startswith(" ")), None
+    """Return a script's page of the gallery: what it says of itself, its figure, its findings, its code."""
+    from nashsim.cli.reproducing import find_experiments
+
+    name = name_of(path)
+    again = f"nashsim reproduce {name}" if name in find_experiments() else f"python experiments/{path.name}"
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    return PAGE.format(
+        name=name, rule="=" * len(name), said=said, again=again, module=path.stem, root=str(HERE.parent)
     )
-    if first is not None:
-        lines[first:first] = [_IGNORE[0], f"__file__ = {str(path)!r}", _IGNORE[1]]
-        body = "\n".join(lines)
-    title = name_of(path)
-    table = f"figures/{title}.csv"
-    head = f'r"""\n{title}\n{"=" * len(title)}\n\n{said}\n\n``experiments/{path.name}``\n"""\n\n'
-    draw = _DRAW.format(table=table, root=HERE.parent, findings=_FINDINGS)
-    return head + "# %%\n# How it is computed, drawn and summed up:\n\n" + body + draw
 
 
 def write(app=None) -> None:
@@ -100,7 +101,6 @@ def write(app=None) -> None:
         for path in paths:
             if section != "language" or importlib.util.find_spec("torch"):
                 (below / f"{path.stem}.py").write_text(page(path), encoding="utf-8")
-    # Benchmarks and peers import what stands beside them.
     sys.path.append(str(EXPERIMENTS))
 
 
