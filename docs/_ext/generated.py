@@ -91,26 +91,14 @@ def found() -> str:
 
 
 def proved() -> str:
-    """Return what a semidefinite program proves of every rule at its own step, confirmed in exact arithmetic."""
-    from nashsim.theory.proofs import table
+    """Return claimed, proved, found of every rule: its theorem, its certificate, and the worst game of its statement."""
+    from nashsim.theory.proofs.worst_games import markdown
 
-    text = "| rule | τ | η | factor a step | calls a step | factor a call | constant |\n|---|---|---|---|---|---|---|\n"
-    for row in table().values():
-        cells = [
-            f"`{row['rule']}`",
-            f"{row['tau']:g}",
-            f"{row['eta']:.5g}",
-            "not proved",
-            str(row["queries_per_step"]),
-        ]
-        more = ["", ""]
-        if row["proved"]:
-            cells[3], more = (
-                f"{row['factor']:.6g}",
-                [f"{row[key]:.6g}" for key in ("factor_per_query", "constant")],
-            )
-        text += f"| {' | '.join(cells + more)} |\n"
-    return text
+    head, rule, *rows = markdown().strip().splitlines()
+    cells = (
+        [_cell(c.strip().replace("\\|", "|")) for c in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows
+    )
+    return "\n".join([head, rule, *(f"| {' | '.join(row)} |" for row in cells)]) + "\n"
 
 
 def learners() -> str:
