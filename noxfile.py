@@ -30,6 +30,13 @@ def add(target: str, extra: str) -> None:
     nox.session(run, name=target)
 
 
-EXTRAS = {"test": "test", "test-fast": "test", "test-slow": "test", "lint": "dev", "docs": "docs", "reproduce": "ecos"}
+EXTRAS = {
+    "test": "test",
+    "test-fast": "test",
+    "test-slow": "test",
+    "lint": "dev",
+    "docs": "docs",
+    "reproduce": "ecos",
+}
 for name, needs in EXTRAS.items():
     add(name, needs)

@@ -91,7 +91,7 @@ def found() -> str:
 
 
 def proved() -> str:
-    """Return claimed, proved, found of every rule: its theorem, its certificate, and the worst game of its statement."""
+    """Return claimed, proved, found of every rule: its theorem, its certificate, the worst game of its statement."""
     from nashsim.theory.proofs.worst_games import markdown
 
     head, rule, *rows = markdown().strip().splitlines()
@@ -333,12 +333,12 @@ def _prose(text: str) -> str:
 
 
 #: An index or an exponent of one letter, or of what stands in braces; the underscore is escaped by then.
-_INDEX = re.compile(r"(?<=[^\W_])(\\?_|\^)(?:\{([^{}]*)\}|([^\W_])(?![^\W_]))")
+_INDEX = re.compile(r"(?<=[^\W_]|[)])(?:(\\?_|\^)(?:\{([^{}]*)\}|([^\W_])(?![^\W_]))|\^\(([^()]*)\))")
 
 
 def _raised(match: re.Match) -> str:
-    tag = "sup" if match[1] == "^" else "sub"
-    return f"<{tag}>{match[2] or match[3]}</{tag}>"
+    tag = "sub" if (match[1] or "^") != "^" else "sup"
+    return f"<{tag}>{match[2] or match[3] or match[4]}</{tag}>"
 
 
 def _cell(text: str) -> str:
