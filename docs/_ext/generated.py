@@ -45,6 +45,7 @@ def theorems() -> str:
             "Conditions": _prose(claim.conditions),
             "Measured": f"{_prose(claim.quantity)} against {_prose(claim.predicted)}",
             "Source": f"{_linked(_prose(claim.source))} [{claim.tag}]",
+            "Proof in Lean": _prose(claim.formal),
             "Rules": ", ".join(f"`{rule}`" for rule in claim.rules),
             "Checked": f"`nashsim verify {claim.id}`"
             + (
@@ -70,35 +71,38 @@ def claim_module(claim) -> str:
     raise LookupError(claim.id)
 
 
+#: Columns of the falsifier's table that are shown, with their digits.
+_SEARCHED = (("worst_ratio", 6), ("tightness", 4), ("control_ratio", 4))
+
+
 def found() -> str:
     """Return claimed against tested against searched: a row a claim."""
     lines = (ROOT / "figures/falsification.csv").read_text(encoding="utf-8").splitlines()
     searched = {row["id"]: row for row in csv.DictReader(lines)}
     text = (
-        "| claim | trust | worst of random games | worst found by search | its control breaks it by |\n"
-        "|---|---|---|---|---|\n"
+        "| claim | trust | worst of random games | worst found by search | tightness | its control breaks it by |\n"
+        "|---|---|---|---|---|---|\n"
     )
     for row in _verified():
         other = searched.get(row["id"])
         cells = [f"[`{row['id']}`](theorems.md#{row['id']})", row["tag"], f"{row['worst_ratio']:.4g}"]
         cells += (
-            [f"{float(other['worst_ratio']):.6g}", f"{float(other['control_ratio']):.4g}"]
+            [f"{float(other[key]):.{digits}g}" if key in other else "" for key, digits in _SEARCHED]
             if other
-            else ["", ""]
+            else [""] * len(_SEARCHED)
         )
         text += f"| {' | '.join(cells)} |\n"
     return text
 
 
 def proved() -> str:
-    """Return claimed, proved, found of every rule: its theorem, its certificate, the worst game of its statement."""
-    from nashsim.theory.proofs.worst_games import markdown
+    """Return claimed against proved against found: a row a rule, from the certificates and the search that met them."""
+    from nashsim.theory.proofs.worst_games import COLUMNS, comparison
 
-    head, rule, *rows = markdown().strip().splitlines()
-    cells = (
-        [_cell(c.strip().replace("\\|", "|")) for c in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows
-    )
-    return "\n".join([head, rule, *(f"| {' | '.join(row)} |" for row in cells)]) + "\n"
+    text = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n"
+    for name, *cells in comparison():
+        text += f"| `{name}` | {' | '.join(map(_cell, cells))} |\n"
+    return text
 
 
 def learners() -> str:

@@ -126,6 +126,8 @@ def _print(found) -> None:
     for f in found:
         if f.remark:
             print(f"{f.claim.id}: {f.remark}")
+        if f.claim.formal:
+            print(f"{f.claim.id}: proved in Lean, {f.claim.formal}")
     proofs = certified()
     for name in dict.fromkeys(name for f in found for name in f.claim.rules):
         if proofs.get(name, {}).get("exact"):

@@ -26,6 +26,12 @@ def test_there_are_thirty_claims_with_everything_said():
     assert not unclaimed, f"a theorem with a bound is a claim too: add {unclaimed} in nashsim/theory/claims"
 
 
+def test_proofs_in_lean_are_named_by_file_and_theorem():
+    formal = {claim.id: claim.formal for claim in CLAIMS if claim.formal}
+    assert formal.keys() == {"nash-unique", "nash-md-step", "nash-md-schedule"}
+    assert all(".lean, " in text for text in formal.values())
+
+
 @pytest.mark.parametrize("name", IDS)
 def test_a_claim_stands_and_its_control_does_not(name):
     claim = get_claim(name)

@@ -22,6 +22,8 @@ from .instance import Instance, Stack, stacks
 KINDS = ("bound", "rate", "identity", "statistical")
 #: What a fact's source was: only the first three are asserted.
 TAGS = ("paper", "code", "derived", "recalled")
+#: File of proofs in Lean of NLHF's theorems, of the repository nikhgarg/AppliedModelingLib.
+LEAN = "AppliedModelingLib/GameTheory/PreferenceGame/NashMD.lean"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +144,8 @@ class Claim:
         The most games it is measured on; a statistical claim has its named games and seeds. ``None`` is any number.
     remark : callable or None
         Function from the worst ratio to a sentence that a report may add, such as a sharper constant.
+    formal : str
+        File and theorem of a proof in Lean, where there is one: read, not compiled.
     """
 
     id: str
@@ -159,6 +163,7 @@ class Claim:
     rules: tuple[str, ...] = ()
     games: int | None = None
     remark: Callable[[float], str] | None = None
+    formal: str = ""
 
     def __post_init__(self):
         for name, known in (("kind", KINDS), ("tag", TAGS)):

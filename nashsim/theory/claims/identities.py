@@ -9,7 +9,7 @@ from ...equilibrium.fixed_point import RESIDUAL
 from ...game import PreferenceGame
 from ...logspace import kl, log_normalise
 from ...preferences import DensePreference
-from .claim import Claim, Control, Evidence
+from .claim import LEAN, Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
 from .rounding import EPS, ONCE, logit_rounding, once, payoff
@@ -145,6 +145,7 @@ CLAIMS = (
         measure=_uniqueness,
         algorithm=True,
         control=Control("both players share the payoff: no zero-sum game", False),
+        formal=f"{LEAN}, regularizedPreferenceGameEquilibrium_unique",
     ),
     Claim(
         id="nash-ratio",

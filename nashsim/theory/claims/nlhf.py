@@ -11,7 +11,7 @@ from ...equilibrium import solve_newton
 from ...logspace import kl, log_normalise
 from ...rules import NashMD
 from ..fits import fit_rows
-from .claim import Claim, Control, Evidence
+from .claim import LEAN, Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
 from .rounding import logit_rounding, once, payoff
@@ -135,6 +135,8 @@ CLAIMS = (
         ),
         domain=Domain(step=(0.002, 1.0)),
         rules=("nash-md",),
+        formal=f"{LEAN}, nashMDStep_contextAveragedKL_contraction; its Lemma 1 of appendix D is"
+        " contextAveragedPolicyKLDivergence_geometricMixture_le",
     ),
     Claim(
         id="nash-md-schedule",
@@ -152,6 +154,7 @@ CLAIMS = (
         remark=lambda worst: (
             f"the sharper 1/(2τ²(T+1)) [derived] would have a worst ratio of {16 * worst:.3g}"
         ),
+        formal=f"{LEAN}, nashMD_lastIterate_rate",
     ),
     Claim(
         id="nash-md-fixed-point",

@@ -5,7 +5,7 @@ from .designing import Designed, compare, design
 from .every_rule import check_all, prove_all, table
 from .proof import Proof, check
 from .proving import prove
-from .worst_games import claim_of, found_table, hunt, hunt_all, markdown
+from .worst_games import claim_of, comparison, found_table, hunt, hunt_all
 
 __all__ = [
     "Designed",
@@ -14,12 +14,12 @@ __all__ = [
     "check_all",
     "claim_of",
     "compare",
+    "comparison",
     "design",
     "found_table",
     "hunt",
     "hunt_all",
     "latex_proof",
-    "markdown",
     "prove",
     "prove_all",
     "table",

@@ -223,23 +223,24 @@ def found_table() -> dict[str, dict]:
     return {row["rule"]: row for row in json.loads(FOUND.read_text(encoding="utf-8"))}
 
 
-def markdown() -> str:
-    """Return the table "claimed, proved, found" of all rules in Markdown, from the certificates of the package."""
-    head = "| rule | claimed | proved, with certificate | worst found | found/proved | tightness |"
-    lines = [head, "|---|---|---|---|---|---|"]
-    found = found_table()
-    for name, row in table().items():
-        worst, cls = found.get(name), next(cls for cls in RULES if cls.name == name)
-        theorem = "; ".join(th.statement for th in cls.theorems[:1]) or "nothing"
-        said = (
-            row["status"].removeprefix("proved, checked exactly: ").removeprefix("proved, checked exactly, ")
-        )
-        cells = [f"`{name}`", theorem, said]
-        if worst is None:
-            cells += ["-"] * 3
-        else:
+#: Columns of ``comparison``.
+COLUMNS = ("rule", "claimed", "proved", "worst found", "found/proved", "tightness")
+
+
+def comparison() -> list[tuple[str, ...]]:
+    """Return the table "claimed, proved, found" of all rules as text, a tuple of ``COLUMNS`` each.
+
+    All of it is what the certificates of the package, and the search for their worst games, say.
+    """
+    rows, found = [], found_table()
+    for cls in RULES:
+        row, worst = table()[cls.name], found.get(cls.name)
+        claimed = "; ".join(theorem.statement for theorem in cls.theorems[:1]) or "nothing"
+        proved = row["status"].removeprefix("proved, checked exactly").lstrip(":, ")
+        cells = ["-", "-", "-"]
+        if worst is not None:
             factor = "-" if worst["found"] is None else f"{worst['found']:.6g}"
             tight = f"{worst['tightness']:.4f}" if worst["tightness"] else "no rate is stated"
-            cells += [factor, f"{worst['found_over_proved']:.4f}", tight]
-        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+            cells = [factor, f"{worst['found_over_proved']:.4f}", tight]
+        rows.append((cls.name, claimed, proved, *cells))
+    return rows
