@@ -216,7 +216,11 @@ def draw(frame: pd.DataFrame):
     labels = [f"{name.partition(', ')[2]}\n{counts[name]:.0f} pairs" for name in groups]
     left.axhline(0.5, color="grey", linestyle=":", linewidth=1)
     left.set(
-        xticks=range(len(groups)), xticklabels=labels, ylim=(-0.03, 1.03), ylabel="accuracy, held-out prompts"
+        xticks=range(len(groups)),
+        xticklabels=labels,
+        xlim=(-0.4, 2.4),
+        ylim=(-0.03, 1.03),
+        ylabel="accuracy, held-out prompts",
     )
     for kind, marker in zip(KINDS, "sD", strict=True):
         mine = frame[(frame.judge == kind) & (frame.measure == "reliability")]
