@@ -241,7 +241,8 @@ def reference() -> dict[str, str]:
                 if said is None:
                     raise LookupError(f"{name}: public, and no comment `#:` stands above it")
                 said = "\n".join("   " + line for line in said.splitlines())
-                text += f".. py:data:: {name}\n\n{said}\n\n"
+                module_name, _, constant = name.rpartition(".")
+                text += f".. py:data:: {constant}\n   :module: {module_name}\n\n{said}\n\n"
         pages[room.replace(".", "-")] = text
     return pages
 
