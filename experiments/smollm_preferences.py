@@ -273,7 +273,7 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
             ),
         ]
         expected = "measured" if kind == "tokens" else "0: a reward has no cycles"
-        holds = kind == "tokens" or abs(cycles.value) < 1e-6
+        holds = kind == "tokens" or bool(abs(cycles.value) < 1e-6)
         triples = one(kind, "cyclic triples").value
         said.append(
             Finding(
