@@ -235,11 +235,10 @@ class StandIns:
             return judge
         folder = self._folder(kind, judge.path)
         kinds = () if fitted else (load_reward_model, AutoModelForSequenceClassification)
-        if adapter_base(judge.path) or not self._made_small(kind, judge.path, folder, *kinds):
-            return judge
-        if fitted:
+        small = not adapter_base(judge.path) and self._made_small(kind, judge.path, folder, *kinds)
+        if small and fitted:
             describe_small(judge.path, folder)
-        return replace(judge, path=folder)
+        return replace(judge, path=folder) if small else judge
 
     def _made_small(self, kind: str, name: str, folder: str, *how) -> bool:
         """Whether a small one of a model's architecture is in the folder; of what does not load the run says why."""
