@@ -105,8 +105,8 @@ def _comes_closer(rule_of, steps: int):
         path = play(stack, algorithm(stack.tau, stack.step), steps, record=steps // 20)
         with np.errstate(divide="ignore"):
             divergence = kl(np.log(stack.lottery), path.log_policies).T
-        # every step rounds logits of the path's size once; the errors are independent and add as a root
-        slack = 8 * EPS * np.sqrt(steps) * np.abs(path.log_policies).max(axis=(0, 2))[:, None]
+        # every step rounds logits of the path's size twice, to the same side where the play all but stands still
+        slack = EPS * steps * np.abs(path.log_policies).max(axis=(0, 2))[:, None]
         return Evidence(path.steps[1:], divergence[:, 1:], divergence[:, :1], slack, before=divergence[:, :1])
 
     return measure
