@@ -19,7 +19,7 @@ from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
 from .kernels.support import vectors_work
 from .layouts import ABSENT
-from .reference_engine import LinkEngine, ReadableEngine
+from .reference_engine import readable_engine
 from .table import SEGMENT, tabulate
 from .vector_drive import VectorDrive
 from .work import in_threads
@@ -102,7 +102,7 @@ class ReadableDrive:
     """The same under the NumPy path."""
 
     def __init__(self, game: PreferenceGame, rule: Rule, starts, feedback: Feedback, streams, jobs: int = 1):
-        engine = ReadableEngine if game.kl_regularised else LinkEngine
+        engine = readable_engine(game)
         self._engines = [
             engine(game, rule, start, feedback, states) for start, states in zip(starts, streams, strict=True)
         ]

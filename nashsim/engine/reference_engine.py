@@ -123,6 +123,16 @@ class ReadableEngine:
         return self._sum / self.t if self.t else np.exp(self.policies[POLICY])
 
 
+def readable_engine(game: PreferenceGame) -> type[ReadableEngine]:
+    """Return the engine of a game's regulariser.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    """
+    return ReadableEngine if game.kl_regularised else LinkEngine
+
+
 class LinkEngine(ReadableEngine):
     """The same for any regulariser, with its link f'(pi/mu) in place of log pi.
 

@@ -15,7 +15,8 @@ def normalise(regulariser: Regulariser, mass: np.ndarray, values: np.ndarray) ->
 
     lambda by Newton's method between max(values - f'(1/mu)), where one response alone would have mass 1, and
     max(values) - f'(1), where none exceeds mu; the sum falls in lambda, so the bracket always holds. Values are
-    anchored ones (``Regulariser.anchored_link``), and are counted from the largest, so that it keeps all its digits.
+    anchored ones (``Regulariser.anchored_link``) and counted from the largest; where f' is unbounded then once more
+    from the one whose mass rounding moves most, largest mu h'(z).
 
     Parameters
     ----------
@@ -39,11 +40,21 @@ def normalise(regulariser: Regulariser, mass: np.ndarray, values: np.ndarray) ->
     mass, values = np.broadcast_arrays(mass, values)
     present = mass > 0
     values = np.where(present, values, -np.inf)
-    values = values - values.max(axis=-1, keepdims=True)
+    found = _from(regulariser, mass, values, values.argmax(axis=-1)[..., None])
+    if regulariser.anchor:
+        return found
+    moved = mass * regulariser.slope(regulariser.anchored_inverse(found))
+    return _from(regulariser, mass, values, moved.argmax(axis=-1)[..., None])
+
+
+def _from(regulariser: Regulariser, mass: np.ndarray, values: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Return :func:`normalise` with values counted from that at ``origin``, shape (..., 1)."""
+    present = mass > 0
+    values = values - np.take_along_axis(values, origin, -1)
     with np.errstate(over="ignore"):
         alone = regulariser.anchored_link(1 / np.where(present, mass, 1.0))
     low = (values - alone).max(axis=-1, keepdims=True)
-    high = np.maximum(np.zeros_like(low) - regulariser.anchored_link(1.0), low)
+    high = np.maximum(values.max(axis=-1, keepdims=True) - regulariser.anchored_link(1.0), low)
     values = np.where(present, values, 0.0)
     shift, before = low.copy(), np.inf
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import NashsimError
+from ..regularisers import Regulariser
 from . import properties as p
 from .problem import Problem, degenerate, extreme_tau, generic
 from .shrink import shrink
@@ -70,16 +71,17 @@ class PropertyCheck:
     claimed: Callable[[Subject], bool] = always
     everywhere: bool = False
 
-    def __call__(self, subject: Subject) -> None:
-        """Raise RuleCheckError where the subject breaks the property."""
+    def __call__(self, subject: Subject, regulariser: str | Regulariser = "kl") -> None:
+        """Raise RuleCheckError where the subject breaks the property on games with this regulariser."""
         if not self.claimed(subject):
             return
+        problems = [problem.replace(regulariser=regulariser) for problem in self.problems()]
         if self.everywhere:
-            found, *others = self.problems()
+            found, *others = problems
             if any(self._finding(subject, problem) is None for problem in (found, *others)):
                 return
         else:
-            broken = (q for q in self.problems() if self._finding(subject, q) is not None)
+            broken = (q for q in problems if self._finding(subject, q) is not None)
             first = next(broken, None)
             if first is None:
                 return
@@ -127,7 +129,7 @@ CHECKS = (
 )
 
 
-def check_rule(rule, **claims) -> None:
+def check_rule(rule, *, regulariser: str | Regulariser = "kl", **claims) -> None:
     """PropertyCheck that a rule has the properties it claims; raise at the first that breaks.
 
     Parameters
@@ -135,6 +137,8 @@ def check_rule(rule, **claims) -> None:
     rule : Rule, Rule class or callable
         A callable ``(policy, game, step) -> policy``, jitted or not: policies of shape (actions,), ``game`` a named
         tuple of arrays (probabilities, reference, log_reference, tau), ``step`` the forward step eta.
+    regulariser : str or Regulariser
+        Regulariser of the games; a Rule takes its steps on the regulariser's link, a callable does them itself.
     **claims
         Properties that a callable claims of itself; an attribute of the same name does as well. ``step``: a number or
         a function of tau, by default 2 tau/(1 + 4 tau^2); ``log=True``: policies are log-probabilities;
@@ -161,7 +165,7 @@ def check_rule(rule, **claims) -> None:
     """
     subject = make_subject(rule, **claims)
     for check in CHECKS:
-        check(subject)
+        check(subject, regulariser)
 
 
 def parametrize_with_checks(rules: Iterable, **claims):

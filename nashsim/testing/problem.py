@@ -10,6 +10,7 @@ import numpy as np
 
 from ..equilibrium import solve_newton
 from ..game import PreferenceGame
+from ..regularisers import Regulariser
 
 #: What a callable is given as ``game``: arrays of one game, under the names of PreferenceGame's properties.
 #: ``probabilities`` (actions, actions), ``reference`` and ``log_reference`` (actions,), ``tau``; numba takes it too.
@@ -27,12 +28,14 @@ class Problem:
     reference, start : ndarray, shape (actions,)
         mu and pi_0, as probabilities.
     tau : float
+    regulariser : str or Regulariser
     """
 
     probabilities: np.ndarray
     reference: np.ndarray
     start: np.ndarray
     tau: float
+    regulariser: str | Regulariser = "kl"
 
     @property
     def actions(self) -> int:
@@ -42,7 +45,10 @@ class Problem:
     @cached_property
     def game(self) -> PreferenceGame:
         """The game of the problem."""
-        return PreferenceGame(self.probabilities, self.reference, tau=self.tau, name="example")
+        kind = self.regulariser
+        return PreferenceGame(
+            self.probabilities, self.reference, tau=self.tau, name="example", regulariser=kind
+        )
 
     @property
     def arrays(self) -> GameArrays:
@@ -93,6 +99,7 @@ class Problem:
         return (
             f"P = [{rows}]\nreference = {numbers(self.reference)}\n"
             f"policy    = {numbers(self.start)}\ntau = {self.tau:.6g}"
+            + ("" if self.game.kl_regularised else f"\nregulariser = {self.game.regulariser.word}")
         )
 
 

@@ -189,7 +189,9 @@ def _kl_rounding(subject: Subject, problem: Problem, divergence: np.ndarray) -> 
 
 
 def _distance(log_one: np.ndarray, log_other: np.ndarray) -> float:
-    error = float(span(log_one - log_other))
+    # responses that both leave out are alike
+    with np.errstate(invalid="ignore"):
+        error = float(span(np.where(log_one == log_other, 0.0, log_one - log_other)))
     return error if np.isfinite(error) else np.inf
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.reference_engine import ReadableEngine
+from ..engine.reference_engine import readable_engine
 from ..errors import NashsimError
 from ..logspace import kl
 from ..rules import Rule, Start
@@ -128,7 +128,7 @@ class RuleSubject:
     def walk(self, problem: Problem, steps: int, log_start=None, share: float = 1.0) -> np.ndarray:
         """Return log-policies, shape (steps + 1, actions); a rule keeps its step whatever the share."""
         log_policy = problem.log_start if log_start is None else log_start
-        engine = ReadableEngine(problem.game, self.rule, log_policy[None])
+        engine = readable_engine(problem.game)(problem.game, self.rule, log_policy[None])
         path = [log_policy]
         for _ in range(steps):
             engine.step()
@@ -136,7 +136,13 @@ class RuleSubject:
         return np.array(path)
 
     def kl_bound(self, problem: Problem, steps: np.ndarray, divergence: float) -> np.ndarray | None:
-        """Return the tightest bound of the rule's theorems, or None."""
+        """Return the tightest bound of the rule's theorems, or None.
+
+        Beyond KL the bounds of rules with the fixed point pi* hold in D_R where R is 1-strongly convex for every mu.
+        """
+        game = problem.game
+        if not (game.kl_regularised or (self.fixed_point and game.regulariser.strong_convexity(1e-9) >= 1)):
+            return None
         start = Start(
             divergence,
             float(np.abs(problem.log_start - problem.game.log_reference[0]).max()),
@@ -148,7 +154,7 @@ class RuleSubject:
         """Return payoffs asked for in one iteration, and those that the rule declares."""
         preference = CountingPreference(problem.game.preference)
         game = problem.game.replace(preference=preference)
-        ReadableEngine(game, self.rule, problem.log_start[None]).step()
+        readable_engine(game)(game, self.rule, problem.log_start[None]).step()
         return preference.tally[0], self.rule.queries_per_step
 
 
@@ -182,11 +188,13 @@ def make_subject(rule, **claims) -> Subject:
 
 
 def divergences(problem: Problem, path: np.ndarray) -> np.ndarray:
-    """Return KL(pi* || pi_t) along a path, shape (steps + 1,).
+    """Return KL(pi* || pi_t), or D_R(pi*, pi_t) of another regulariser, along a path, shape (steps + 1,).
 
     Parameters
     ----------
     problem : Problem
     path : ndarray, shape (steps + 1, actions)
     """
-    return kl(problem.log_equilibrium, path)
+    if problem.game.kl_regularised:
+        return kl(problem.log_equilibrium, path)
+    return problem.game.divergence(problem.log_equilibrium, path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nashsim import NashsimError
-from nashsim.rules import HALF, OMD, POLICY, REFERENCE, RULES, MirrorStep
+from nashsim.rules import EGPO, HALF, OMD, POLICY, REFERENCE, RULES, MirrorStep, NashMD, NashMP
 from nashsim.testing import RuleCheckError, check_rule, parametrize_with_checks
 
 from .broken import BROKEN, correct
@@ -110,3 +110,34 @@ def test_unusable_input_is_refused():
         check_rule(correct, monoton=True)
     with pytest.raises(NashsimError, match="only fixed_point"):
         check_rule(OMD(), step=0.1)
+
+
+@pytest.mark.parametrize("word", ["chi2", "mixed", "tsallis:1.5"])
+@pytest.mark.parametrize("rule", [OMD(), NashMP(), EGPO(), NashMD()], ids=lambda rule: rule.name)
+def test_rules_keep_their_properties_under_other_regularisers(rule, word):
+    check_rule(rule, regulariser=word)
+
+
+def test_a_kl_step_is_no_step_of_chi2():
+    def one_call(policy, game, step):
+        raw = policy ** (1 - step * game.tau) * game.reference ** (step * game.tau)
+        raw = raw * np.exp(step * (game.probabilities @ policy))
+        return raw / raw.sum()
+
+    def projected(policy, game, step):
+        raw = (1 - step * game.tau) * policy + step * game.tau * game.reference
+        raw = raw + step * game.reference * (game.probabilities @ policy)
+        low, high = -100.0, 100.0
+        for _ in range(200):
+            middle = (low + high) / 2
+            total = np.maximum(raw - middle * game.reference, 0).sum()
+            low, high = (middle, high) if total > 1 else (low, middle)
+        found = np.maximum(raw - high * game.reference, 0)
+        return found / found.sum()
+
+    check_rule(one_call)
+    with pytest.raises(RuleCheckError, match="chi2"):
+        check_rule(one_call, regulariser="chi2")
+    check_rule(projected, regulariser="chi2")
+    with pytest.raises(RuleCheckError):
+        check_rule(projected)

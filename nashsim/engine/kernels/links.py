@@ -36,17 +36,23 @@ def normalise(values, mass, alone, inverse, slope, parameter, floor, one, probab
         The regulariser's number, f'(0), and f'(1).
     """
     n = values.shape[0]
-    top = -math.inf
-    for i in range(n):
-        if mass[i] > 0.0 and values[i] > top:
-            top = values[i]
-    low = -math.inf
+    # counted from the action whose mass rounding would move most: that of the largest value where f' is bounded, else
+    # that of the largest mu
+    origin = -1
     for i in range(n):
         if mass[i] > 0.0:
-            values[i] -= top
-            if values[i] - alone[i] > low:
-                low = values[i] - alone[i]
-    high = max(-one, low)
+            larger = values[i] > values[origin] if one != 0.0 else mass[i] > mass[origin]
+            if origin < 0 or larger:
+                origin = i
+    start = values[origin]
+    low = -math.inf
+    high = -math.inf
+    for i in range(n):
+        if mass[i] > 0.0:
+            values[i] -= start
+            low = max(low, values[i] - alone[i])
+            high = max(high, values[i] - one)
+    high = max(high, low)
     shift = low
     before = math.inf
     for _ in range(200):
