@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,15 +170,38 @@ def test_a_claim_that_states_no_rate_is_searched_by_its_ratio_and_has_no_tightne
     assert found.tightness == 0 and found.reached == found.ratio > 0.99
 
 
-@pytest.mark.parametrize("name", ["nash-ratio", "self-play-contraction"])
-def test_gradients_reach_what_evolution_of_covariances_reaches(name):
+#: Tightness by engine and seed of the bounds that were measured: ``test_gradients_against_cma`` with the numbers kept.
+MEASURED = json.loads((Path(__file__).parent / "gradients_against_cma.json").read_text(encoding="utf-8"))
+#: How far the best of three seeds of the gradients may stay below that of CMA-ES.
+BEHIND = 0.005
+
+
+def test_gradients_stayed_nowhere_far_behind_cma_where_it_was_measured():
+    ids = [row["id"] for row in MEASURED["claims"]]
+    assert len(ids) >= 25 and {get_claim(name).kind for name in ids} == {"bound"}
+    for row in MEASURED["claims"]:
+        assert max(row["gradient"]) >= max(row["cma"]) - BEHIND, row["id"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("claim", [c for c in SEARCHED if c.kind == "bound"], ids=lambda claim: claim.id)
+def test_gradients_against_cma(claim):
+    against_cma(claim, MEASURED["evaluations"])
+
+
+def test_gradients_against_cma_on_a_cheap_claim():
+    against_cma(get_claim("nash-ratio"), 200)
+
+
+def against_cma(claim, evaluations):
+    """Both engines have the same draws to start from, evaluations and seeds."""
     pytest.importorskip("cma", reason="cma is not installed (extra cma)")
-    claim, best = get_claim(name), {}
+    best = {}
     for engine in ENGINES:
-        every = [search(claim, evaluations=400, seed=seed, engine=engine) for seed in range(3)]
-        assert all(one.evaluations <= 400 and not one.violated for one in every)
+        every = [search(claim, evaluations=evaluations, seed=seed, engine=engine) for seed in range(3)]
+        assert all(one.evaluations <= evaluations and not one.violated for one in every)
         best[engine] = max(one.reached for one in every)
-    assert best["gradient"] >= best["cma"] - 0.005
+    assert best["gradient"] >= best["cma"] - BEHIND
 
 
 def test_an_engine_that_is_none_is_refused(monkeypatch):
