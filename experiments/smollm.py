@@ -406,7 +406,7 @@ def _draw_matrix(ax, frame: pd.DataFrame, names: list[str]) -> None:
 
 
 def _draw_examples(ax, frame: pd.DataFrame, names: list[str]) -> None:
-    """Write the first answers of some players to two prompts."""
+    """Write the first answers of some players to three prompts."""
     said = frame[frame.metric == "response"]
     parts = said.text.str.partition(" | ")
     shown = [name for name in (REFERENCE, "nash-md-pg", "inpo", "dpo") if name in names]
@@ -414,13 +414,13 @@ def _draw_examples(ax, frame: pd.DataFrame, names: list[str]) -> None:
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.set_title("first answers", fontsize=8.5)
     lines = 1.0
-    for prompt in parts[0].drop_duplicates().iloc[:2]:
+    for prompt in parts[0].drop_duplicates().iloc[:3]:
         ax.text(0, lines, prompt, fontsize=7, weight="bold", va="top")
         lines -= 0.065
         for name in shown:
             text = parts[2][(parts[0] == prompt) & (said["method"] == name)].iloc[0]
             words = " ".join(text.encode("latin-1", "replace").decode("latin-1").split()).replace("$", r"\$")
-            wrapped = textwrap.wrap(f"{name}: {words}", 96)[:3]
+            wrapped = textwrap.wrap(f"{name}: {words}", 120)[:3]
             ax.text(0.02, lines, "\n".join(wrapped), fontsize=6.3, va="top", color=_colour(name))
             lines -= 0.052 * len(wrapped) + 0.018
         lines -= 0.03
@@ -449,6 +449,10 @@ def _findings(frame: pd.DataFrame, judge: str) -> list[Finding]:
         found.append(Finding(f"{judge}: {metric}", _interval(row), "above 0", bool(row.low > 0)))
     if frame["model"].iloc[0] != "SmolLM2":
         return found[:1]
+    absent = [name for name in PLANS if name not in set(frame["method"])]
+    without = f", without {', '.join(absent)}" if absent else ""
+    told = f"{len(PLANS) - len(absent)} of {len(PLANS)}{without}"
+    found.append(Finding(f"{judge}: methods run", told, "all", not absent))
     over = frame[(frame.opponent == REFERENCE) & (frame.metric == "wins")].set_index("method")
     kl = frame[frame.metric == "kl"].set_index("method").value
     worst = frame[frame.metric == "exploitability"].set_index("method")
