@@ -406,7 +406,7 @@ def _draw_matrix(ax, frame: pd.DataFrame, names: list[str]) -> None:
 
 
 def _draw_examples(ax, frame: pd.DataFrame, names: list[str]) -> None:
-    """Write the first answers of some players to three prompts."""
+    """Write the first answers of some players to two prompts."""
     said = frame[frame.metric == "response"]
     parts = said.text.str.partition(" | ")
     shown = [name for name in (REFERENCE, "nash-md-pg", "inpo", "dpo") if name in names]
@@ -414,7 +414,7 @@ def _draw_examples(ax, frame: pd.DataFrame, names: list[str]) -> None:
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.set_title("first answers", fontsize=8.5)
     lines = 1.0
-    for prompt in parts[0].drop_duplicates().iloc[:3]:
+    for prompt in parts[0].drop_duplicates().iloc[:2]:
         ax.text(0, lines, prompt, fontsize=7, weight="bold", va="top")
         lines -= 0.065
         for name in shown:
