@@ -245,8 +245,9 @@ def draw_gaps(ax, frame: pd.DataFrame, names: list[str], exact: pd.Series) -> No
     spent = gaps[~gaps["method"].isin(list(LONG))].comparisons.max()
     ax.set(yscale="log", ylim=(6e-3, 1.0), xlim=(0, spent), xlabel="judge comparisons")
     ax.locator_params(axis="x", nbins=4)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=7.5, handlelength=1.6,
-              columnspacing=1.0)  # fmt: skip
+    if names:  # of a short run some are left out
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=7.5, handlelength=1.6,
+                  columnspacing=1.0)  # fmt: skip
 
 
 def draw_last(ax, frame: pd.DataFrame, rows: list[str], exact: pd.Series) -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import os
+import sys
 import tempfile
 import textwrap
 from dataclasses import dataclass, field, replace
@@ -176,12 +177,14 @@ def play(scale: Scale, home: Path) -> pd.DataFrame:
     import torch
 
     from llm_bridge.models.tiny import save_tiny
+    from llm_bridge.quiet import quiet
     from llm_bridge.runs.judge import make_judge
 
     torch.set_num_threads(1)
     home.mkdir(parents=True, exist_ok=True)
     if not scale.model:
-        save_tiny(home / "tiny")
+        with quiet():
+            save_tiny(home / "tiny")
     runs = {
         (name, seed): configuration(scale, name, seed, home) for seed in scale.seeds for name in scale.methods
     }
@@ -249,7 +252,7 @@ def trained(config) -> tuple[Path, dict]:
     folder = Path(config.output.folder)
     if not (folder / FINAL).exists():
         resume = (folder / "checkpoints").exists() and any((folder / "checkpoints").iterdir())
-        print(f"{folder.name}: {'goes on' if resume else 'begins'}", flush=True)
+        print(f"{folder.name}: {'goes on' if resume else 'begins'}", file=sys.stderr, flush=True)
         train_run(config, resume=resume)
     return folder, RunFolder(folder, resume=True).records()[-1]
 

@@ -63,5 +63,6 @@ def check_all(folder: str | Path = FOLDER) -> list[dict]:
     NashsimError
         Where a certificate is refused.
     """
-    files = sorted(path for path in Path(folder).glob("*.json") if path.name != "table.json")
+    kept = {"table.json", "found.json"}
+    files = sorted(path for path in Path(folder).glob("*.json") if path.name not in kept)
     return [check(path).summary() for path in files]

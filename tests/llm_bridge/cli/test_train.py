@@ -175,9 +175,15 @@ def test_own_model_prompts_and_judge(capsys, tmp_path, disk):
     found = json.loads(cli(capsys, "evaluate", *runs, "--samples", 2, "--out", tmp_path / "ev", "--json"))
     assert [p["player"] for p in found["players"]] == ["reference", "pg", "dpo"]
     assert found["players"][0]["kl (k1)"] == 0
-    assert {"win-rates.csv", "players.csv", "win-rates.png", "win-rates.pdf", "evaluation.json"} == {
-        p.name for p in (tmp_path / "ev").iterdir()
-    }
+    names = (
+        "win-rates.csv",
+        "players.csv",
+        "win-rates.png",
+        "win-rates.pdf",
+        "evaluation.json",
+        "responses.jsonl",
+    )
+    assert set(names) == {p.name for p in (tmp_path / "ev").iterdir()}
     text = cli(capsys, "compare", *runs, "--metric", "win_rate", "--out", tmp_path / "all.csv")
     assert "win_rate" in text and "pg" in text
     assert set(pd.read_csv(tmp_path / "all.csv").run) == {str(run) for run in runs}
