@@ -106,7 +106,15 @@ MUTATIONS = {
 }
 
 
-@pytest.mark.parametrize("cls", CERTIFIED, ids=lambda cls: cls.name)
+#: Sums over steps: ten mutations of each take twenty seconds.
+LONG = {"onpo", "omwu"}
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [pytest.param(cls, marks=[pytest.mark.slow] * (cls.name in LONG)) for cls in CERTIFIED],
+    ids=lambda cls: cls.name,
+)
 def test_a_rule_with_other_numbers_has_no_proof_or_a_worse_one(cls):
     proof = _proof(cls)
     steps = proof.rule.steps(TAU, 0)
