@@ -60,7 +60,13 @@ def load_tokenizer(name: str, key: str = "model.name"):
     except (OSError, ValueError) as error:
         if base := adapter_base(name, key):
             return load_tokenizer(base, key)
-        raise NashsimError(f"{key}: {name!r} has no tokenizer that loads ({first_line(error)})") from None
+        raise NashsimError(f"{key}: {name!r} has no tokenizer that loads ({_reason(name, error)})") from None
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Why a name does not load: of a path that is not there, the hub's complaint about its letters says nothing."""
+    is_path = name.startswith((".", "~", os.sep)) or name.count("/") > 1
+    return "there is no such folder" if is_path and not os.path.exists(name) else first_line(error)
 
 
 def load_model(name: str, loader=None, key: str = "model.name", **options):
@@ -89,7 +95,7 @@ def load_model(name: str, loader=None, key: str = "model.name", **options):
         with quiet():
             return (loader or AutoModelForCausalLM).from_pretrained(name, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
-        raise NashsimError(f"{key}: {name!r} does not load ({first_line(error)})") from None
+        raise NashsimError(f"{key}: {name!r} does not load ({_reason(name, error)})") from None
 
 
 @quiet()
@@ -147,7 +153,7 @@ def check_ids(name: str, rows: Sequence[Sequence[int]], tokenizer, key: str = "m
     try:
         config = AutoConfig.from_pretrained(adapter_base(name, key) or name, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise NashsimError(f"{key}: {name!r} does not load ({first_line(error)})") from None
+        raise NashsimError(f"{key}: {name!r} does not load ({_reason(name, error)})") from None
     count = config.get_text_config().vocab_size
     largest = max((max(row, default=0) for row in rows), default=0)
     if largest >= count:

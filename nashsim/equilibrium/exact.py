@@ -10,8 +10,8 @@ import numpy as np
 MOST_ACTIONS = {True: 40, False: 16}
 # Rounding of P in [1/2, 1] and of P - 1/2, absolute.
 _ROUNDING = 2.0**-53
-# A float is taken as the fraction that was meant: itself on a grid this coarse, or the simplest one within its
-# rounding where that has a denominator this small. Of random floats 1 in 10^5 and 1 in 10^2 are.
+# A float is taken as the fraction that was meant: itself on a grid this coarse, or the one within its rounding whose
+# denominator is this small; two of these are 1e-14 apart or more.
 _GRID, _DENOMINATOR = 1 << 34, 10**7
 
 

@@ -96,7 +96,10 @@ def test_help_has_examples():
         (("PAIRS", *COLUMNS, "--dry-run", "--context", 8), "context: 8 tokens leave no room"),
         (("PAIRS", *COLUMNS, "--dry-run", "--held-out", 1), "in [0, 1)"),
         (("PAIRS", *COLUMNS, "--dry-run", "--lr", 0), "must be > 0"),
-        (("PAIRS", *COLUMNS, "--model", "./absent", "--out", "o"), "model: './absent' does not load"),
+        (
+            ("PAIRS", *COLUMNS, "--model", "./absent", "--out", "o"),
+            "model: './absent' does not load (there is no such folder)",
+        ),
         (
             ("PAIRS", *COLUMNS, "--model", "m", "--out", "o", "--device", "abacus"),
             "device: 'abacus' cannot be used",
