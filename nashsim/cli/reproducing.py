@@ -95,7 +95,7 @@ def reproduce_figures(
             )
         chosen = {name: chosen[name] for name in longer}
     if not _has_llm_extra():
-        for name in [name for name in chosen if name.startswith("llm-")]:
+        for name in [name for name in chosen if name.startswith(("llm-", "smollm"))]:
             say(f"{name}: skipped; it needs the llm extra: pip install 'nashsim[llm]'")
             del chosen[name]
     out = str(
