@@ -126,7 +126,7 @@ def compute_full() -> pd.DataFrame:
 
 def configuration(scale: Scale, name: str, seed: int, home: Path):
     """Return the configuration of a run: the recipe's, with the method, the budget and the folder of this one."""
-    from llm_bridge.runs.config import load_config
+    from llm_bridge.runs.configuration.config import load_config
 
     plan = PLANS[name]
     fitted, steps = plan.fits is not None, scale.budget // scale.batch
@@ -178,7 +178,7 @@ def play(scale: Scale, home: Path) -> pd.DataFrame:
 
     from llm_bridge.models.tiny import save_tiny
     from llm_bridge.quiet import quiet
-    from llm_bridge.runs.judge import make_judge
+    from llm_bridge.runs.building.judge import make_judge
 
     torch.set_num_threads(1)
     home.mkdir(parents=True, exist_ok=True)

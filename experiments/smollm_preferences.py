@@ -157,7 +157,7 @@ def _wilson(share: float, count: int) -> tuple[float, float]:
 
 def _looked_at(judges: dict, held) -> list[tuple]:
     """Cycles, length bias and agreement on pools of the held-out prompts' responses."""
-    from llm_bridge.evaluation.judge_report import Pool, judge_report
+    from llm_bridge.evaluation.judge_report.report import Pool, judge_report
     from llm_bridge.judges import Comparison
     from llm_bridge.preference.report import pools_of
 

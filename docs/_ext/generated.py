@@ -140,7 +140,7 @@ def algorithms() -> str:
 
 def configuration() -> str:
     """Return every key of a configuration."""
-    from llm_bridge.runs.keys import table
+    from llm_bridge.runs.configuration.keys import table
 
     return table()
 

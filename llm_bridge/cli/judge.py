@@ -32,7 +32,7 @@ def judge(
     """
     from nashsim.files import to_json, write_text
 
-    from ..evaluation.judge_page import report_html, report_text
+    from ..evaluation.judge_report.page import report_html, report_text
     from ..runs.judge_run import judge_run
 
     with progress_bar("judging", not quiet) as tell:

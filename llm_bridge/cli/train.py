@@ -47,7 +47,7 @@ def train_command(
     llm-bridge train mine.yaml --algorithm.tau 0.05 --training.lr 1e-6;
     llm-bridge train mine.yaml --resume;  llm-bridge train llama3-8b-inpo --dry-run
     """
-    from ..runs.config import load_config, located
+    from ..runs.configuration.config import load_config, located
 
     settings = located(load_config(config, context.args))
     if dry_run:
@@ -90,7 +90,7 @@ def _dry(settings, resume: bool, quiet: bool) -> None:
 def recipes(json_: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False) -> None:
     """List the recipes that `llm-bridge train` takes by name, and where a fit departs from its rule."""
     from ..recipes import recipes as named
-    from ..runs.config import load_config
+    from ..runs.configuration.config import load_config
 
     listed = {name: load_config(name).algorithm.build().departure for name in named()}
     if json_:
@@ -190,7 +190,7 @@ def demo_real(rule, queries, tau, seed, out, model, threads, quiet: bool, dry_ru
 
     from nashsim.files import to_json
 
-    from ..runs.config import load_config
+    from ..runs.configuration.config import load_config
     from ..runs.real_demo import measured_threads, run_demo
 
     if threads is not None and threads < 1:
@@ -234,7 +234,7 @@ def _runs(given: list[str] | None, dry_run: bool):
         return
     import tempfile
 
-    from ..runs.config import load_config
+    from ..runs.configuration.config import load_config
     from ..runs.dry_run import shortened
     from ..runs.train_run import train_run
 

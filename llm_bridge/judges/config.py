@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from nashsim.errors import NashsimError
 
-from .chat_options import OpenAIOptions
+from .chat.options import OpenAIOptions
 
 #: Kinds of judges of texts, which may all be criteria, and those of them that need a path.
 KINDS = ("preference-model", "reward-model", "length", "callable", "openai")

@@ -21,9 +21,9 @@ from ..models.shrink import DoesNotLoad, save_small
 from ..models.tiny import save_tiny
 from ..quiet import quiet
 from ..storage.run_folder import RunFolder
-from .assembly import assemble, make_trainer
-from .config import Config, DataConfig
-from .judge import load_reward_model
+from .building.assembly import assemble, make_trainer
+from .building.judge import load_reward_model
+from .configuration.config import Config, DataConfig
 from .train_run import train_run
 
 #: What may be a name on the hub, or a recipe's folder that is not there yet.

@@ -10,17 +10,17 @@ from pathlib import Path
 from nashsim.errors import NashsimError
 
 from ..decoding.roles import pure
-from ..evaluation.judge_report import JudgeReport, Pool, judge_report
+from ..evaluation.judge_report.report import JudgeReport, Pool, judge_report
 from ..judges import Comparison
 from ..judges.config import JudgeConfig
 from ..quiet import quiet
 from ..recipes.reading import built, overridden, read_yaml
 from ..storage.run_folder import CONFIG, FINAL
 from ..training.rollout import seed_of
-from .assembly import assemble
-from .config import Config, load_config, located
-from .judge import DecodingJudge, make_judge
-from .parts import RunParts
+from .building.assembly import assemble
+from .building.judge import DecodingJudge, make_judge
+from .building.parts import RunParts
+from .configuration.config import Config, load_config, located
 from .players import weights_of
 
 

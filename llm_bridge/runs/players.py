@@ -20,9 +20,9 @@ from ..policy.named_policies import ITERATE
 from ..quiet import quiet
 from ..storage.checkpoint import Checkpoints, load_state
 from ..storage.run_folder import FINAL, STATES, config_of
-from .assembly import assemble
-from .config import load_config
-from .parts import RunParts
+from .building.assembly import assemble
+from .building.parts import RunParts
+from .configuration.config import load_config
 
 
 def players_of(parts: RunParts, runs: list[Path], checkpoints: bool) -> Iterator[tuple[str, dict | None]]:

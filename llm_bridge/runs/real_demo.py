@@ -13,7 +13,7 @@ import pandas as pd
 from nashsim.files import atomic_path
 
 from ..storage.run_folder import CONFIG
-from .config import load_config
+from .configuration.config import load_config
 from .tournament import Tournament, run_tournament
 from .train_run import train_run
 

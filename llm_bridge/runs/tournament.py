@@ -16,9 +16,9 @@ from ..evaluation.text_measure import response_statistics
 from ..quiet import quiet
 from ..storage.run_folder import config_of
 from ..training.rollout import seed_of
-from .assembly import assemble
-from .config import load_config
-from .parts import RunParts
+from .building.assembly import assemble
+from .building.parts import RunParts
+from .configuration.config import load_config
 from .players import players_of
 
 

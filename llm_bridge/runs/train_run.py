@@ -14,7 +14,8 @@ from nashsim.rules import POLICY
 from ..decoding.eager import sample
 from ..decoding.roles import pure
 from ..evaluation.model_check import quick_check
-from ..judges.chat_options import OF_THE_WAY
+from ..evaluation.stopping import is_best, reason_to_stop
+from ..judges.chat.options import OF_THE_WAY
 from ..parallel.processes import Processes
 from ..quiet import quiet
 from ..storage.checkpoint import save_state
@@ -22,11 +23,10 @@ from ..storage.model_card import model_card, save_final, step_text
 from ..storage.run_folder import BEST, FINAL, ReadOnlyRunFolder, RunFolder
 from ..storage.trackers import make_trackers
 from ..training.trainer import Trainer
-from .assembly import assemble, make_trainer
-from .config import Config, located, versions
-from .models import trained_text
-from .parts import RunParts
-from .stopping import is_best, reason_to_stop
+from .building.assembly import assemble, make_trainer
+from .building.models import trained_text
+from .building.parts import RunParts
+from .configuration.config import Config, located, versions
 
 #: Seconds after which a state is written even in the middle of a fit.
 INTERVAL = 600.0

@@ -6,7 +6,7 @@ import torch
 
 from llm_bridge.algorithms import FITS, Algorithm, Fit, get_algorithm, get_fit
 from llm_bridge.algorithms.losses import expected, pair_residual
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.tasks.exact import train

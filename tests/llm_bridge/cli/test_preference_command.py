@@ -134,8 +134,8 @@ def test_imports_need_none_of_the_heavy_packages():
     script = f"""
 import sys
 for name in {blocked}: sys.modules[name] = None
-import llm_bridge.data, llm_bridge.preference, llm_bridge.runs.config, llm_bridge.cli
-llm_bridge.runs.config.load_config("enumerable-inpo")
+import llm_bridge.data, llm_bridge.preference, llm_bridge.runs.configuration.config, llm_bridge.cli
+llm_bridge.runs.configuration.config.load_config("enumerable-inpo")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

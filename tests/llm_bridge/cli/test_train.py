@@ -17,7 +17,7 @@ from llm_bridge.algorithms.registry import NAMED
 from llm_bridge.cli import call
 from llm_bridge.models.tiny import save_tiny
 from llm_bridge.recipes import recipes
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
 
@@ -103,7 +103,7 @@ def test_a_run_cut_anywhere_resumes_to_the_same_bits(tmp_path, name):
 PROGRAM = """
 import sys, torch
 torch.set_num_threads(1)
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.train_run import train_run
 config = load_config(sys.argv[1], sys.argv[3:])
 print("ready", flush=True)

@@ -15,7 +15,7 @@ from llm_bridge.judges import Comparison
 from llm_bridge.models.tiny import byte_tokenizer, save_tiny
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.policy.sequences import Sequences
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.trainer import Settings, Trainer
 from llm_bridge.training.source import Sampled

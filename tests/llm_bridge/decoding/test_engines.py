@@ -11,7 +11,7 @@ from llm_bridge.decoding.compiled import CompiledEngine
 from llm_bridge.decoding.eager import sample
 from llm_bridge.decoding.engines import Batched, Hook, make_engine
 from llm_bridge.decoding.roles import Role, mixture, pure
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
 from tests.llm_bridge import models

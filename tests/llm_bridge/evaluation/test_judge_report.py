@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from llm_bridge.evaluation.judge_cycles import _cyclic, cycles, matrix_of, strongest_cycle
-from llm_bridge.evaluation.judge_page import report_html, report_text
-from llm_bridge.evaluation.judge_report import Pool, judge_report
+from llm_bridge.evaluation.judge_report.cycles import _cyclic, cycles, matrix_of, strongest_cycle
+from llm_bridge.evaluation.judge_report.page import report_html, report_text
+from llm_bridge.evaluation.judge_report.report import Pool, judge_report
 from llm_bridge.judges import CallableJudge, Comparison, CriteriaJudge, LengthJudge
 from nashsim.data.structure import cyclic_triples, hodge
 from nashsim.errors import NashsimError

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from llm_bridge.judges import CallableJudge, Comparison
-from llm_bridge.judges.answer_store import AnswerStore, StoredFunction
-from llm_bridge.judges.chat_judge import ChatFunction
-from llm_bridge.judges.chat_options import OpenAIOptions
-from llm_bridge.judges.chat_verdict import UnreadableReply, logprob_verdict, text_verdict
+from llm_bridge.judges.chat.answer_store import AnswerStore, StoredFunction
+from llm_bridge.judges.chat.judge import ChatFunction
+from llm_bridge.judges.chat.options import OpenAIOptions
+from llm_bridge.judges.chat.verdict import UnreadableReply, logprob_verdict, text_verdict
 from nashsim.errors import NashsimError
 
 from .endpoint import Endpoint

@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM
 from llm_bridge.models.adapters import load_adapter, with_adapters
 from llm_bridge.models.tiny import byte_tokenizer, save_tiny, tiny_llama
 from llm_bridge.policy.sequences import Sequences
-from llm_bridge.runs.config import load_config
-from llm_bridge.runs.models import trained_text
+from llm_bridge.runs.building.models import trained_text
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.tournament import run_tournament
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError

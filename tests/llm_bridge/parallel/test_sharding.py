@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from llm_bridge.parallel.sharding import wanted
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.train_run import train_run
 from tests.llm_bridge.parallel.launching import launched
 
@@ -23,7 +23,7 @@ RUNS = {"egpo": "null", "nash-prox-pg": "3", "enpo": "3", "kto": "3", "nash-ema-
 PROGRAM = """
 import json, sys, torch
 torch.set_num_threads(1)
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.train_run import train_run
 out, runs, words = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 held = {}

@@ -8,7 +8,7 @@ import torch
 from llm_bridge.cli import call
 from llm_bridge.models.tiny import save_tiny
 from llm_bridge.policy.sequences import Sequences
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from nashsim.errors import NashsimError
 
 torch.set_num_threads(1)
@@ -63,8 +63,8 @@ def _stood_for(model):
 def test_gradients_are_those_of_the_numbers_that_the_bits_stand_for(own, bits):
     """Beside a policy in full precision whose weights are the dequantised ones: log-probabilities and gradients."""
     pytest.importorskip("bitsandbytes")
-    from llm_bridge.runs.assembly import assemble
-    from llm_bridge.runs.models import load_causal
+    from llm_bridge.runs.building.assembly import assemble
+    from llm_bridge.runs.building.models import load_causal
 
     config = load_config(own, ["--model.quantise", bits])
     numbers = _stood_for(load_causal(config))
@@ -99,7 +99,7 @@ def test_a_quantised_run_trains_its_adapters(capsys, own):
 
 
 def test_what_quantisation_needs_is_said_in_one_line(own, monkeypatch):
-    from llm_bridge.runs.models import load_causal
+    from llm_bridge.runs.building.models import load_causal
 
     for source, words in (
         (own, ["--model.lora.rank", "0"]),

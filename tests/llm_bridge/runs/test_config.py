@@ -6,7 +6,7 @@ import yaml
 from llm_bridge.algorithms import algorithms, get_algorithm, register
 from llm_bridge.algorithms.registry import NAMED
 from llm_bridge.recipes import RECIPES, recipe, recipes
-from llm_bridge.runs.config import Config, load_config
+from llm_bridge.runs.configuration.config import Config, load_config
 from nashsim.errors import NashsimError
 from nashsim.rules import OMD
 

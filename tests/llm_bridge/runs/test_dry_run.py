@@ -10,7 +10,7 @@ import transformers as hf
 from llm_bridge.cli import call
 from llm_bridge.models.shrink import SMALL, parameter_count, save_small, shrink
 from llm_bridge.models.tiny import byte_tokenizer, save_tiny
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.dry_run import dry_run
 
 torch.set_num_threads(1)

@@ -9,8 +9,8 @@ import pytest
 from llm_bridge.judges import Comparison
 from llm_bridge.models.tiny import save_tiny
 from llm_bridge.preference import Layout, PreferenceModel, save_model
-from llm_bridge.runs.assembly import assemble, make_judge
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.building.assembly import assemble, make_judge
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.dry_run import dry_run
 from llm_bridge.runs.tournament import run_tournament
 from llm_bridge.runs.train_run import train_run
@@ -212,7 +212,7 @@ def test_judges_that_are_models_run_on_the_device_of_the_policy(home, monkeypatc
     config.num_labels = 1
     AutoModelForSequenceClassification.from_config(config).save_pretrained(home / "reward")
     tokenizer.save_pretrained(home / "reward")
-    monkeypatch.setattr("llm_bridge.runs.judge.find_device", lambda: torch.device("meta"))
+    monkeypatch.setattr("llm_bridge.runs.building.judge.find_device", lambda: torch.device("meta"))
     for kind, path in (("preference-model", "pairwise"), ("reward-model", "reward")):
         judge = make_judge(load_config("own.yaml", ["--judge.kind", kind, "--judge.path", path]))
         model = judge.model if kind == "preference-model" else judge.rewards.model

@@ -1,6 +1,6 @@
 """The table of keys that the documentation shows is the configuration's."""
 
-from llm_bridge.runs.keys import KEYS, keys, table
+from llm_bridge.runs.configuration.keys import KEYS, keys, table
 
 
 def test_every_key_has_its_meaning_and_no_other_has_one():

@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
+from llm_bridge.evaluation.stopping import EvaluationConfig, is_best, reason_to_stop
 from llm_bridge.models.loading import load_language_model
 from llm_bridge.models.tiny import save_tiny
-from llm_bridge.runs.assembly import assemble
-from llm_bridge.runs.config import load_config
-from llm_bridge.runs.stopping import EvaluationConfig, is_best, reason_to_stop
+from llm_bridge.runs.building.assembly import assemble
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.tournament import run_tournament
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError

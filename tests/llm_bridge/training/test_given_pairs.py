@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llm_bridge.judges import Comparison
 from llm_bridge.models.tiny import save_tiny
-from llm_bridge.runs.assembly import assemble, make_trainer
-from llm_bridge.runs.config import load_config
+from llm_bridge.runs.building.assembly import assemble, make_trainer
+from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.train_run import train_run
 from nashsim.errors import NashsimError
 

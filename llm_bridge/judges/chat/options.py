@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from nashsim.errors import NashsimError
 
-from .protocol import Comparison
+from ..protocol import Comparison
 
 #: The question in words [ours].
 TEMPLATE = (

@@ -7,8 +7,8 @@ from transformers import AutoModelForCausalLM, OPTConfig
 from llm_bridge.decoding.eager import sample
 from llm_bridge.decoding.roles import pure
 from llm_bridge.models.adapters import with_adapters
-from llm_bridge.models.checkpointing import checkpoint_layers
 from llm_bridge.policy import CausalPolicy
+from llm_bridge.policy.gradient_checkpointing import checkpoint_layers
 from llm_bridge.policy.sequences import Sequences
 from nashsim.errors import NashsimError
 from tests.llm_bridge import models

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..judges import Judge
-from ..policy.causal_policy import CausalPolicy
-from ..training.source import Source
-from .config import Config
+from ...judges import Judge
+from ...policy.causal_policy import CausalPolicy
+from ...training.source import Source
+from ..configuration.config import Config
 
 
 @dataclass(eq=False)

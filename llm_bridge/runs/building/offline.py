@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from nashsim.errors import NashsimError
 
-from ..data import Encoder, Prompt
-from ..data.given import encode_given, load_given
-from ..decoding.engines import make_engine
-from ..evaluation.text_measure import TextMeasure
-from ..models.loading import load_tokenizer
-from ..parallel.processes import Processes
-from ..training.given import GivenPairs
-from .config import Config
+from ...data import Encoder, Prompt
+from ...data.given import encode_given, load_given
+from ...decoding.engines import make_engine
+from ...evaluation.text_measure import TextMeasure
+from ...models.loading import load_tokenizer
+from ...parallel.processes import Processes
+from ...training.given import GivenPairs
+from ..configuration.config import Config
 from .judge import DecodingJudge, check_judge, make_judge, no_judge
 from .models import load_policy
 from .parts import RunParts, names_of

@@ -10,13 +10,13 @@ from pathlib import Path
 from nashsim import files
 from nashsim.errors import NashsimError
 
-from ..data.config import DataConfig, check_data
-from ..judges.config import AnyJudge, JudgeConfig
-from ..models.config import DTYPES, ModelConfig, check_model
-from ..policy.architecture import PADDINGS
-from ..recipes.reading import built, overridden, read_yaml
-from ..training.settings import Settings
-from .stopping import EvaluationConfig
+from ...data.config import DataConfig, check_data
+from ...evaluation.stopping import EvaluationConfig
+from ...judges.config import AnyJudge, JudgeConfig
+from ...models.config import DTYPES, ModelConfig, check_model
+from ...policy.architecture import PADDINGS
+from ...recipes.reading import built, overridden, read_yaml
+from ...training.settings import Settings
 
 #: Keys that may name a file or folder, and those that may name an object of a module.
 PATHS = ("model.name", "data.prompts", "data.pairs", "data.teacher", "judge.path", "evaluation.prompts_file")
@@ -44,7 +44,7 @@ class AlgorithmConfig:
 
     def build(self):
         """Return the :class:`llm_bridge.algorithms.Algorithm`."""
-        from ..algorithms import get_algorithm
+        from ...algorithms import get_algorithm
 
         own = {} if self.fit is None else {"fit": self.fit}
         return get_algorithm(self.name, **self.parameters, **own)
@@ -151,10 +151,10 @@ def check_config(config: Config) -> None:
     config : Config
         Configuration whose sections are each of the right types.
     """
-    from ..data.encode import TEMPLATES
-    from ..data.pairs import EQUAL, TOO_LONG
-    from ..data.teacher import UNANSWERED
-    from ..decoding.engines import check_engine
+    from ...data.encode import TEMPLATES
+    from ...data.pairs import EQUAL, TOO_LONG
+    from ...data.teacher import UNANSWERED
+    from ...decoding.engines import check_engine
 
     choices = {
         "model.dtype": DTYPES,
@@ -180,7 +180,7 @@ def check_config(config: Config) -> None:
     algorithm = config.algorithm.build()
     _check_rule(algorithm.rule, config.algorithm.tau)
     if config.data.pairs is not None:
-        from ..training.given import check_offline
+        from ...training.given import check_offline
 
         check_offline(algorithm)
     if config.data.teacher is not None and algorithm.own_responses_only:

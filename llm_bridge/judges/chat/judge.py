@@ -13,10 +13,10 @@ import numpy as np
 
 from nashsim.errors import NashsimError, first_line
 
+from ..protocol import Comparison
 from .answer_store import AnswerStore, key_of
-from .chat_options import OpenAIOptions
-from .chat_verdict import UnreadableReply, logprob_verdict, text_verdict
-from .protocol import Comparison
+from .options import OpenAIOptions
+from .verdict import UnreadableReply, logprob_verdict, text_verdict
 
 #: Further attempts at a request, unless judge.retries says otherwise.
 RETRIES = 6

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from nashsim.errors import NashsimError, unknown_name
 
-from ..data import Encoder, Prompt, Teacher, load_prompts, load_teacher
-from ..decoding.engines import make_engine
-from ..evaluation.text_measure import TextMeasure
-from ..judges import Judge
-from ..models.loading import check_ids, load_tokenizer
-from ..parallel.processes import Processes
-from ..policy.causal_policy import CausalPolicy
-from ..tasks.enumerated_source import Enumerated
-from ..tasks.exact import ExactMeasure
-from ..training.source import Sampled
-from ..training.trainer import Trainer
-from .config import Config
+from ...data import Encoder, Prompt, Teacher, load_prompts, load_teacher
+from ...decoding.engines import make_engine
+from ...evaluation.text_measure import TextMeasure
+from ...judges import Judge
+from ...models.loading import check_ids, load_tokenizer
+from ...parallel.processes import Processes
+from ...policy.causal_policy import CausalPolicy
+from ...tasks.enumerated_source import Enumerated
+from ...tasks.exact import ExactMeasure
+from ...training.source import Sampled
+from ...training.trainer import Trainer
+from ..configuration.config import Config
 from .judge import DecodingJudge, check_judge, make_judge
 from .models import load_policy, make_policy
 from .offline import assemble_pairs
@@ -76,7 +76,7 @@ def make_task(config: Config):
     NashsimError
         For an unknown task or parameter.
     """
-    from ..tasks import EnumerableTask, LengthTask, StyledTask
+    from ...tasks import EnumerableTask, LengthTask, StyledTask
 
     name, tau = config.data.task, config.algorithm.tau
     if name not in TASKS:

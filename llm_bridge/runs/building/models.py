@@ -7,16 +7,16 @@ import torch
 from nashsim.errors import NashsimError
 from nashsim.rules import REFERENCE
 
-from ..data import Encoder
-from ..models.adapters import BENEATH, TRAINED, with_adapters
-from ..models.checkpointing import checkpoint_layers
-from ..models.config import ModelConfig
-from ..models.loading import check_ids, find_device, load_language_model
-from ..parallel import sharding
-from ..parallel.processes import Processes
-from ..policy.causal_policy import CausalPolicy, end_tokens
-from ..policy.master_weights import NARROW
-from .config import Config
+from ...data import Encoder
+from ...models.adapters import BENEATH, TRAINED, with_adapters
+from ...models.config import ModelConfig
+from ...models.loading import check_ids, find_device, load_language_model
+from ...parallel import sharding
+from ...parallel.processes import Processes
+from ...policy.causal_policy import CausalPolicy, end_tokens
+from ...policy.gradient_checkpointing import checkpoint_layers
+from ...policy.master_weights import NARROW
+from ..configuration.config import Config
 
 
 def load_causal(config: Config):

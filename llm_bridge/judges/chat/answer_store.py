@@ -13,8 +13,8 @@ import numpy as np
 from nashsim.errors import NashsimError
 from nashsim.files import to_json
 
-from .checked import check_probabilities
-from .protocol import Comparison
+from ..checked import check_probabilities
+from ..protocol import Comparison
 
 
 def key_of(*parts) -> str:

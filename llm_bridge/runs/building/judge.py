@@ -9,14 +9,14 @@ import numpy as np
 
 from nashsim.errors import NashsimError
 
-from ..data import Prompt
-from ..importing import named_object
-from ..judges import CallableJudge, Comparison, CriteriaJudge, Judge, LengthJudge, verdicts
-from ..judges.answer_store import AnswerStore, StoredFunction
-from ..judges.chat_judge import RETRIES, ChatFunction
-from ..judges.config import JudgeOptions
-from ..models.loading import find_device, load_model, load_tokenizer
-from .config import Config
+from ...data import Prompt
+from ...importing import named_object
+from ...judges import CallableJudge, Comparison, CriteriaJudge, Judge, LengthJudge, verdicts
+from ...judges.chat.answer_store import AnswerStore, StoredFunction
+from ...judges.chat.judge import RETRIES, ChatFunction
+from ...judges.config import JudgeOptions
+from ...models.loading import find_device, load_model, load_tokenizer
+from ..configuration.config import Config
 
 #: File of the answers that a judge was paid for, in the run's folder.
 ANSWERS = "judge-answers.sqlite"
@@ -143,8 +143,8 @@ def _one_judge(config: Config, judge: JudgeOptions, tokenizer) -> Judge:
         store = AnswerStore(judge.cache_file or Path(config.output.folder) / ANSWERS)
         function = ChatFunction(judge.openai, store, RETRIES if judge.retries is None else judge.retries)
         return CallableJudge(function, both_orders=judge.both_orders, retries=0, cache=judge.cache)
-    from .. import preference
-    from ..preference.storage import DESCRIPTION
+    from ... import preference
+    from ...preference.storage import DESCRIPTION
 
     if judge.kind == "preference-model" or (Path(judge.path) / DESCRIPTION).exists():
         model = preference.load_model(judge.path, device=find_device())

@@ -10,9 +10,9 @@ import numpy as np
 
 from nashsim.errors import NashsimError
 
-from ..judges import Comparison, Judge
-from ..judges.orders import in_one_order, may_waver, parts_of
-from .judge_cycles import Cycles, cycles, matrix_of, strongest_cycle
+from ...judges import Comparison, Judge
+from ...judges.orders import in_one_order, may_waver, parts_of
+from .cycles import Cycles, cycles, matrix_of, strongest_cycle
 
 #: Resamples of prompts, and three-cycles that are shown.
 RESAMPLES, SHOWN = 1000, 3

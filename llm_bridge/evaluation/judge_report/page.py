@@ -6,8 +6,8 @@ from html import escape
 
 import numpy as np
 
-from .judge_cycles import Cycles
-from .judge_report import Estimate, JudgeReport, Voice
+from .cycles import Cycles
+from .report import Estimate, JudgeReport, Voice
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --quiet: #5c6675; --paper: #fdfdfb; --rule: #d9dde3;

@@ -1,0 +1,1 @@
+"""The typed configuration of a run, and what its keys mean."""
