@@ -56,6 +56,21 @@ class Snapshot:
     log_average: np.ndarray
     exact: Exact
 
+    @cached_property
+    def payoff(self) -> np.ndarray:
+        """P(. ≻ pi) - 1/2 of the current policy, shape (contexts, actions); several metrics share what is kept."""
+        return self.game.margin(self.log_policy)
+
+    @cached_property
+    def average_payoff(self) -> np.ndarray:
+        """The same of the average iterate."""
+        return self.game.margin(self.log_average)
+
+    @cached_property
+    def exploitability(self) -> np.ndarray:
+        """Exploitability of the current policy, shape (contexts,)."""
+        return unchecked_exploitability(self.game, self.log_policy, self.payoff)
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -80,9 +95,11 @@ class Metric:
     worst: bool = False
 
     def combine(self, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return one number a record, shape (records,), from the contexts' values, shape (records, contexts)."""
-        # summed row by row: a product by BLAS may round a record differently among others than alone
-        return values.max(axis=1) if self.worst else np.array([np.sum(row * weights) for row in values])
+        """Return one number from the values of a game's contexts, shape (...), from two arrays (..., contexts)."""
+        if self.worst:
+            return values.max(axis=-1)
+        # rows of their own: a product by BLAS may round a record differently among others than alone
+        return np.add.reduce(np.multiply(values, weights, order="C"), axis=-1)
 
 
 def _span_to_equilibrium(at: Snapshot) -> np.ndarray:
@@ -101,17 +118,17 @@ METRICS: dict[str, Metric] = {
         Metric(
             "duality_gap",
             "regularised duality gap  2τ KL(π ‖ BR(π))",
-            lambda at: 2.0 * unchecked_exploitability(at.game, at.log_policy),
+            lambda at: 2.0 * at.exploitability,
         ),
         Metric(
             "exploitability",
             "exploitability  τ KL(π ‖ BR(π))",
-            lambda at: unchecked_exploitability(at.game, at.log_policy),
+            lambda at: at.exploitability,
         ),
         Metric(
             "unregularised_gap",
             "unregularised duality gap  2 max P(y ≻ π) − 1",
-            lambda at: 2.0 * at.game.margin(at.log_policy).max(axis=-1),
+            lambda at: 2.0 * at.payoff.max(axis=-1),
             needs="",
         ),
         Metric(
@@ -142,12 +159,12 @@ METRICS: dict[str, Metric] = {
         Metric(
             "average_duality_gap",
             "regularised duality gap of the average iterate",
-            lambda at: 2.0 * unchecked_exploitability(at.game, at.log_average),
+            lambda at: 2.0 * unchecked_exploitability(at.game, at.log_average, at.average_payoff),
         ),
         Metric(
             "average_unregularised_gap",
             "unregularised duality gap of the average iterate",
-            lambda at: 2.0 * at.game.margin(at.log_average).max(axis=-1),
+            lambda at: 2.0 * at.average_payoff.max(axis=-1),
             needs="",
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..logspace import kl, log_normalise
 from ..preferences import DensePreference
 from ..rules import Start
 from .feedback import streams
+from .metrics import Metric
 
 
 class GameStack:
@@ -46,6 +48,24 @@ class GameStack:
         """Yield (index in the caller's list, game, slice of its contexts)."""
         for i, (member, game) in enumerate(zip(self.members, self.games, strict=True)):
             yield member, game, slice(self._edges[i], self._edges[i + 1])
+
+    def combine(self, metric: Metric, values: np.ndarray) -> np.ndarray:
+        """Return one number a game, shape (..., games), from one a context, shape (..., contexts)."""
+        found = np.empty((*values.shape[:-1], len(self.games)))
+        for alike, contexts, weights in self._alike:
+            found[..., alike] = metric.combine(values[..., contexts], weights)
+        return found
+
+    @cached_property
+    def _alike(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Games of as many contexts: their places, those of their contexts and the weights of these."""
+        sizes = np.diff(self._edges)
+        found = []
+        for size in np.unique(sizes):
+            alike = np.flatnonzero(sizes == size)
+            contexts = self._edges[alike, None] + np.arange(size)
+            found.append((alike, contexts, np.stack([self.games[i].weights for i in alike])))
+        return found
 
     def streams(self, seeds: Sequence[int]) -> np.ndarray:
         """Return the random streams of noisy feedback, shape (seeds, contexts)."""

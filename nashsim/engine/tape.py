@@ -88,23 +88,25 @@ class Tape:
             self._sink(number, self._combined(self._rows[number]))
 
     def _combined(self, row: np.ndarray):
-        for _, game, part in self._stack.parts():
+        values = [self._stack.combine(metric, row[:, m]) for m, metric in enumerate(self._metrics)]
+        for i, game in enumerate(self._stack.games):
             for s in range(len(row)):
                 for m, metric in enumerate(self._metrics):
-                    yield game.name, s, metric.name, metric.combine(row[None, s, m, part], game.weights)[0]
+                    yield game.name, s, metric.name, values[m][s, i]
 
     def runs(self, rule: Rule, grid: np.ndarray, seeds: Sequence[int], starts: np.ndarray):
         """Yield (index of the game, index of the seed, Run); starts of shape (seeds, contexts, actions)."""
         rows = np.array(self._rows)
+        values = [  # each (games, seeds, records)
+            np.ascontiguousarray(self._stack.combine(metric, rows[:, :, m]).T)
+            for m, metric in enumerate(self._metrics)
+        ]
         queries = grid * rule.queries_per_step
         log_policies, averages = self._last
         solved = any(metric.needs == "equilibrium" for metric in self._metrics)
-        for member, game, part in self._stack.parts():
+        for i, (member, game, part) in enumerate(self._stack.parts()):
             for s, seed in enumerate(seeds):
-                metrics = {
-                    metric.name: metric.combine(rows[:, s, m, part], game.weights)
-                    for m, metric in enumerate(self._metrics)
-                }
+                metrics = {metric.name: values[m][i, s] for m, metric in enumerate(self._metrics)}
                 finite = is_finite(game, log_policies[s, part])
                 yield (
                     member,

@@ -66,7 +66,9 @@ def exploitability(game: PreferenceGame, policy) -> np.ndarray:
     return unchecked_exploitability(game, game.as_log_policy(policy))
 
 
-def unchecked_exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np.ndarray:
+def unchecked_exploitability(
+    game: PreferenceGame, log_policy: np.ndarray, payoff: np.ndarray | None = None
+) -> np.ndarray:
     """Return :func:`exploitability` of log-probabilities as they are, of a run that overflowed too.
 
     Parameters
@@ -74,10 +76,12 @@ def unchecked_exploitability(game: PreferenceGame, log_policy: np.ndarray) -> np
     game : PreferenceGame
     log_policy : ndarray, shape (contexts, actions)
         Log-probabilities.
+    payoff : ndarray or None, shape (contexts, actions)
+        P(. ≻ pi) - 1/2 where it is known.
     """
+    payoff = game.margin(log_policy) if payoff is None else payoff
     if game.kl_regularised:
-        return game.require_tau() * _divergence(game, log_policy, game.log_best_response(log_policy))
-    payoff = game.margin(log_policy)
+        return game.require_tau() * _divergence(game, log_policy, game.log_response(payoff))
     return game.require_tau() * link_divergence(game, log_policy, payoff, game.log_response(payoff))
 
 
