@@ -105,6 +105,40 @@ def proved() -> str:
     return text
 
 
+def papers() -> str:
+    """Return every paper's experiment: its figure, its curves' verdicts, its settings and who gave them."""
+    from nashsim.cli.papers import find_papers, listed_papers
+
+    listed, folder = listed_papers(), ROOT / "figures" / "papers"
+    text = "| paper | status | reproduced | differs | unknown |\n|---|---|---|---|---|\n"
+    for one in listed:
+        verdicts = [curve["verdict"] for curve in one["curves"]]
+        counts = [str(verdicts.count(kind) or "") for kind in ("reproduced", "differs", "unknown")]
+        text += f"| [`{one['id']}`](#{one['id']}) | {one['status']} | {' | '.join(counts)} |\n"
+    for one in listed:
+        if one["status"] == "absent":
+            continue
+        stored = json.loads((folder / f"{one['id']}.json").read_text(encoding="utf-8"))
+        again = f"`nashsim paper {one['id']}`" + (" (here its short run)" if stored["quick"] else "")
+        script = f"experiments/papers/{find_papers()[one['id']].name}"
+        text += f"\n## {one['id']}\n\n{_prose(one['title'])}\n\n"
+        text += f"{_linked(_prose(stored['source']))}. {again}, `{script}`.\n"
+        if stored["missing"]:
+            text += f"\nNot drawn: {_prose('; '.join(stored['missing']))}.\n"
+        text += f"\n![{_prose(one['title'])}](../../figures/papers/{stored['figure']})\n"
+        text += "\n| curve | verdict | measured, and what is stated |\n|---|---|---|\n"
+        for curve in one["curves"]:
+            text += f"| {_cell(curve['name'])} | {curve['verdict']} | {_cell(curve['note'])} |\n"
+        text += "\n| setting | value | given by |\n|---|---|---|\n"
+        for setting in stored["settings"]:
+            given = setting["source"] if setting["source"] == "ours" else f"\\[{setting['source']}\\]"
+            text += f"| {_cell(setting['name'])} | {_cell(setting['value'])} | {given} |\n"
+        residual = max(exact["residual"] for exact in stored["equilibria"])
+        games = ", ".join(_cell(exact["game"]) for exact in stored["equilibria"])
+        text += f"\nExact equilibria beside it: {games}; largest residual {residual:.0e}.\n"
+    return text
+
+
 def learners() -> str:
     """Return the table of learners from duels."""
     from nashsim.online import LEARNERS
@@ -281,7 +315,7 @@ def index_of_reference() -> str:
     return text
 
 
-PAGES = (rules, theorems, found, proved, learners, games, algorithms, configuration, commands)
+PAGES = (rules, theorems, found, proved, papers, learners, games, algorithms, configuration, commands)
 
 
 def write(app=None) -> None:

@@ -33,6 +33,7 @@ from .output import (
     say,
     with_interval,
 )
+from .papers import paper, papers
 from .prove import as_proved, certified, prove
 from .regret import learners, regret
 from .solving import solutions
@@ -395,5 +396,7 @@ def bench(
     print_table("Benchmarks", (*columns, "reached"), table)
 
 
+app.command()(paper)
+app.command()(papers)
 app.command()(verify)
 app.command()(prove)

@@ -47,6 +47,11 @@ def figure_titles() -> dict[str, str]:
 
 def load_experiment(path: Path):
     """Return the ``EXPERIMENT`` that a script declares."""
+    return load_module(path).EXPERIMENT
+
+
+def load_module(path: Path):
+    """Return a script as a module, under a name of its own."""
     spec = importlib.util.spec_from_file_location(f"nashsim_experiment_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -55,7 +60,7 @@ def load_experiment(path: Path):
     ) not in sys.path:  # as where the script runs alone: benchmarks share a module
         sys.path.append(folder)
     spec.loader.exec_module(module)
-    return module.EXPERIMENT
+    return module
 
 
 def draw_one(name: str, path: Path, out: str, quick: bool, full: bool = False) -> dict:

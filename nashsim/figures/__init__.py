@@ -1,5 +1,6 @@
-"""Published figures: an experiment, what it found, and the files it writes."""
+"""Published figures: an experiment, what it found, and the files it writes; papers' experiments with verdicts."""
 
 from .experiment import Experiment, Finding
+from .paper import Curve, Paper, Setting, exact, slope
 
-__all__ = ["Experiment", "Finding"]
+__all__ = ["Curve", "Experiment", "Finding", "Paper", "Setting", "exact", "slope"]
