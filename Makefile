@@ -27,10 +27,10 @@ help:
 	@echo "make lint        check style and types"
 	@echo "make clean       remove $(VENV) and what make docs wrote"
 
-reproduce: $(VENV)/.installed-ecos
+reproduce: $(VENV)/.installed-figures
 	$(BIN)/nashsim reproduce
 
-reproduce-full: $(VENV)/.installed-ecos
+reproduce-full: $(VENV)/.installed-figures
 	$(BIN)/nashsim reproduce --full
 
 test: $(VENV)/.installed-test
@@ -70,7 +70,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The constraints hold for the build environment too.
-$(VENV)/.installed $(VENV)/.installed-docs $(VENV)/.installed-ecos $(VENV)/.installed-test $(VENV)/.installed-dev: export PIP_CONSTRAINT = $(CONSTRAINTS)
+$(VENV)/.installed $(VENV)/.installed-docs $(VENV)/.installed-figures $(VENV)/.installed-test $(VENV)/.installed-dev: export PIP_CONSTRAINT = $(CONSTRAINTS)
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@

@@ -36,7 +36,7 @@ EXTRAS = {
     "test-slow": "test",
     "lint": "dev",
     "docs": "docs",
-    "reproduce": "ecos",
+    "reproduce": "figures",
 }
 for name, needs in EXTRAS.items():
     add(name, needs)

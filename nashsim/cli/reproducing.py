@@ -92,17 +92,17 @@ def reproduce_figures(
     if jobs < 1:
         raise NashsimError(f"jobs: at least 1 is needed, found {jobs}")
     chosen = {name: known[name] for name in (names or known)}
-    if full:
-        longer = [name for name, path in chosen.items() if load_experiment(path).compute_full]
-        if short := [name for name in names if name not in longer]:
-            raise NashsimError(
-                f"full: {', '.join(short)}: the paper's length is drawn without it; leave --full out"
-            )
-        chosen = {name: chosen[name] for name in longer}
     if not _has_llm_extra():
         for name in [name for name in chosen if name.startswith(("llm-", "smollm"))]:
             say(f"{name}: skipped; it needs the llm extra: pip install 'nashsim[llm]'")
             del chosen[name]
+    if full:
+        longer = [name for name, path in chosen.items() if load_experiment(path).compute_full]
+        if short := [name for name in chosen if names and name not in longer]:
+            raise NashsimError(
+                f"full: {', '.join(short)}: the paper's length is drawn without it; leave --full out"
+            )
+        chosen = {name: chosen[name] for name in longer}
     out = str(
         Path(out or figures_folder(full)).resolve()
     )  # a worker process may have been started in another folder
