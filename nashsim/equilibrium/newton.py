@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..game import PreferenceGame
+from .batch import MOST_ACTIONS, equilibria_at_once
 from .certificate import best_response_distance, certificate_from
-from .fixed_point import regularised_equilibrium
+from .fixed_point import NewtonPoint, regularised_equilibrium
 from .links import solve_links
 from .result import Equilibrium, support_note
 from .systems import systems_of
@@ -51,11 +54,16 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     tau = game.require_tau()
     if not game.kl_regularised:
         return solve_links(game, start)
-    starts = [None] * game.contexts if start is None else game.as_log_policy(start, "start")
+    starts: Any = [None] * game.contexts
+    found: list[NewtonPoint | None] = [None] * game.contexts
+    if start is not None:
+        starts = game.as_log_policy(start, "start")
+    elif game.contexts > 1 and game.actions <= MOST_ACTIONS:
+        found = equilibria_at_once(game.preference.dense(), game.log_reference, tau)
     points = [
-        regularised_equilibrium(system, log_reference, tau, begin)
-        for system, log_reference, begin in zip(
-            systems_of(game.preference), game.log_reference, starts, strict=True
+        point or regularised_equilibrium(system, log_reference, tau, begin)
+        for point, system, log_reference, begin in zip(
+            found, systems_of(game.preference), game.log_reference, starts, strict=True
         )
     ]
     log_policy = np.stack([point.log_policy for point in points])

@@ -42,7 +42,23 @@ def split_vector(high: np.ndarray, low: np.ndarray | float = 0.0) -> SplitVector
     high, low : ndarray, shape (..., size)
         Its digits, and those below the last of ``high``.
     """
-    grid = _VECTOR_GRID / power_of_two(np.abs(high).sum(axis=-1).max())
+    return _split(high, low, power_of_two(np.abs(high).sum(axis=-1).max()))
+
+
+def split_each(high: np.ndarray) -> SplitVector:
+    """Return every vector of a stack split as :func:`split_vector` splits it alone.
+
+    Parameters
+    ----------
+    high : ndarray, shape (..., size)
+        Vectors none of which is 0.
+    """
+    sums = np.abs(high).sum(axis=-1, keepdims=True)
+    return _split(high, 0.0, np.ldexp(1.0, np.frexp(sums)[1]))
+
+
+def _split(high: np.ndarray, low: np.ndarray | float, bound: np.ndarray | float) -> SplitVector:
+    grid = _VECTOR_GRID / bound
     head = np.trunc(high * grid) / grid
     return SplitVector(head, (high - head) + low, high)
 
