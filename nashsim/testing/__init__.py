@@ -1,10 +1,11 @@
 """Tests for algorithms of your own: the battery that the package's rules pass, and hypothesis strategies."""
 
-from .check import CHECKS, RuleCheckError, check_rule, parametrize_with_checks
+from .check import CHECKS, check_property, check_rule, parametrize_with_checks
 from .problem import GameArrays, Problem
+from .report import CheckError, CheckReport, Failure, RuleCheckError
 from .strategies import games, policies, references, rules
 
 __all__ = [
-    "CHECKS", "GameArrays", "Problem", "RuleCheckError", "check_rule", "games", "parametrize_with_checks", "policies",
-    "references", "rules",
+    "CHECKS", "CheckError", "CheckReport", "Failure", "GameArrays", "Problem", "RuleCheckError", "check_property",
+    "check_rule", "games", "parametrize_with_checks", "policies", "references", "rules",
 ]  # fmt: skip

@@ -129,7 +129,7 @@ def overstated_rate(policy, game, step):
     return correct(policy, game, step)
 
 
-@broken("monotone KL", monotone=True, step=lambda tau: 1.5 / tau)
+@broken("monotone KL", monotone=True, step=1.5)
 def step_too_long(policy, game, step):
     return correct(policy, game, step)
 
@@ -137,3 +137,64 @@ def step_too_long(policy, game, step):
 @broken("absence of the fixed point", fixed_point=False)
 def needless_disclaimer(policy, game, step):
     return correct(policy, game, step)
+
+
+def floored(least):
+    def rule(policy, game, step):
+        return normal(np.maximum(correct(policy, game, step), least))
+
+    return rule
+
+
+for _least in (1e-2, 1e-3, 1e-6, 1e-9, 1e-12, 1e-16, 1e-30, 1e-100, 1e-250):
+    BROKEN[f"floored_at_{_least:g}"] = (floored(_least), "fixed point", {})
+
+
+@broken("fixed point")
+def added_to_the_logarithm(policy, game, step):
+    logits = (1 - step * game.tau) * np.log(policy + 1e-12) + step * game.tau * np.log(game.reference + 1e-12)
+    return normal(np.exp(logits + step * game.probabilities @ policy))
+
+
+@broken("fixed point")
+def payoff_times_1_1(policy, game, step):
+    base = policy ** (1 - step * game.tau) * game.reference ** (step * game.tau)
+    return normal(base * np.exp(1.1 * step * game.probabilities @ policy))
+
+
+@broken("fixed point")
+def pull_times_0_9(policy, game, step):
+    base = policy ** (1 - 0.9 * step * game.tau) * game.reference ** (0.9 * step * game.tau)
+    return normal(base * np.exp(step * game.probabilities @ policy))
+
+
+@broken("fixed point")
+def payoff_of_a_rounded_policy(policy, game, step):
+    return (
+        correct(policy, game, step) if policy.min() > 0.01 else correct(normal(policy.round(2)), game, step)
+    )
+
+
+@broken("contraction")
+def stays(policy, game, step):
+    return policy.copy()
+
+
+@broken("forward step")
+def eta_times_1_1(policy, game, step):
+    return correct(policy, game, 1.1 * step)
+
+
+@broken("forward step")
+def half_speed(policy, game, step):
+    return correct(policy, game, step / 2)
+
+
+@broken("claimed rate", forward=False, contraction=lambda step, tau: 1 - step * tau)
+def half_the_claimed_speed(policy, game, step):
+    return correct(policy, game, step / 2)
+
+
+@broken("claimed rate", forward=False, contraction=lambda step, tau: 1 - step * tau)
+def nine_tenths_of_the_claimed_speed(policy, game, step):
+    return correct(policy, game, 0.9 * step)

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from nashsim import NashsimError
+from nashsim.logspace import kl, log_normalise
 from nashsim.rules import EGPO, HALF, OMD, POLICY, REFERENCE, RULES, MirrorStep, NashMD, NashMP
 from nashsim.testing import RuleCheckError, check_rule, parametrize_with_checks
+from nashsim.testing.problem import generic
+from nashsim.testing.properties import _kl_rounding, tolerance
+from nashsim.testing.subject import make_subject
 
-from .broken import BROKEN, correct
+from .broken import BROKEN, correct, normal
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -28,7 +32,9 @@ def test_what_is_broken_is_named_with_a_small_game(name):
 
 
 def test_the_correct_callable_passes_with_all_its_claims():
-    check_rule(correct, queries=1, monotone=True, contraction=lambda step, tau: 1 - step * tau)
+    report = check_rule(correct, queries=1, monotone=True, contraction=lambda step, tau: 1 - step * tau)
+    assert "fixed point" in report.held and report.unclaimed == ("memory", "absence of the fixed point")
+    assert not report.failures and "14 of 14" in repr(report)
 
 
 def test_log_probabilities_and_attributes():
@@ -141,3 +147,180 @@ def test_a_kl_step_is_no_step_of_chi2():
     check_rule(projected, regulariser="chi2")
     with pytest.raises(RuleCheckError):
         check_rule(projected)
+
+
+def in_float32(policy, game, step):
+    policy, reference, wins = (
+        np.asarray(x, np.float32) for x in (policy, game.reference, game.probabilities)
+    )
+    eta, tau = np.float32(step), np.float32(game.tau)
+    weights = policy ** (1 - eta * tau) * reference ** (eta * tau) * np.exp(eta * wins @ policy)
+    return weights / weights.sum()
+
+
+def in_torch(policy, game, step):
+    import torch
+
+    log_pi, log_mu, wins = (
+        torch.tensor(x, dtype=torch.float32) for x in (policy, game.log_reference, game.probabilities)
+    )
+    log_pi.requires_grad_()  # as a policy that is trained has it
+    logits = (1 - step * game.tau) * log_pi + step * game.tau * log_mu + step * wins @ log_pi.exp()
+    return torch.log_softmax(logits, -1)
+
+
+def test_float32_is_held_to_the_rounding_of_float32():
+    check_rule(in_float32, queries=1, contraction=lambda step, tau: 1 - step * tau)
+    check_rule(in_torch, log=True, shift=False, monotone=True)
+
+    def returned_as_float64(policy, game, step):
+        return np.asarray(in_float32(policy, game, step), float)
+
+    check_rule(returned_as_float64, precision="float32")
+    with pytest.raises(RuleCheckError, match="simplex"):
+        check_rule(returned_as_float64)
+    with pytest.raises(NashsimError, match="precision 'single'"):
+        check_rule(in_float32, precision="single")
+
+
+@pytest.mark.parametrize(
+    "name", ["payoff_times_1_1", "pull_times_0_9", "half_speed", "floored_at_0.01", "stays"]
+)
+def test_float32_excuses_nothing_but_rounding(name):
+    function, what, claims = BROKEN[name]
+    with pytest.raises(RuleCheckError) as caught:
+        check_rule(lambda policy, game, step: function(policy, game, step).astype(np.float32), **claims)
+    assert caught.value.property == what
+
+
+def test_a_sum_off_by_twice_the_tolerance_is_no_policy():
+    with pytest.raises(RuleCheckError, match="simplex"):
+        check_rule(lambda policy, game, step: (1 + 2e-9) * correct(policy, game, step))
+    check_rule(lambda policy, game, step: (1 + 0.5e-9) * correct(policy, game, step))
+
+
+def test_all_failures_are_collected_and_each_can_be_run_again():
+    def wrong(policy, game, step):
+        return np.maximum(correct(policy, game, -step), 0.01)
+
+    with pytest.raises(RuleCheckError) as caught:
+        check_rule(wrong, raise_first=False, queries=2)
+    found = {failure.property: failure for failure in caught.value.failures}
+    assert {"simplex", "queries counted", "fixed point", "contraction", "forward step"} <= set(found)
+    assert len(found) + len(caught.value.report.held) == 13 and "reproducibility" in caught.value.report.held
+    for name, failure in found.items():
+        assert f"{name} is broken" in str(caught.value) and failure.reproduce in str(caught.value).replace(
+            "\n    ", "\n"
+        )
+        assert failure.problem.origin and "step = " in failure.reproduce
+        with pytest.raises(RuleCheckError, match=name):
+            lines = failure.reproduce.replace("problem)", "problem, queries=2)")
+            exec(lines, {"wrong": wrong})
+
+
+def test_a_rule_of_the_language_can_be_run_again():
+    with pytest.raises(RuleCheckError, match="step=5.0") as caught:
+        check_rule(OMD(step=5.0), raise_first=False)
+    with pytest.raises(RuleCheckError):
+        exec(caught.value.failures[0].reproduce, {"OMD": OMD})
+
+
+def test_known_failures_are_declared_with_a_reason_and_must_fail():
+    known = {"fixed point": "rounds to 1 %", "contraction": "stops a percent away"}
+    report = check_rule(floored_at_a_percent, known=known, raise_first=False)
+    assert report.known == known and "rounds to 1 %" in repr(report)
+    with pytest.raises(RuleCheckError, match="fixed point.*rounds.*holds: take it out"):
+        check_rule(correct, known={"fixed point": "rounds to 1 %"})
+    with pytest.raises(RuleCheckError, match="not claimed"):
+        check_rule(correct, known={"memory": "why not"})
+    with pytest.raises(NashsimError, match="fixed point"):
+        check_rule(correct, known={"fixed-point": "mistyped"})
+
+
+def floored_at_a_percent(policy, game, step):
+    return BROKEN["floored_at_0.01"][0](policy, game, step)
+
+
+class Optimistic:
+    """Optimistic mirror descent: twice the last payoff less the one before, kept on the object."""
+
+    def start(self, game):
+        self.previous = None
+
+    def step(self, policy, game, step):
+        payoff = game.probabilities @ policy
+        ahead = payoff if self.previous is None else 2 * payoff - self.previous
+        self.previous = payoff
+        base = policy ** (1 - step * game.tau) * game.reference ** (step * game.tau)
+        return normal(base * np.exp(step * ahead))
+
+
+class Passed:
+    """The same, its memory passed through the steps."""
+
+    def start(self, game):
+        return np.zeros(0)
+
+    def step(self, policy, game, step, previous):
+        payoff = game.probabilities @ policy
+        ahead = 2 * payoff - previous if len(previous) else payoff
+        base = policy ** (1 - step * game.tau) * game.reference ** (step * game.tau)
+        return normal(base * np.exp(step * ahead)), payoff
+
+
+class Forgetful(Optimistic):
+    def start(self, game):
+        kept = getattr(self, "previous", None)
+        self.previous = kept if kept is not None and len(kept) == len(game.reference) else None
+
+
+class Lapsed(Optimistic):
+    def step(self, policy, game, step):
+        self.previous = None
+        return super().step(policy, game, step)
+
+
+@pytest.mark.parametrize("rule", [Optimistic, Optimistic(), Passed])
+def test_rules_that_remember_are_classes(rule):
+    report = check_rule(rule, memoryless=False, queries=1, forward=True)
+    assert {"memory", "fixed point", "queries counted", "forward step"} <= set(report.held)
+    with pytest.raises(RuleCheckError, match="no memory is broken.*it remembers"):
+        check_rule(rule, memoryless=True)
+
+
+def test_memories_that_are_not_what_they_claim():
+    with pytest.raises(RuleCheckError, match=r"reproducibility.*start\(game\) must empty the memory"):
+        check_rule(Forgetful)
+    with pytest.raises(RuleCheckError, match="memory is broken.*memoryless=True"):
+        check_rule(Lapsed, memoryless=False)
+    check_rule(Lapsed, memoryless=True)
+    rules = {}
+
+    def hidden(policy, game, step):
+        rule = rules.setdefault(len(policy), Optimistic())
+        if not hasattr(rule, "previous"):
+            rule.start(game)
+        return rule.step(policy, game, step)
+
+    with pytest.raises(RuleCheckError, match="give it as a class"):
+        check_rule(hidden)
+
+    class Halfway(Passed):
+        def step(self, policy, game, step, previous):
+            return super().step(policy, game, step, previous)[0]
+
+    with pytest.raises(RuleCheckError, match="must return \\(policy, memory\\)"):
+        check_rule(Halfway)
+
+
+def test_the_slack_of_a_divergence_is_what_rounding_of_the_logits_makes():
+    """(1/2, 1/2) against (1/2 + d, 1/2 - d), logits moved by e against each other: the slack is met to a tenth."""
+    subject, problem = make_subject(correct), generic()[0]
+    e = tolerance(subject, problem)
+    half, d = np.log([0.5, 0.5]), 1e-3
+    other = np.log([0.5 + d, 0.5 - d])
+    moved = other + e * np.array([1, -1])
+    before, after = (kl(half, log_normalise(q)) for q in (other, moved))
+    slack = _kl_rounding(subject, problem, np.array([before, 0.0]))
+    assert 0.9 * slack[0] < after - before <= slack[0]
+    assert 0.9 * slack[1] < kl(half, log_normalise(half + e * np.array([1, -1]))) <= slack[1]
