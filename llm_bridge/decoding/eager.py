@@ -16,6 +16,7 @@ from nashsim.errors import NashsimError
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import position_ids
 from .roles import Drawn, Role, RoleBatch
+from .token_step import AS_SCORED, KeysAndValues, Precision, token_step
 
 
 def sample(
@@ -26,6 +27,7 @@ def sample(
     *,
     use_cache: bool = True,
     allowed: torch.Tensor | None = None,
+    precision: Precision = AS_SCORED,
 ) -> dict[str, Drawn]:
     """Return one response a prompt from every role, all in one loop.
 
@@ -43,6 +45,8 @@ def sample(
         Whether keys and values are kept; without, every prefix is computed again: the same responses, slowly.
     allowed : Tensor of bool or None, shape (prompts, vocabulary)
         First tokens that are permitted, for constrained decoding; log-probabilities are those of the constrained role.
+    precision : Precision
+        Precision of the products; log-probabilities are those of what was drawn from.
 
     Returns
     -------
@@ -59,19 +63,26 @@ def sample(
     """
     batch = RoleBatch.of(policy, prompts, roles, length)
     permitted = None if allowed is None else allowed.to(policy.device).bool().repeat(len(roles), 1)
-    found = _Loop(policy, batch, use_cache).draw(permitted)
+    found = _Loop(policy, batch, use_cache, precision).draw(permitted)
     # What comes out of inference mode may not be part of a loss; copies may.
     return batch.drawn(*(part.clone() for part in found))
 
 
 class _Loop:
-    """The state of decoding: tokens so far, and each policy's rows and cache."""
+    """The state of decoding: tokens so far in tensors of their last size, and each policy's rows and cache."""
 
-    def __init__(self, policy: CausalPolicy, batch: RoleBatch, use_cache: bool):
-        self.policy, self.batch, self.use_cache = policy, batch, use_cache
-        self.ids, self.mask, self.weights = batch.ids, batch.mask, batch.weights
-        self.rows = {name: torch.nonzero(w).squeeze(1) for name, w in self.weights.items()}
-        self.caches = dict.fromkeys(self.weights)
+    def __init__(self, policy: CausalPolicy, batch: RoleBatch, use_cache: bool, precision: Precision):
+        self.policy, self.batch = policy, batch
+        rows, self.held = batch.ids.shape
+        size = self.held + batch.uniform.shape[1]
+        self.ids = batch.ids.new_full((rows, size), policy.pad)
+        self.mask = batch.mask.new_zeros((rows, size))
+        self.ids[:, : self.held], self.mask[:, : self.held] = batch.ids, batch.mask
+        self.positions = position_ids(batch.mask)
+        self.decoders = [
+            _Decoder(policy, name, weight, size, use_cache, precision.of(name))
+            for name, weight in batch.weights.items()
+        ]
 
     @torch.inference_mode()
     def draw(self, permitted):
@@ -79,7 +90,6 @@ class _Loop:
         policy, uniform, greedy = self.policy, self.batch.uniform, self.batch.greedy
         alive = torch.ones(len(uniform), dtype=torch.bool, device=uniform.device)
         log_probs = torch.zeros(len(uniform), dtype=torch.float64, device=uniform.device)
-        tokens, masks = [], []
         for t in range(uniform.shape[1]):
             table = self._mixed()
             if t == 0 and permitted is not None:
@@ -88,29 +98,76 @@ class _Loop:
                 table = table.masked_fill(~permitted, -torch.inf).log_softmax(-1)
             chosen, gained, going = next_token(table, uniform[:, t], greedy, alive, policy.pad, policy.ends)
             log_probs += gained
-            tokens.append(chosen)
-            masks.append(alive)
-            self.ids = torch.cat([self.ids, chosen[:, None]], 1)
             # A row that has ended goes on as padding, to which it alone attends.
-            self.mask = torch.cat([self.mask, alive[:, None]], 1)
-            alive = going
+            self.ids[:, self.held], self.mask[:, self.held] = chosen, alive
+            self.positions = self.positions[:, -1:] + alive[:, None]
+            self.held, alive = self.held + 1, going
             if not alive.any():
                 break
-        return torch.stack(tokens, 1), torch.stack(masks, 1), log_probs
+        drawn = slice(self.batch.ids.shape[1], self.held)
+        return self.ids[:, drawn], self.mask[:, drawn], log_probs
 
     def _mixed(self) -> torch.Tensor:
         """log p of the next token of every row, float64, shape (rows, vocabulary)."""
-        total = None
-        positions = position_ids(self.mask)
-        for name, weight in self.weights.items():
-            rows, cache = self.rows[name], self.caches[name]
-            new = slice(-1, None) if cache is not None else slice(None)
-            inputs = self.ids[rows, new], self.mask[rows], positions[rows, new], cache, self.use_cache
-            found, self.caches[name] = self.policy.run(name, "next", *inputs)
+        total, tokens = None, (self.ids[:, : self.held], self.mask[:, : self.held], self.positions)
+        for decoder in self.decoders:
+            found = decoder.next(*tokens).double()
+            if decoder.alone:
+                return found.log_softmax(-1)
             if total is None:
                 total = torch.zeros(len(self.ids), found.shape[1], dtype=torch.float64, device=found.device)
-            total.index_add_(0, rows, weight[rows, None] * found.double())
+            total.index_add_(0, decoder.rows, decoder.weight * found)
         return total.log_softmax(-1)
+
+
+class _Decoder:
+    """One named policy on the rows that give it weight: its cache, and what computes its next token."""
+
+    def __init__(self, policy: CausalPolicy, name: str, weight, size: int, use_cache: bool, precision):
+        self.policy, self.name, self.use_cache = policy, name, use_cache
+        self.rows = torch.nonzero(weight).squeeze(1)
+        self.every = len(self.rows) == len(weight)
+        self.weight = weight[self.rows, None]
+        #: Whether a row's distribution is this policy's on every row.
+        self.alone = bool((weight == 1).all())
+        self.step = token_step(policy, name, precision) if use_cache else None
+        self.cache, self.past = None, None
+        if self.step is not None and self.step.verified is False:
+            self.step = None
+        if self.step is not None:
+            self.past = KeysAndValues(self.step, len(self.rows), size)
+
+    def next(self, ids, mask, positions) -> torch.Tensor:
+        """log pi of the next token on this policy's rows, shape (rows, vocabulary)."""
+        if not self.every:
+            ids, mask, positions = ids[self.rows], mask[self.rows], positions[self.rows]
+        step, past = self.step, self.past
+        if step is None or (step.precision is None and not past.held and self.cache is None):
+            return self._own(ids, mask, positions)
+        if self.cache is not None and not past.held:
+            past.take(self.cache)
+        held = past.held
+        # Frozen weights share one module, which is to hold those of this name.
+        self.policy.module_of(self.name)
+        logits = step(ids[:, held:], mask, positions[:, held - ids.shape[1] :], past)
+        found = self.policy.module.normalise(logits)
+        if step.precision is None and step.verified is None:
+            own = self._own(ids, mask, positions)
+            step.verified, found = torch.equal(own, found), own
+        if step.verified is False:
+            self.step = self.past = None
+        else:
+            self.cache = None
+        return found
+
+    def _own(self, ids, mask, positions):
+        """By the model's own forward."""
+        if self.cache is None:
+            positions = position_ids(mask)
+        new = slice(-1, None) if self.cache is not None else slice(None)
+        inputs = ids[:, new], mask, positions[:, new], self.cache, self.use_cache
+        found, self.cache = self.policy.run(self.name, "next", *inputs)
+        return found
 
 
 def inverse_cdf(table: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:

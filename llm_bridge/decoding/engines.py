@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -14,6 +15,7 @@ from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences, padded
 from .eager import sample
 from .roles import Drawn, Engine, Role
+from .token_step import AS_SCORED, Precision
 
 #: Engines with a name; any other is ``module:function``.
 ENGINES = ("eager", "compiled")
@@ -36,7 +38,7 @@ def check_engine(name: str) -> None:
         raise unknown_name("sampling.engine", name, (*ENGINES, "module:function"))
 
 
-def make_engine(name: str = "eager", rows: int | None = None) -> Engine:
+def make_engine(name: str = "eager", rows: int | None = None, precision: Precision = AS_SCORED) -> Engine:
     """Return an engine by its name.
 
     Parameters
@@ -46,6 +48,8 @@ def make_engine(name: str = "eager", rows: int | None = None) -> Engine:
         ``"module:function"``, a function with the contract of :func:`~llm_bridge.decoding.eager.sample`.
     rows : int or None
         Most responses of one decode; ``None`` is all of a step.
+    precision : Precision
+        Precision of the eager loop's products.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def make_engine(name: str = "eager", rows: int | None = None) -> Engine:
         For an unknown name, a function that is not there, or no compiler.
     """
     check_engine(name)
-    engine: Engine = sample
+    engine: Engine = sample if precision == AS_SCORED else partial(sample, precision=precision)
     if name == "compiled":
         from .compiled import CompiledEngine
 

@@ -11,7 +11,7 @@ from nashsim.rules import POLICY, REFERENCE
 
 from ..data.prompts import as_prompt
 from ..decoding.eager import sample
-from ..decoding.roles import Engine, pure
+from ..decoding.roles import Drawn, Engine, pure
 from ..judges import Comparison, Judge, verdicts
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
@@ -35,6 +35,10 @@ class TextMeasure:
         Seed of the responses.
     engine : callable
         Sampler with the contract of ``llm_bridge.decoding.eager.sample``.
+    importance : bool
+        Whether the policy samples in another precision q than it is scored in: records then have
+        ``importance_ratio``, the mean of pi(y)/q(y), 1 in expectation, and ``importance_size``, the effective share
+        (sum r)^2 / (n sum r^2) of responses weighted by it.
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class TextMeasure:
         samples: int = 1,
         seed: int = 0,
         engine: Engine = sample,
+        importance: bool = False,
     ):
         self.judge, self.length, self.seed, self.engine = judge, length, seed, engine
+        self.importance = importance
         self.rows = [prompt for prompt in map(as_prompt, prompts) for _ in range(samples)]
 
     def __call__(self, policy: CausalPolicy) -> dict[str, float]:
@@ -65,7 +71,7 @@ class TextMeasure:
         roles = {"evaluation": pure(POLICY, self.seed)}
         if self.judge is None:
             drawn = self.engine(policy, self.rows, roles, self.length)
-            return response_statistics(policy, drawn["evaluation"].sequences)
+            return self._statistics(policy, drawn["evaluation"])
         roles["evaluation, reference"] = pure(REFERENCE, self.seed)
         drawn = self.engine(policy, self.rows, roles, self.length)
         mine, other = (drawn[name].sequences for name in roles)
@@ -79,10 +85,13 @@ class TextMeasure:
                 found[key.replace("win_rate", "win_rate_error", 1)] = float(
                     won.std(ddof=1) / np.sqrt(len(won))
                 )
-        return found | response_statistics(policy, mine)
+        return found | self._statistics(policy, drawn["evaluation"])
+
+    def _statistics(self, policy: CausalPolicy, drawn: Drawn) -> dict[str, float]:
+        return response_statistics(policy, drawn.sequences, drawn.log_probs if self.importance else None)
 
 
-def response_statistics(policy: CausalPolicy, drawn: Sequences) -> dict[str, float]:
+def response_statistics(policy: CausalPolicy, drawn: Sequences, sampled=None) -> dict[str, float]:
     """Return ``kl`` to the reference (estimator k1) with ``kl_error``, mean ``length`` and the share ``cut_off``.
 
     Parameters
@@ -91,6 +100,8 @@ def response_statistics(policy: CausalPolicy, drawn: Sequences) -> dict[str, flo
         Policy in the live weights.
     drawn : Sequences
         Responses drawn from it; of a single one there is no KL.
+    sampled : Tensor or None, shape (responses,)
+        Log-probabilities log q(y) that they were drawn with, for ``importance_ratio`` and ``importance_size``.
     """
     responses = drawn.responses()
     lengths = length_statistics([len(y) for y in responses], [y[-1] in policy.ends for y in responses])
@@ -102,4 +113,8 @@ def response_statistics(policy: CausalPolicy, drawn: Sequences) -> dict[str, flo
             )
         kl = kl_to_reference(log_pi, log_mu)
         found = {"kl": float(kl.value), "kl_error": float(kl.error)}
+        if sampled is not None:
+            ratio = np.exp(log_pi - sampled.cpu().numpy())
+            size = float(ratio.sum() ** 2 / (len(ratio) * (ratio**2).sum()))
+            found |= {"importance_ratio": float(ratio.mean()), "importance_size": size}
     return found | {"length": lengths["mean"], "cut_off": lengths["cut_off"]}

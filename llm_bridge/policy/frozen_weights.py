@@ -56,6 +56,16 @@ class FrozenWeights:
         """The names of frozen weights."""
         return tuple(self._past)
 
+    def version(self, name: str) -> int:
+        """Return how often weights were frozen under a name.
+
+        Parameters
+        ----------
+        name : str
+            Name of the weights.
+        """
+        return self._version.get(name, 0)
+
     def parameters(self) -> list[torch.nn.Parameter]:
         """Return the trainable parameters: all of a plain model, the adapter of a PEFT model."""
         return [p for p in self.model.parameters() if p.requires_grad]
@@ -236,7 +246,7 @@ class FrozenWeights:
         """
         if self._frozen_module is None:
             self._frozen_module = self._twin()
-        wanted = (name, self._version.get(name))
+        wanted = (name, self.version(name))
         if self._loaded != wanted:
             parameters = dict(self._frozen_module.named_parameters())
             for key, tensor in (self._gathered if self.sharded else self._past)[name].items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from nashsim.errors import NashsimError, unknown_name
 
 from ...data import Encoder, Prompt, Teacher, load_prompts, load_teacher
-from ...decoding.engines import make_engine
 from ...evaluation.text_measure import TextMeasure
 from ...judges import Judge
 from ...models.loading import check_ids, load_tokenizer
@@ -158,6 +157,7 @@ def _of_files(config: Config) -> RunParts:
         config.evaluation.samples,
         config.training.seed,
         source.engine,
+        sampling.precision is not None,
     )
     return RunParts(
         policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
@@ -190,7 +190,7 @@ def _not_trained_on(config: Config, prompts: list[Prompt]) -> list[str]:
 
 
 def _sampled(config: Config, judge: Judge, length: int, **more) -> Sampled:
-    engine = make_engine(config.sampling.engine, config.sampling.batch)
+    engine = config.sampling.make_engine()
     return Sampled(
         judge, length, duels=config.judge.duels, engine=engine, processes=Processes.current(), **more
     )

@@ -6,7 +6,6 @@ from nashsim.errors import NashsimError
 
 from ...data import Encoder, Prompt
 from ...data.given import encode_given, load_given
-from ...decoding.engines import make_engine
 from ...evaluation.text_measure import TextMeasure
 from ...models.loading import load_tokenizer
 from ...parallel.processes import Processes
@@ -49,7 +48,7 @@ def assemble_pairs(config: Config) -> RunParts:
     limits = encoder.context, policy.module.context, getattr(policy.config, "max_position_embeddings", None)
     context = min((limit for limit in limits if limit is not None), default=None)
     given, counts = encode_given(read, encoder, context, equal=data.equal, too_long=data.too_long)
-    engine = make_engine(config.sampling.engine, config.sampling.batch)
+    engine = config.sampling.make_engine()
     source = GivenPairs(given, sampling.length, engine, Processes.current())
     # Those with room for a response, each once.
     asked = list({row.prompt: Prompt(row.text, row.prompt) for row in given}.values())

@@ -72,12 +72,23 @@ class SamplingConfig:
     ``engine`` is ``eager``; ``compiled``, with static caches and CUDA graphs on a GPU: seconds of compilation for every
     policy and batch shape, then less time a token, and no adapters; or ``module:function``, any sampler with the
     contract of ``llm_bridge.decoding.eager.sample``.
+    ``precision`` is that of the products that the policy samples with, and ``frozen_precision`` that of references and
+    past iterates: bfloat16 or int8, or None for the model's own, in which all log-probabilities are computed.
     """
 
     length: int = 64
     context: int | None = None
     batch: int | None = None
     engine: str = "eager"
+    precision: str | None = None
+    frozen_precision: str | None = None
+
+    def make_engine(self):
+        """Return the sampler of responses."""
+        from ...decoding.engines import make_engine
+        from ...decoding.token_step import Precision
+
+        return make_engine(self.engine, self.batch, Precision(self.precision, self.frozen_precision))
 
 
 @dataclass(frozen=True)
@@ -155,11 +166,14 @@ def check_config(config: Config) -> None:
     from ...data.pairs import EQUAL, TOO_LONG
     from ...data.teacher import UNANSWERED
     from ...decoding.engines import check_engine
+    from ...decoding.products import PRECISIONS
 
     choices = {
         "model.dtype": DTYPES,
         "model.quantise": (None, "4bit", "8bit"),
         "model.padding": (None, *PADDINGS),
+        "sampling.precision": (None, *PRECISIONS),
+        "sampling.frozen_precision": (None, *PRECISIONS),
         "data.template": TEMPLATES,
         "data.too_long": TOO_LONG if config.data.pairs is not None else ("refuse", "drop"),
         "data.equal": EQUAL,
@@ -176,7 +190,13 @@ def check_config(config: Config) -> None:
             raise NashsimError(f"{key}: a number > 0 is needed, found {value!r}")
     check_data(config)
     check_model(config)
-    check_engine(config.sampling.engine)
+    sampling = config.sampling
+    check_engine(sampling.engine)
+    if sampling.engine != "eager" and (sampling.precision or sampling.frozen_precision):
+        raise NashsimError(
+            f"sampling.precision, sampling.frozen_precision: null is needed with sampling.engine {sampling.engine}; the"
+            " eager one samples in another precision"
+        )
     algorithm = config.algorithm.build()
     _check_rule(algorithm.rule, config.algorithm.tau)
     if config.data.pairs is not None:

@@ -101,7 +101,10 @@ def test_a_shared_cache_would_be_seen(made, monkeypatch):
 
     def shared(self, honest):
         table = honest(self)
-        self.caches["reference"] = deepcopy(self.caches["policy"])
+        one, other = self.decoders
+        other.cache = deepcopy(one.cache)
+        if one.past is not None:
+            other.past.keys.copy_(one.past.keys), other.past.values.copy_(one.past.values)
         return table
 
     assert planted(made, monkeypatch, shared) > 2
@@ -111,11 +114,11 @@ def test_a_mixture_of_probabilities_would_be_seen(made, monkeypatch):
     """sum_k w_k pi_k in place of prod_k pi_k^{w_k}."""
 
     def arithmetic(self, honest):
-        weights, tables = self.weights, []
-        for name in weights:
-            self.weights = {name: torch.ones_like(weights[name])}
+        decoders, tables = self.decoders, []
+        for decoder in decoders:
+            self.decoders, decoder.alone = [decoder], True
             tables.append(honest(self))
-        self.weights = weights
+        self.decoders = decoders
         return torch.stack(tables).exp().mean(0).log()
 
     assert planted(made, monkeypatch, arithmetic) > 1.5

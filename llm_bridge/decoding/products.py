@@ -1,0 +1,106 @@
+"""Products of activations with the weights of linear layers: as the model has them, in bfloat16, or in int8.
+
+Weights of int8 have a scale a row: x W^T is a_x a_W (q_x q_W^T), where q_x are x's own 8 bits, with a scale a token, so
+that no number of a row changes with what else is in the batch. What is between products stays as wide as the model.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from nashsim.errors import NashsimError, first_line
+
+#: Types of products other than that of the model's weights.
+PRECISIONS = ("bfloat16", "int8")
+
+
+def products(layers, adapters: bool, precision: str | None) -> Callable:
+    """Return a function from x to the outputs of linear layers that have it as their input.
+
+    Parameters
+    ----------
+    layers : sequence of torch.nn.Module
+        Linear layers, or LoRA layers around them.
+    adapters : bool
+        Whether adapters are on.
+    precision : str or None
+        As for ``TokenStep``.
+    """
+    known = [_parts(layer, adapters) for layer in layers]
+    if precision is None:
+        return lambda x: [_plain(x, *part) for part in known]
+    with torch.no_grad():
+        weight = torch.cat([_merged(base.weight, pairs) for base, pairs in known])
+        biases = [base.bias for base, _ in known]
+        bias = None if biases[0] is None else torch.cat(biases)
+    sizes = [len(base.weight) for base, _ in known]
+    multiply = {"bfloat16": _bfloat16, "int8": _int8}[precision](weight)
+
+    def product(x):
+        found = multiply(x)
+        return (found if bias is None else found + bias).split(sizes, -1)
+
+    return product
+
+
+def _parts(layer, adapters: bool) -> tuple:
+    """The linear layer, and (A, B, scale) of every adapter that is on."""
+    base = getattr(layer, "base_layer", layer)
+    if type(base) is not torch.nn.Linear or getattr(layer, "lora_variant", None):
+        raise NashsimError(
+            f"sampling.precision: linear layers are needed, plain or with LoRA, found {type(layer).__name__}"
+        )
+    names = [name for name in layer.active_adapters if name in layer.lora_A] if base is not layer else []
+    pairs = [(layer.lora_A[n].weight, layer.lora_B[n].weight, layer.scaling[n]) for n in names if adapters]
+    return base, pairs
+
+
+def _plain(x, base, pairs):
+    found = functional.linear(x, base.weight, base.bias)
+    for down, up, scale in pairs:
+        x = x.to(down.dtype)
+        found = found + functional.linear(functional.linear(x, down), up) * scale
+    return found.to(base.weight.dtype)
+
+
+def _merged(weight, pairs):
+    for down, up, scale in pairs:
+        weight = weight + scale * (up @ down).to(weight.dtype)
+    return weight
+
+
+def _bfloat16(weight):
+    narrow = weight.bfloat16()
+    return lambda x: functional.linear(x.bfloat16(), narrow).to(x.dtype)
+
+
+def levels() -> int:
+    """Return the largest of the 8 bits of a token: 63 where pairs of products are summed in 16 bits, without VNNI."""
+    return 127 if getattr(torch.cpu, "_is_vnni_supported", bool)() else 63
+
+
+def _int8(weight):
+    """Rows of weights, and tokens, each of 8 bits with a scale of its own."""
+    wide, most = weight.float(), levels()
+    scales = (wide.abs().amax(1) / 127).clamp_min(1e-30).double()
+    zeros = torch.zeros(len(wide), dtype=torch.long, device=wide.device)
+    try:
+        multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch means to replace quantised tensors
+            narrow = torch.quantize_per_channel(wide, scales, zeros, 0, torch.qint8)
+        packed = torch.ops.quantized.linear_prepack(narrow, None)
+    except (AttributeError, RuntimeError) as error:
+        raise NashsimError(
+            f"sampling.precision: int8 does not run here ({first_line(error)[:120]}); take bfloat16"
+        ) from None
+
+    def product(x):
+        largest = x.abs().amax(-1, keepdim=True).clamp_min(1e-30)
+        return (multiply((x / largest).float(), 1 / most, most + 1, packed) * largest).to(x.dtype)
+
+    return product
