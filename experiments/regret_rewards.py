@@ -7,7 +7,8 @@ from _regret import REGRET, curves, thinned
 from nashsim import PreferenceGame, games
 from nashsim.equilibrium import exploitability
 from nashsim.figures import Experiment, Finding
-from nashsim.online import DuelLog, offline_dpo, pepo, run_regret
+from nashsim.offline import offline_dpo, pepo
+from nashsim.online import DuelLog, run_regret
 from nashsim.online.learners.rewards import XPO, BTNash, OnlineDPO
 from nashsim.plots import PALETTE, legend_below, mean_line
 from nashsim.theory import Estimate, power_of_rounds

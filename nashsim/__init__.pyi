@@ -2,6 +2,7 @@ from . import data as data
 from . import engine as engine
 from . import equilibrium as equilibrium
 from . import games as games
+from . import offline as offline
 from . import online as online
 from . import plots as plots
 from . import preferences as preferences

@@ -12,6 +12,7 @@ from ..errors import NashsimError
 from ..progress import progress_bar
 from .exploring import explore
 from .names import complete_figure, complete_rule, require_rule
+from .offline import offline
 from .options import (
     Json,
     LoaderOptions,
@@ -317,6 +318,7 @@ app.command()(solutions)
 app.command()(sweep)
 app.command()(learners)
 app.command()(regret)
+app.command()(offline)
 app.command()(explore)
 
 

@@ -4,7 +4,6 @@ from .duels import DuelLog, Duels, Replay
 from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate, mean_drift
 from .labels import golden_questions, observed
 from .learners import LEARNERS, Learner, get_learner
-from .offline import offline_dpo, pepo
 from .play import DEFINITIONS, Play, play_learner
 from .study import run_regret
 from .votes import RecordedVotes
@@ -25,8 +24,15 @@ __all__ = [
     "golden_questions",
     "mean_drift",
     "observed",
-    "offline_dpo",
-    "pepo",
     "play_learner",
     "run_regret",
 ]
+
+
+def __getattr__(name: str):
+    """Return what has moved to :mod:`nashsim.offline` under its old name."""
+    if name in ("offline_dpo", "pepo"):
+        from .. import offline
+
+        return getattr(offline, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

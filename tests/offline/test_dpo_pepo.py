@@ -9,7 +9,8 @@ from scipy.special import expit
 
 from nashsim import NashsimError, games
 from nashsim.data import PreferenceData
-from nashsim.online import DuelLog, Duels, RecordedVotes, offline_dpo, pepo
+from nashsim.offline import offline_dpo, pepo, pepo_ensemble, tie_mass
+from nashsim.online import DuelLog, Duels, RecordedVotes
 from tests.zoo import rock_paper_scissors
 
 #: One good response, one worse, and eight that are worse still.
@@ -141,3 +142,59 @@ def test_the_reference_is_aligned_with_the_labels_of_the_environment():
     np.testing.assert_array_equal(offline_dpo(duels.log, mu.set_axis(range(3)), beta=0.4), expected)
     with pytest.raises(NashsimError, match="reference: the labels 0, 1, 2 are needed, found rock"):
         pepo(duels.log, mu, beta=0.4)
+
+
+def test_rejection_follows_the_normalised_minimum_and_can_come_back_empty_handed():
+    """20,000 draws: shares within four of their standard errors, silence by (1 - Z)^tries."""
+    ensemble = pepo_ensemble(data_set(1, 300, 60), UNIFORM, 0.5, members=3, seed=7)
+    agreed = float(ensemble.agreement[0])
+    assert agreed == pytest.approx(np.exp(ensemble.log_members).min(axis=0).sum(), rel=1e-12)
+    assert 0.1 < agreed < 0.9
+    for tries in (1, 3):
+        drawn = ensemble.sample(20_000, tries=tries, seed=tries)
+        silent = float(ensemble.silence(tries)[0])
+        assert silent == pytest.approx((1 - agreed) ** tries, rel=1e-12)
+        assert (drawn == -1).mean() == pytest.approx(silent, abs=4 * np.sqrt(silent * (1 - silent) / 20_000))
+        expected = (1 - silent) * np.exp(ensemble.log_policy[0])
+        found = np.array([(drawn == k).mean() for k in range(10)])
+        assert (np.abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000) + 1e-9).all()
+    with pytest.raises(NashsimError, match="tries"):
+        ensemble.sample(1, tries=0)
+
+
+def test_ties_take_their_mass_and_leave_a_margin():
+    """P(y beats z) = p/(p + theta q) with theta = (1 + alpha)^beta: three outcomes add up to one."""
+    alpha, beta, d = 0.5, 2.0, 0.7
+    p, q, theta = np.exp(d), 1.0, (1 + alpha) ** beta
+    win, loss = p / (p + theta * q), q / (q + theta * p)
+    assert tie_mass(d, alpha, beta) == pytest.approx(1 - win - loss, rel=1e-12)
+    assert tie_mass(d, 0.0, beta) == pytest.approx(0, abs=1e-15)
+
+
+def test_the_fit_with_ties_is_stationary_in_the_papers_loss():
+    """-log sigmoid(beta (D(pi) - D(mu) - log(1 + alpha))): its gradient in the rewards, with the ridge, is zero."""
+    log, alpha, beta = data_set(2, 60, 5), 0.3, 0.4
+    log_policy = offline_dpo(log, UNIFORM, beta, ties=alpha)
+    r = beta * (log_policy - UNIFORM)[0]
+    r -= r.mean()
+    slope = -0.1 * r
+    for y, z, won in zip(log.first, log.second, log.won, strict=True):
+        winner, loser = (y, z) if won else (z, y)
+        lacking = expit(beta * np.log(1 + alpha) - (r[winner] - r[loser]))
+        slope[winner] += lacking
+        slope[loser] -= lacking
+    np.testing.assert_allclose(slope, 0, atol=1e-8)
+    # one sure win: without ties and with, the margin is all that differs
+    assert offline_dpo(log, UNIFORM, beta)[0, 0] < log_policy[0, 0]
+    with pytest.raises(NashsimError, match="ties: a finite number >= 0"):
+        offline_dpo(log, UNIFORM, beta, ties=-0.1)
+
+
+def test_old_places_still_lead_here():
+    import nashsim.online
+    import nashsim.online.offline
+
+    for place in (nashsim.online, nashsim.online.offline):
+        assert place.pepo is pepo and place.offline_dpo is offline_dpo
+    with pytest.raises(AttributeError, match="nothing_here"):
+        nashsim.online.nothing_here  # noqa: B018
