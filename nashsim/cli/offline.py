@@ -136,7 +136,8 @@ def _print(result: dict) -> None:
     title = (
         f"{result['game']}, tau = {result['tau']:g}, {result['seeds']} logs of {result['duels']} duels{taken}"
     )
-    print_table(title, ("action", *methods), rows, numbers=tuple(methods))
+    print(title)
+    print_table("", ("action", *methods), rows, numbers=tuple(methods))
     print()
     rows = [
         (
