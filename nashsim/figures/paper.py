@@ -231,3 +231,38 @@ def slope(x, y) -> float:
     import numpy as np
 
     return float(np.polyfit(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)), 1)[0])
+
+
+def spread(frame, keys):
+    """Return one row a group of ``keys``: the median, least and largest ``value`` over games and seeds.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Tidy rows with a column ``value``.
+    keys : sequence of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns of ``keys``, and middle, low and high.
+    """
+    grouped = frame.groupby(list(keys), sort=False).value
+    return grouped.agg(middle="median", low="min", high="max").reset_index()
+
+
+def draw_spread(axes, frame, x: str, **line):
+    """Draw the middle of :func:`spread`'s rows against ``x``, a band from the least to the largest; return the line.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    frame : pandas.DataFrame
+    x : str
+        Column of the abscissa.
+    **line
+        Keyword arguments of ``axes.plot``.
+    """
+    [drawn] = axes.plot(frame[x], frame.middle, **line)
+    axes.fill_between(frame[x], frame.low, frame.high, color=drawn.get_color(), alpha=0.16, linewidth=0)
+    return drawn
