@@ -55,18 +55,25 @@ class PropertyCheck:
         kl = get_regulariser(regulariser).word == "kl"
         problems = [_under(problem, regulariser) for problem in self.problems(subject, kl)]
         problems = [problem for problem in problems if subject.represents(problem)]
-        broken = (q for q in problems if self.finding(subject, q) is not None)
+        # of a rule that draws unseeded or remembers the last call may hold where the one before did not
+        last = "it holds on some calls and fails on others"
+
+        def breaks(problem: Problem) -> bool:
+            nonlocal last
+            said = self.finding(subject, problem)
+            last = said or last
+            return said is not None
+
         if self.everywhere:
-            if any(self.finding(subject, problem) is None for problem in problems):
+            if not all(map(breaks, problems)):
                 return None
             found = problems[0]
         else:
-            first = next(broken, None)
+            first = next(filter(breaks, problems), None)
             if first is None:
                 return None
-            found = shrink(first, lambda q: self.finding(subject, q) is not None)
-        # a rule that draws unseeded may hold this time
-        said = self.finding(subject, found) or "it holds on some calls and fails on others"
+            found = shrink(first, breaks)
+        said = self.finding(subject, found) or last
         return Failure(self.property, said, _lines(subject, self.property, found), found)
 
     def finding(self, subject: Subject, problem: Problem) -> str | None:
