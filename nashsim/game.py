@@ -297,14 +297,14 @@ class PreferenceGame:
         return f"PreferenceGame({self.name!r}, actions={self.actions}{contexts}, tau={self.tau}{kind})"
 
 
-def check_tau(tau) -> float:
-    """Return tau as a float, or raise NashsimError unless it is a finite number > 0."""
+def check_tau(tau, name: str = "tau") -> float:
+    """Return tau as a float, or raise NashsimError, with the argument's name, unless it is a finite number > 0."""
     try:
         tau = float(tau)
     except (TypeError, ValueError):
-        raise NashsimError(f"tau: a number > 0 is needed, found {tau!r}") from None
+        raise NashsimError(f"{name}: a number > 0 is needed, found {tau!r}") from None
     if not (np.isfinite(tau) and tau > 0):
-        raise NashsimError(f"tau: the regularisation must be a finite number > 0, found {tau}")
+        raise NashsimError(f"{name}: the regularisation must be a finite number > 0, found {tau}")
     return tau
 
 

@@ -12,7 +12,16 @@ from ..errors import NashsimError
 from ..files import to_json, versions, write_frame, write_text
 from ..progress import progress_bar
 from .names import complete_learner, require_learner
-from .options import Json, LoaderOptions, Reference, Source, Tau, whole_number, with_loader_options
+from .options import (
+    Json,
+    LoaderOptions,
+    Reference,
+    Regulariser,
+    Source,
+    Tau,
+    whole_number,
+    with_loader_options,
+)  # fmt: skip
 from .output import print_facts, print_json, print_table, say
 from .source import open_game
 
@@ -87,6 +96,7 @@ def regret(
         float, typer.Option(help="Probability that an observed label is flipped.", metavar="P")
     ] = 0.0,
     reference: Reference = None,
+    regulariser: Regulariser = None,
     jobs: Annotated[int, typer.Option(help="Threads over seeds; the result is the same.", metavar="N")] = 1,
     out: Annotated[
         str | None, typer.Option(help="Folder for the records and the summary.", metavar="DIR")
@@ -99,9 +109,9 @@ def regret(
     Examples: nashsim regret rps --learner inpo-online --tau 0.1;
     nashsim regret hard-b --learner inpo-online nash-md-online --tau 0.05 --rounds 1e6 --out regret
     """
-    from ..online import DEFINITIONS, play_learner
+    from ..online import play_learner
 
-    game = open_game(source, options, tau=tau, reference=reference, seed=0)
+    game = open_game(source, options, tau=tau, reference=reference, seed=0, regulariser=regulariser)
     chosen = _chosen([*(learner or []), *(more or [])], game)
     folder = _checkpoints(out, resume)
     plays = []
@@ -114,11 +124,16 @@ def regret(
     summary = [_summary(play) for play in plays]
     if out is not None:
         arguments = {"source": source, "tau": game.tau, "rounds": rounds, "seeds": seeds, "noise": noise}
-        _save(plays, summary, {**arguments, "reference": reference}, Path(out))
+        _save(
+            plays,
+            summary,
+            {**arguments, "reference": reference, "regulariser": game.regulariser.word},
+            Path(out),
+        )
     if json:
         return print_json(summary)
     _print(game.name, summary)
-    say(f"regret: {DEFINITIONS['regret']}")
+    say(f"regret: {summary[0]['definition']}")
     if out is not None:
         say(f"all records in {out}/records.csv, the summary in {out}/regret.json")
 
@@ -153,6 +168,7 @@ def _checkpoints(out: str | None, resume: bool) -> Path | None:
 def _summary(play) -> dict:
     """Return what one play came to: its regret at the end and the power of T at which it grew."""
     from ..online import DEFINITIONS
+    from ..online.play import REGRET_OF_OTHERS
     from ..theory import mean_band, power_of_rounds
 
     curves = play.values["regret"]
@@ -170,6 +186,11 @@ def _summary(play) -> dict:
         "exponent_low": exponent.low,
         "exponent_high": exponent.high,
         "definition": DEFINITIONS["regret"],
+        **(
+            {}
+            if play.game.kl_regularised
+            else {"definition": REGRET_OF_OTHERS, "regulariser": play.game.regulariser.word}
+        ),
     }
 
 

@@ -65,23 +65,32 @@ class LinkDrive(PortableDrive):
     def state(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-policies and the average iterates, each of shape (seeds, contexts, actions)."""
         ratio = self.game.regulariser.anchored_inverse(self._logits[:, :, list(self.rule.init).index(POLICY)])
-        with np.errstate(divide="ignore"):
+        # what mu lacks has the value 0, at which some inverses are infinite
+        with np.errstate(divide="ignore", invalid="ignore"):
             log_policy = np.where(self.game.support, self.game.log_reference + np.log(ratio), -np.inf)
         return log_policy, self._total / self._t if self._t else np.exp(log_policy)
 
 
 @cache
-def compiled(regulariser: type[Regulariser]):
-    """Return the two functions of a regulariser compiled, to be called by pointer, so that one kernel serves all."""
+def compiled(regulariser: type[Regulariser], *more: str):
+    """Return the functions of a regulariser compiled, to be called by pointer, so that one kernel serves all.
+
+    Parameters
+    ----------
+    regulariser : type of Regulariser
+    *more : str
+        Functions beside ``scalar_inverse`` and ``scalar_slope``.
+    """
     import numba as nb
 
-    if regulariser.scalar_inverse is None or regulariser.scalar_slope is None:
+    names = ("scalar_inverse", "scalar_slope", *more)
+    if missing := [name for name in names if getattr(regulariser, name) is None]:
         raise NashsimError(
-            f"path: the regulariser {regulariser.name!r} has no scalar_inverse and scalar_slope to compile; use"
-            " path='numpy', or give it both"
+            f"path: the regulariser {regulariser.name!r} has no {' and '.join(missing)} to compile; use"
+            " path='numpy' for a run, or give it what is missing"
         )
     signature = nb.float64(nb.float64, nb.float64)
     return tuple(
         nb.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
-        for function in (regulariser.scalar_inverse, regulariser.scalar_slope)
+        for function in (getattr(regulariser, name) for name in names)
     )

@@ -184,7 +184,7 @@ def link_divergence(
     with np.errstate(invalid="ignore"):
         inside = np.exp(np.where(present, log_best - game.log_reference, 0.0))
     # where b > 0 values - f'(b/mu) is the one constant lambda/tau; read where b/mu is largest
-    at = np.where(present, inside, -1.0).argmax(axis=-1)[:, None]
+    at = np.where(present, inside, -1.0).argmax(axis=-1)[..., None]
     take = np.take_along_axis
     constant = take(values, at, -1) - game.regulariser.link(take(inside, at, -1))
     slack = np.maximum(game.regulariser.floor - (values - constant), 0.0)

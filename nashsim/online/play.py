@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from ..engine.checkpoint import INTERVAL, Checkpoint, fingerprint, identity
+from ..equilibrium.certificate import link_divergence
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..logspace import kl, log_normalise
 from .arena import PRESENT, TALLY, Arena, make_arena, open_book
 from .learners import Learner, get_learner
+from .links import link_arguments
 
 #: Regularised regret of the average iterate's policy: exploitability of the mean of the policies played.
 AVERAGE_GAP = "average_gap"
@@ -28,6 +31,8 @@ DEFINITIONS = {
     "borda_regret": "sum over rounds of the mean over both duelled arms of the Borda score they lack",
     AVERAGE_GAP: "tau KL(pi || BR_tau(pi)) of the mean pi of the policies played so far, averaged over contexts",
 }
+#: The regret of games with another regulariser than KL.
+REGRET_OF_OTHERS = "sum over rounds of max_q J(q, pi_t) - 1/2 with the game's own R, averaged over contexts"
 #: Most duels that a seed may buy: counted exactly, and years away.
 MOST_ROUNDS = 10**15
 #: Iterations that a kernel does before control comes back, for progress and checkpoints.
@@ -139,7 +144,6 @@ def play_learner(
     if jobs < 1:
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
     learner.check(game)
-    game.require_kl("learners take the steps and are charged the regret of the KL-regularised game")
     arena, book = make_arena(game, noise), open_book(game, seeds)
     state = learner.state(arena, len(seeds))
     grid = iteration_grid(int(rounds) // learner.labels)
@@ -156,18 +160,23 @@ def play_learner(
     store = None
     if checkpoint is not None:
         parts = (repr(learner), game.tau, noise, seeds, int(rounds), *identity(game.preference))
+        parts += () if game.kl_regularised else (game.regulariser.word,)
         store = Checkpoint(Path(checkpoint), fingerprint(*parts, game.log_reference, game.weights), interval)
         for name, saved in (store.load() or {}).items():
             arrays[name][...] = saved
+    if game.kl_regularised:
+        advance = partial(learner.advance, arena, book)
+    else:
+        advance = partial(learner.advance_links, link_arguments(game, arena, book))
     edges = np.linspace(0, len(seeds), min(jobs, len(seeds)) + 1).astype(int)
 
     def work(t0: int, t1: int) -> None:
         spans = list(pairwise(edges.tolist()))
         if len(spans) == 1:
-            learner.advance(arena, book, state, t0, t1, *spans[0])
+            advance(state, t0, t1, *spans[0])
             return
         with ThreadPoolExecutor(len(spans)) as pool:
-            for done in [pool.submit(learner.advance, arena, book, state, t0, t1, *span) for span in spans]:
+            for done in [pool.submit(advance, state, t0, t1, *span) for span in spans]:
                 done.result()
 
     for record, target in enumerate(grid.tolist()):
@@ -178,7 +187,7 @@ def play_learner(
             arrays["at"][0] = t1
             if t1 == target:
                 kept["tally"][record] = book.tally
-                kept[AVERAGE_GAP][record] = _average_gap(arena, book.total / (t1 * learner.labels))
+                kept[AVERAGE_GAP][record] = _average_gap(game, arena, book.total / (t1 * learner.labels))
             if store:
                 store.save(lambda: arrays, force=t1 == grid[-1])
             if progress:
@@ -196,11 +205,15 @@ def iteration_grid(iterations: int) -> np.ndarray:
     return np.unique(np.round(np.geomspace(1, iterations, 40 * decades)).astype(np.int64))
 
 
-def _average_gap(arena: Arena, average: np.ndarray) -> np.ndarray:
+def _average_gap(game: PreferenceGame, arena: Arena, average: np.ndarray) -> np.ndarray:
     """Return the regularised exploitability of average policies, shape (seeds, contexts, actions), all at once."""
     average = average / average.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore"):
         log_average = np.log(average)
+    if not game.kl_regularised:
+        payoff = np.einsum("cij,scj->sci", arena.skew, average)
+        divergence = link_divergence(game, log_average, payoff, game.log_response(payoff))
+        return arena.tau * (divergence @ arena.weights)
     response = arena.log_mu + np.einsum("cij,scj->sci", arena.skew, average) / arena.tau
     return arena.tau * (kl(log_average, log_normalise(response)) @ arena.weights)
 

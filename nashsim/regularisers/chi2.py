@@ -19,6 +19,11 @@ def _slope(u, _):
     return 1.0 if u > 0.0 else 0.0
 
 
+def _generator(u, _):
+    """Return f(u)."""
+    return 0.5 * (u - 1.0) ** 2
+
+
 @dataclass(frozen=True)
 class Chi2(Regulariser):
     """R = chi2(pi || mu)/2 = sum (pi - mu)^2/(2 mu): f = (u - 1)^2/2, f' = u - 1, h = (1 + v)_+; 1-strongly convex.
@@ -35,6 +40,7 @@ class Chi2(Regulariser):
     formula = "f = (u - 1)^2/2; link u - 1"
     scalar_inverse = staticmethod(_inverse)
     scalar_slope = staticmethod(_slope)
+    scalar_generator = staticmethod(_generator)
     floor = -1.0
 
     def generator(self, ratio):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, log
 
 import numpy as np
 
@@ -21,6 +21,11 @@ def _slope(u, _):
     return u * u
 
 
+def _generator(u, _):
+    """Return f(u)."""
+    return u - 1.0 - log(u) if u > 0.0 else inf
+
+
 @dataclass(frozen=True)
 class ForwardKL(Regulariser):
     """R = KL(mu || pi): f = u - 1 - log u, f' = 1 - 1/u, h = 1/(1 - v) for v < 1; strongly convex with min mu only.
@@ -35,6 +40,7 @@ class ForwardKL(Regulariser):
     formula = "f = u - 1 - log u; link 1 - 1/u"
     scalar_inverse = staticmethod(_inverse)
     scalar_slope = staticmethod(_slope)
+    scalar_generator = staticmethod(_generator)
     floor = -np.inf
     anchor = 1.0
 

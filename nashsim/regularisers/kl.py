@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
+from math import exp, log
 
 import numpy as np
 
@@ -21,6 +21,11 @@ def _slope(u, _):
     return u
 
 
+def _generator(u, _):
+    """Return f(u)."""
+    return u * log(u) - u + 1.0 if u > 0.0 else 1.0
+
+
 @dataclass(frozen=True)
 class KL(Regulariser):
     """R = KL(pi || mu): f = u log u - u + 1, f' = log u, h = exp; 1-strongly convex in l1 (Pinsker).
@@ -35,6 +40,7 @@ class KL(Regulariser):
     formula = "f = u log u - u + 1; link log u"
     scalar_inverse = staticmethod(_inverse)
     scalar_slope = staticmethod(_slope)
+    scalar_generator = staticmethod(_generator)
     floor = -np.inf
 
     def generator(self, ratio):

@@ -32,6 +32,11 @@ def _slope(u, c):
     return u / (1.0 + c * u)
 
 
+def _generator(u, c):
+    """Return f(u)."""
+    return (u * log(u) - u + 1.0 if u > 0.0 else 1.0) + 0.5 * c * (u - 1.0) ** 2
+
+
 @dataclass(frozen=True)
 class Mixed(Regulariser):
     """R = KL(pi || mu) + c chi2(pi || mu)/2: f' = log u + c (u - 1), h by the Wright omega function.
@@ -55,6 +60,7 @@ class Mixed(Regulariser):
     formula = "f = u log u - u + 1 + c (u - 1)^2/2; link log u + c (u - 1)"
     scalar_inverse = staticmethod(_inverse)
     scalar_slope = staticmethod(_slope)
+    scalar_generator = staticmethod(_generator)
     floor = -np.inf
 
     def generator(self, ratio):

@@ -38,6 +38,8 @@ class Regulariser(abc.ABC):
     #: ``None`` leaves runs to NumPy.
     scalar_inverse: ClassVar[Any] = None
     scalar_slope: ClassVar[Any] = None
+    #: f of the ratio and the parameter in the same way, for learners, whose regret it measures.
+    scalar_generator: ClassVar[Any] = None
 
     def __post_init__(self):
         for field in fields(self):

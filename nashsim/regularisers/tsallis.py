@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log1p
+from math import exp, inf, log, log1p
 
 import numpy as np
 
@@ -24,6 +24,15 @@ def _inverse(v, q):
 def _slope(u, q):
     """Return 1/f''(u), 0 at 0."""
     return u ** (2.0 - q) if u > 0.0 else 0.0
+
+
+def _generator(u, q):
+    """Return f(u)."""
+    if q == 1.0:
+        return u * log(u) - u + 1.0 if u > 0.0 else 1.0
+    if q == 0.0:
+        return u - 1.0 - log(u) if u > 0.0 else inf
+    return (u**q - 1.0 - q * (u - 1.0)) / (q * (q - 1.0))
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class Tsallis(Regulariser):
     accepted = "in [0, 2]; above 2 it is not strongly convex near 0"
     scalar_inverse = staticmethod(_inverse)
     scalar_slope = staticmethod(_slope)
+    scalar_generator = staticmethod(_generator)
 
     def _accepts(self, value):
         return 0 <= value <= 2

@@ -191,8 +191,8 @@ def solutions(
             raise unknown_name("solution", name, by_name)
     numbers = {
         "beta": 1 / tau if beta is None else _at_least_zero(beta),
-        "tau_follower": tau if tau_follower is None else check_tau(tau_follower),
-        "tau_leader": tau if tau_leader is None else check_tau(tau_leader),
+        "tau_follower": tau if tau_follower is None else check_tau(tau_follower, "tau_follower"),
+        "tau_leader": tau if tau_leader is None else check_tau(tau_leader, "tau_leader"),
     }
     tables = [Table(_context(game, c), **numbers) for c in range(game.contexts)]
     probabilities, notes = {}, {}

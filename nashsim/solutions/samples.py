@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from math import factorial
+from math import comb, factorial
 
 import numpy as np
 
@@ -109,11 +109,12 @@ class _ChoiceGame:
 
     def __init__(self, utilities: np.ndarray, weights: np.ndarray, samples: int):
         n = utilities.shape[1]
-        sets = list(combinations_with_replacement(range(n), samples))
-        if len(sets) * n > _MOST_ENTRIES:
+        count = comb(n + samples - 1, samples)
+        if count * n > _MOST_ENTRIES:
             raise NashsimError(
-                f"samples: {len(sets)} sets of {samples} of {n} responses are too many; use fewer samples or actions"
+                f"samples: {count} sets of {samples} of {n} responses are too many; use fewer samples or actions"
             )
+        sets = list(combinations_with_replacement(range(n), samples))
         self.samples = samples
         self.counts = np.array([np.bincount(one, minlength=n) for one in sets])
         self.orders = np.array(

@@ -47,3 +47,33 @@ def test_refusals_are_one_line(capsys, arguments, said):
     assert call(arguments) == 2
     out = capsys.readouterr()
     assert said in out.err and out.err.count("\n") == 1 and not out.out
+
+
+def test_learners_are_charged_the_regret_of_the_regulariser(capsys):
+    common = ("regret", "rps", "--learner", "minimax-self", "--rounds", "500", "--seeds", "2", "--json")
+    [plain], [other] = spoken(capsys, *common), spoken(capsys, *common, "--regulariser", "mixed:2")
+    assert (
+        "regulariser" not in plain
+        and other["regulariser"] == "mixed:2"
+        and "J(q, pi_t)" in other["definition"]
+    )
+    assert plain["regret_mean"] != other["regret_mean"]
+
+
+def test_a_reference_with_zeros_is_no_warning(capsys, tmp_path):
+    (tmp_path / "ref.csv").write_text("0.5\n0.5\n0\n")
+    for word in (*WORDS, "tsallis:0.5", "kl"):
+        common = (
+            "rps",
+            "--tau",
+            "0.2",
+            "--regulariser",
+            word,
+            "--json",
+            "--reference",
+            str(tmp_path / "ref.csv"),
+        )
+        for command in (("run", "--rule", "egpo"), ("solve",), ("solutions",)):
+            assert call([command[0], *common, *command[1:]]) == 0
+            out = capsys.readouterr()
+            assert not out.err and json.loads(out.out)

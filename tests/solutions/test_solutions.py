@@ -173,7 +173,10 @@ def test_the_command_prints_the_json_that_is_promised(capsys):
         (("comal",), "--tau T"),
         (("comal", "--tau", "0.1", "--concept", "bord"), "did you mean 'borda'"),
         (("comal", "--tau", "0.1", "--beta", "-1"), "beta: a finite number >= 0"),
-        (("comal", "--tau", "0.1", "--tau-leader", "0"), "must be a finite number > 0"),
+        (
+            ("comal", "--tau", "0.1", "--tau-leader", "0"),
+            "tau_leader: the regularisation must be a finite number > 0",
+        ),
     ],
 )
 def test_refusals_are_one_line(capsys, arguments, said):

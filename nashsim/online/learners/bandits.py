@@ -135,6 +135,7 @@ class RelativeUCB(BanditLearner):
 
     def check(self, game: PreferenceGame) -> None:
         """Raise NashsimError where a context has no Condorcet winner within the reference's support."""
+        super().check(game)
         for c, skew in enumerate(game.preference.dense()):
             arms = np.flatnonzero(game.support[c])
             if condorcet_winner(0.5 + skew[np.ix_(arms, arms)]) is None:

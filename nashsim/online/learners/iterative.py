@@ -31,6 +31,7 @@ class IterativeLearner(Learner):
         models.
     """
 
+    any_regulariser = True
     positive = ("ridge",)
     choices = {"schedule": SCHEDULES}
 
@@ -71,6 +72,13 @@ class IterativeLearner(Learner):
 
         shares, own = self.shares(arena.tau, t0, t1), self.own_weight(arena.tau, t0, t1)
         iterative_rounds(arena, book, *state.values(), shares, own, t0, first, last)
+
+    def advance_links(self, arguments, state, t0, t1, first, last):
+        """Do the same with theta = tau f'(pi/mu), the link values of another regulariser than KL."""
+        from .links_kernel import iterative_link_rounds
+
+        shares, own = (np.array(one(arguments[0].tau, t0, t1)) for one in (self.shares, self.own_weight))
+        iterative_link_rounds(*arguments, *state.values(), shares, own, t0, first, last)
 
 
 class OnlineINPO(IterativeLearner):

@@ -34,6 +34,8 @@ class Learner(abc.ABC):
     tag: ClassVar[str]
     #: Duels of one iteration.
     labels: ClassVar[int] = 1
+    #: Whether it plays games of any regulariser, by ``advance_links``; the others take the steps of KL.
+    any_regulariser: ClassVar[bool] = False
     #: Parameters that must be > 0 where they are given, and those with a choice of values.
     positive: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[dict[str, tuple]] = {}
@@ -51,8 +53,13 @@ class Learner(abc.ABC):
                 listed = ", ".join(map(str, self.choices[field.name]))
                 raise NashsimError(f"{field.name}: one of {listed} is needed, found {value!r}")
 
-    def check(self, game: PreferenceGame) -> None:  # noqa: B027  most learners take every game
+    def check(self, game: PreferenceGame) -> None:
         """Raise NashsimError, naming the reason, where the learner cannot play a game."""
+        if not self.any_regulariser:
+            game.require_kl(
+                f"the learner {self.name!r} takes steps on logits, those of KL; inpo-online, nash-md-online and the"
+                " minimax learners take any regulariser"
+            )
 
     @abc.abstractmethod
     def state(self, arena: Arena, seeds: int) -> State:
@@ -63,6 +70,10 @@ class Learner(abc.ABC):
         self, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
     ) -> None:
         """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
+
+    def advance_links(self, arguments: tuple, state: State, t0: int, t1: int, first: int, last: int) -> None:
+        """Do the same under another regulariser than KL, from ``links.link_arguments``; for those that can."""
+        raise NotImplementedError(f"{self.name} has any_regulariser False")
 
 
 def _is_number(value) -> bool:

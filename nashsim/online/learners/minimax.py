@@ -34,6 +34,7 @@ class MinimaxLearner(Learner):
 
     #: One of ``OPPONENTS``.
     opponent: ClassVar[str]
+    any_regulariser = True
     positive = ("tolerance",)
 
     prior: tuple[tuple, ...] = ()
@@ -49,6 +50,7 @@ class MinimaxLearner(Learner):
 
     def check(self, game: PreferenceGame) -> None:
         """Raise NashsimError where the prior names a response that the game has not."""
+        super().check(game)
         for winner, loser, _ in self.prior:
             if max(winner, loser) >= game.actions:
                 raise NashsimError(
@@ -69,7 +71,7 @@ class MinimaxLearner(Learner):
             "skew": (wins + 0.5) / (duels + 1) - 0.5,
             "width": width,
             "theta": np.zeros((seeds, contexts, n)),
-            "scratch": np.zeros((seeds, n + 5, n)),
+            "scratch": np.zeros((seeds, n + 6, n)),
         }
 
     def advance(self, arena, book, state, t0, t1, first, last):
@@ -80,6 +82,15 @@ class MinimaxLearner(Learner):
         reference = np.exp(arena.log_mu)
         who = OPPONENTS.index(self.opponent)
         minimax_rounds(arena, book, arrays, reference, who, float(self.tolerance), t0, t1, first, last)
+
+    def advance_links(self, arguments, state, t0, t1, first, last):
+        """Do the same with the Nash policy of another regulariser than KL."""
+        from .links_kernel import minimax_link_rounds
+
+        who = OPPONENTS.index(self.opponent)
+        minimax_link_rounds(
+            *arguments, tuple(state.values()), who, float(self.tolerance), t0, t1, first, last
+        )
 
 
 class MinimaxReference(MinimaxLearner):
