@@ -50,7 +50,7 @@ test-newest: PYTHON_OF := $(NEWEST)
 test-lowest test-newest: test-%:
 	$(PYTHON_OF) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: $(PINS) \
-		--editable '.[arrow]' hypothesis pytest pytest-xdist
+		--editable '.[arrow]' hypothesis mpmath pytest pytest-xdist
 	$(VENV)-$*/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(CORE)
 
 docs: $(VENV)/.installed-docs

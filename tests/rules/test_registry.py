@@ -81,6 +81,7 @@ def test_the_table_of_the_documentation_has_every_rule_once():
     page = (ROOT / "docs/which-rule.md").read_text(encoding="utf-8")
     assert "```{include} _generated/rules.md" in page
     advised = set(re.findall(r"`([a-z-]+)`", page.partition("## What is proved")[0]))
+    pytest.importorskip("torch")
     from llm_bridge.algorithms import algorithms
     from nashsim.online import LEARNERS
 
