@@ -62,6 +62,8 @@ PLANS = {
     "nash-mp-pg": Plan("orange", "nash-mp-pg", each=2),
     "optimistic": Plan("blue", "optimistic", each=4, fits=2),
 }
+#: Methods that are run after the learnt preference model too.
+LEARNT = ("nash-md-pg", REWARD)
 NASH = tuple(name for name, plan in PLANS.items() if plan.group != "vermilion")
 GROUPS = {
     "blue": "after the Nash, fitted",
@@ -115,12 +117,14 @@ def compute(quick: bool) -> pd.DataFrame:
 def compute_full() -> pd.DataFrame:
     """Train SmolLM2 after each judge; runs that are finished are kept, one that was cut off goes on.
 
-    The second judge is a preference model in the folder that NASHSIM_PREFERENCE_MODEL names; without it there is one.
+    The second judge, of few methods, is a preference model in the folder that NASHSIM_PREFERENCE_MODEL names; without
+    it there is one.
     """
     home = Path(os.environ.get("NASHSIM_CACHE", Path.home() / ".cache" / "nashsim")) / "smollm"
     frames = [play(FULL, home)]
     if learnt := os.environ.get("NASHSIM_PREFERENCE_MODEL"):
-        frames.append(play(replace(FULL, preference_model=learnt), home / "preference-model"))
+        few = replace(FULL, methods=LEARNT, preference_model=learnt)
+        frames.append(play(few, home / "preference-model"))
     return pd.concat(frames, ignore_index=True)
 
 

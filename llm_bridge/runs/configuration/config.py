@@ -148,7 +148,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> Config:
         For anything missing, unknown, of the wrong type or out of range.
     """
     mapping = overridden(read_yaml(source), overrides)
-    mapping.pop("versions", None)
+    for told in ("versions", "threads"):
+        mapping.pop(told, None)
     config = built(Config, mapping)
     check_config(config)
     return config

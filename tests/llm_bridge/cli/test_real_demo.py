@@ -1,15 +1,12 @@
 """`demo --real` on a tiny GGUF file: the same way, from nothing to tables and figure."""
 
 import json
-import os
 from importlib.util import find_spec
 
 import pytest
-import torch
 
 from llm_bridge.cli import call
 from llm_bridge.models import gguf as files
-from llm_bridge.runs import real_demo
 from tests.llm_bridge.models.gguf_files import write_gguf
 
 pytest.importorskip("gguf", reason="GGUF files need gguf: pip install 'nashsim[smollm]'")
@@ -23,11 +20,7 @@ def demo(tmp_path, monkeypatch, capsys):
     write_gguf(tmp_path / "tiny.gguf")
 
     def run(*words):
-        before = torch.get_num_threads()
-        try:
-            status = call(["demo", "--real", "--model", "tiny.gguf", "--quiet", *map(str, words)])
-        finally:
-            torch.set_num_threads(before)
+        status = call(["demo", "--real", "--model", "tiny.gguf", "--quiet", *map(str, words)])
         told = capsys.readouterr()
         return status, told.out, told.err
 
@@ -38,7 +31,7 @@ def test_from_nothing_to_a_comparison_and_again_without_training(demo, tmp_path)
     status, out, err = demo("--dry-run", "--threads", 1, "--out", "run")
     assert status == 0
     assert (
-        "on 1 thread: 2 iterations of 8 prompts by online-ipo, judged by criteria (brief 0.33, faithful"
+        "on 1 thread (as asked for): 2 iterations of 8 prompts by online-ipo, judged by criteria (brief 0.33, faithful"
         in out
     )
     assert "│ Write one sentence about a forest. │" in out and "wins against the reference" in out
@@ -70,12 +63,6 @@ def test_what_is_wrong_is_said_in_one_line(demo):
     ):
         status, _, err = demo(*words)
         assert status == 2 and says in err and len(err.strip().splitlines()) == 1, (words, err)
-
-
-def test_threads_are_one_or_all_and_left_as_they_were():
-    before = torch.get_num_threads()
-    assert real_demo.measured_threads(0.01) in (1, os.cpu_count())
-    assert torch.get_num_threads() == before
 
 
 def test_missing_weights_name_the_command_that_brings_them(demo, monkeypatch):
