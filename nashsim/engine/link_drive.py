@@ -10,8 +10,8 @@ from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..regularisers import Regulariser, ratios
 from ..rules import POLICY, REFERENCE, Rule
-from .drive import PortableDrive
 from .feedback import Feedback
+from .portable_drive import PortableDrive
 from .table import SEGMENT, tabulate
 from .work import in_threads
 

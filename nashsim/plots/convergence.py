@@ -155,7 +155,7 @@ def _scales(ax, measured) -> None:
 
 
 def _label(metric: str, kl: bool) -> str:
-    from ..engine import METRICS
+    from ..engine.metrics import METRICS
 
     if metric not in METRICS:
         return metric.replace("_", " ")
