@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -43,8 +43,12 @@ def offline(
         typer.Option(help="Duels of a log; default: 1000, of votes half.", metavar="N", parser=whole_number),
     ] = None,
     pairs: Annotated[
-        Literal["uniform", "reference", "unilateral", "single-policy", "votes"] | None,
-        typer.Option(help="Whom a log pairs; votes: recorded ones, the default where SOURCE has some."),
+        str | None,
+        typer.Option(
+            help="Whom a log pairs: uniform, reference, unilateral[:share], single-policy; or votes, the recorded"
+            " ones, the default where SOURCE has some.",
+            metavar="WORD",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of logs, seeds 0 to K - 1.", metavar="K")] = 20,
     json: Json = False,

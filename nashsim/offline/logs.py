@@ -116,22 +116,40 @@ def pair_policies(game: PreferenceGame, pairs: str) -> tuple[np.ndarray, np.ndar
     game : PreferenceGame
         Game, with tau where the pairs are the equilibrium's.
     pairs : str
-        Key of ``PAIRS``: ``"uniform"``, ``"reference"``, ``"unilateral"`` or ``"single-policy"``.
+        Key of ``PAIRS``: ``"uniform"``, ``"reference"``, ``"unilateral"`` or ``"single-policy"``; ``"unilateral:0.1"``
+        lies between the last two, a tenth of the second arms being anybody and the rest the equilibrium's.
 
     Raises
     ------
     NashsimError
-        For another word.
+        For another word, or a share outside [0, 1].
     """
-    if pairs not in PAIRS:
-        raise unknown_name("distribution of pairs", str(pairs), PAIRS)
+    pairs, colon, number = str(pairs).partition(":")
+    if pairs not in PAIRS or (colon and pairs != "unilateral"):
+        raise unknown_name("distribution of pairs", pairs + colon + number, PAIRS)
+    share = _share(number) if colon else 1.0
     made = {"reference": game.log_reference}
     if "uniform" in PAIRS[pairs]:
         made["uniform"] = log_normalise(np.where(game.support, 0.0, -np.inf))
     if "equilibrium" in PAIRS[pairs]:
         made["equilibrium"] = solve_newton(game).log_policy
     first, second = (made[name] for name in PAIRS[pairs])
+    if share < 1:
+        with np.errstate(divide="ignore"):
+            second = np.log((1 - share) * np.exp(first) + share * np.exp(second))
     return first, second
+
+
+def _share(number: str) -> float:
+    try:
+        share = float(number)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise NashsimError(
+            f"pairs: unilateral needs a share in [0, 1], such as unilateral:0.1, found {number!r}"
+        )
+    return share
 
 
 def pair_shares(game: PreferenceGame, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def run_offline(
     duels : int or sequence of int
         Lengths of the logs; a longer log of a seed begins with the shorter one.
     pairs : str
-        Key of ``PAIRS``, whom the logs pair; of votes ``"votes"`` is all that there is.
+        Word of :func:`~nashsim.offline.pair_policies`, whom the logs pair; of votes ``"votes"`` is all that there is.
     seeds : int
         Number of logs.
     votes : PreferenceData or None

@@ -23,6 +23,7 @@ NAMES = (
     "llm-styled",
     "llm-unstable",
     "noise",
+    "offline",
     "original",
     "policy-gradient",
     "rate-tau",

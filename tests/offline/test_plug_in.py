@@ -113,6 +113,14 @@ def test_coverage_of_the_equilibrium_alone_misses_who_beats_it():
     for pairs in ("unilateral", "single-policy"):
         frame = run_offline(game, "plug-in", duels=4000, pairs=pairs, seeds=8)
         gaps[pairs] = frame[frame.metric == "duality_gap"].value.mean()
+    between = [pair_policies(game, f"unilateral:{share}")[1] for share in (0, 0.25, 1)]
+    ends = [np.exp(pair_policies(game, pairs)[1]) for pairs in ("single-policy", "unilateral")]
+    np.testing.assert_allclose(
+        np.exp(between), [ends[0], 0.75 * ends[0] + 0.25 * ends[1], ends[1]], atol=1e-15
+    )
+    for wrong in ("unilateral:2", "unilateral:x", "uniform:1"):
+        with pytest.raises(NashsimError, match="unilateral needs a share|distribution of pairs"):
+            pair_policies(game, wrong)
     # single-policy pairs take the third for an equal of both: a gap of order one, at any number of duels
     assert gaps["unilateral"] < 0.01 < 0.1 < gaps["single-policy"]
 
