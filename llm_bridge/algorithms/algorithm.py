@@ -191,6 +191,8 @@ class Algorithm:
             told.append("best-against-worst pairs: biased, the fitted spread grows with K")
         if self.averaged:
             told.append(f"{', '.join(self.averaged)}: an average of parameters, and not of logits")
+        if self.fit.departure:
+            told.append(self.fit.departure)
         return "; ".join(told) or None
 
     def fitted(self, step: MirrorStep | GradientStep) -> tuple[Algorithm, MirrorStep | GradientStep] | None:

@@ -12,9 +12,9 @@ class DataConfig:
     """Prompts that the policy answers itself (on-policy), or pairs that are trained on as they are (offline).
 
     ``prompts`` is a file or dataset of them; a ``task`` brings its own. ``pairs`` is a file or dataset of preference
-    pairs, for dpo, ipo and kto, whose prompts stand in ``column`` and whose other options are those of
-    ``llm_bridge.data.load_pairs``; kto takes marked responses too (columns completion and label). ``too_long: cut`` is
-    for pairs alone.
+    pairs, for dpo, ipo, kto, una, rdro and pepo, whose prompts stand in ``column`` and whose other options are those of
+    ``llm_bridge.data.load_pairs``; kto, una and rdro take marked responses too (columns completion and label), and una
+    reads ``scores`` as one of each response, ``scale`` the largest. ``too_long: cut`` is for pairs alone.
 
     ``teacher`` is a file or dataset of a stronger model's responses (columns ``column`` and ``teacher_column``), one of
     which joins the policy's own in every pair-making; ``unanswered`` prompts are refused, or rank their ``own`` alone.

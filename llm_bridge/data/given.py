@@ -9,7 +9,7 @@ from pathlib import Path
 from nashsim.errors import NashsimError
 
 from .encode import Encoder
-from .marks import Mark, load_marks
+from .marks import Mark, load_marks, load_scored
 from .pairs import Pair, cut_to_fit, load_pairs
 from .prompts import PromptRow
 from .rows import read_rows
@@ -37,7 +37,9 @@ class Given:
     probability: float
 
 
-def load_given(source: str | Path, *, marks: bool, **options) -> list[Pair] | list[Mark]:
+def load_given(
+    source: str | Path, *, marks: bool, scored: bool = False, **options
+) -> list[Pair] | list[Mark]:
     """Return the pairs of a file or dataset, or its marked responses where it has those and they are wanted.
 
     Parameters
@@ -46,9 +48,14 @@ def load_given(source: str | Path, *, marks: bool, **options) -> list[Pair] | li
         Source of the rows, as for :func:`read_rows`.
     marks : bool
         Whether responses with a mark will do.
+    scored : bool
+        Whether columns of scores are marks of their responses, and not margins of pairs.
     **options
         Further arguments of :func:`load_pairs`; marks take ``prompt``, ``split`` and ``limit``.
     """
+    if scored and options.get("scores"):
+        own = ("prompt", "first", "second", "scores", "scale", "split", "limit")
+        return load_scored(source, **{name: options[name] for name in own if name in options})
     kept = {name: options[name] for name in ("prompt", "split", "limit") if name in options}
     if marks:
         columns = read_rows(source, **{k: v for k, v in kept.items() if k != "prompt"}).columns

@@ -98,7 +98,7 @@ def load_pairs(
     if first not in table.columns and {"completion", "label"} <= set(table.columns):
         raise NashsimError(
             f"{table.name}: completion and label mark single responses, and pairs of two are needed ({first},"
-            f" {second}); marks train kto as data.pairs"
+            f" {second}); marks train kto, una and rdro as data.pairs"
         )
     sides = [table.column(first), table.column(second)]
     if prompt not in table.columns:

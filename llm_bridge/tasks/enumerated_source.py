@@ -183,7 +183,7 @@ class Enumerated:
         if algorithm.fit.ranks_within:
             payoff = self.payoff(rows)  # the win rate within a batch, of K without end
         pairs, wins, weights = self._weighted(algorithm, rows.exp(), second)
-        frozen = {name: self.tokens(policy, stored(name)) for name in sorted(needed(step))}
+        frozen = {name: self.tokens(policy, stored(name)) for name in sorted(needed(step, algorithm.fit))}
         if not algorithm.fit.reads_tokens:
             frozen = {name: table.sum(-1) for name, table in frozen.items()}
         anchors = self._anchors(policy, algorithm, stored)

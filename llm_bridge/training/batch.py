@@ -10,6 +10,7 @@ import torch
 from nashsim.rules import GradientStep, MirrorStep
 
 from ..algorithms.algorithm import Algorithm
+from ..algorithms.fits import Fit
 from ..decoding.exploration import EllipticalExplorer
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
@@ -161,15 +162,18 @@ class Request:
     explorer: EllipticalExplorer | None = None
 
 
-def needed(step) -> set[str]:
-    """Return the named policies whose log-probabilities the loss of a step asks for.
+def needed(step, fit: Fit) -> set[str]:
+    """Return the named policies whose log-probabilities the loss of a step asks for, as they are when it is drawn.
 
     Parameters
     ----------
     step : MirrorStep or GradientStep
+    fit : Fit
+        Loss that carries it.
     """
     if isinstance(step, GradientStep):
-        return {name for name, w in step.score.items() if float(w) != 0.0 and name != step.at}
+        drawn = {step.at} if fit.importance else set()
+        return drawn | {name for name, w in step.score.items() if float(w) != 0.0 and name != step.at}
     return {name for name, w in step.base.items() if float(w) != 0.0}
 
 

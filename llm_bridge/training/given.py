@@ -40,7 +40,7 @@ def check_offline(algorithm: Algorithm) -> None:
     if not drawn or algorithm.labels != "winner" or algorithm.anchor or algorithm.replay:
         raise NashsimError(
             f"data.pairs: {algorithm.name} trains on responses of its own, which a judge compares; give data.prompts,"
-            " or train dpo, ipo or kto on given pairs"
+            " or train dpo, ipo, kto, una, rdro or pepo on given pairs"
         )
 
 
@@ -111,7 +111,7 @@ class GivenRollout:
         request, rows = self.request, self.rows
         if request.algorithm.needs_pairs and any(len(row.responses) != 2 for row in rows):
             raise NashsimError(
-                f"data.pairs: {request.algorithm.name} needs two responses a row; kto takes one"
+                f"data.pairs: {request.algorithm.name} needs two responses a row; kto, una and rdro take one"
             )
         flat = [(row.prompt, response) for row in rows for response in row.responses]
         # A pair is a desirable response and an undesirable one, where the loss is on single responses.

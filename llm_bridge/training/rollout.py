@@ -272,7 +272,7 @@ def assembled(
     device, empty = policy.device, torch.zeros(0, dtype=torch.float64, device=policy.device)
     read = policy.token_log_probs if algorithm.fit.reads_tokens else policy.sequence_log_probs
     with torch.no_grad():
-        frozen = {name: read(sequences, stored(name)) for name in sorted(needed(step))}
+        frozen = {name: read(sequences, stored(name)) for name in sorted(needed(step, algorithm.fit))}
     return Batch(
         sequences,
         torch.as_tensor(payoff, device=device),

@@ -62,7 +62,10 @@ def test_the_bound_by_the_span_is_tight_where_two_halves_differ():
     assert exploitability(game, estimate)[0] == pytest.approx(0.01**2 / (8 * 0.5), rel=1e-4)
 
 
-@pytest.mark.parametrize("word", ["kl", "chi2", "forward-kl"])
+@pytest.mark.parametrize(
+    "word",
+    ["kl", pytest.param("chi2", marks=pytest.mark.slow), pytest.param("forward-kl", marks=pytest.mark.slow)],
+)
 def test_the_constant_of_one_over_n(word):
     """n E exploitability: 400 logs of 16,000 duels; sd of a weighted chi-square is at most sqrt 2 of its mean.
 

@@ -44,8 +44,17 @@ class Fit:
         Policy whose responses the anchor term is an expectation over; ``None`` takes no such term.
     anchor_sign : float
         Sign of the anchor term's share in the loss: 1.0 pulls its responses up, -1.0 pushes them down.
+    importance : bool
+        Whether the loss reads the log-probabilities that the batch was drawn with, and so bears many optimiser steps
+        on responses of an older policy; the value of such a loss means nothing, its gradient does.
     whole_batch : bool
         Whether the loss needs ``statistic``, a number of the whole batch.
+    takes_scores : bool
+        Whether given scores are read as one of each response, and not as P(first ≻ second) of their margin.
+    minimiser : str
+        What the loss is smallest at, in a line of mathematics, where that is known.
+    departure : str
+        What keeps the fit from its paper, or from the step; empty where nothing does.
     """
 
     name: ClassVar[str]
@@ -58,7 +67,11 @@ class Fit:
     spread: ClassVar[bool] = False
     anchor_of: ClassVar[str | None] = POLICY
     anchor_sign: ClassVar[float] = 1.0
+    importance: ClassVar[bool] = False
     whole_batch: ClassVar[bool] = False
+    takes_scores: ClassVar[bool] = False
+    minimiser: ClassVar[str] = ""
+    departure: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)

@@ -1,7 +1,9 @@
-"""After a reward: DPO, KTO and XPO, whose rule is the best response to the reference; IPO, after P(y ≻ mu) itself."""
+"""After a reward: DPO, KTO, UNA, RDRO and XPO, of the best response to the reference; IPO, after P(y ≻ mu) itself."""
 
 from nashsim.rules import REFERENCE, BestResponse
 
+from ..fits.offline.rdro import RDRO
+from ..fits.offline.una import UNA
 from ..registry import register
 
 #: Responses of the reference, the judge's answers about the pairs themselves.
@@ -11,6 +13,16 @@ register("dpo", BestResponse, fit="dpo", **OFFLINE)
 # The regression of that step, (D(pi) - D(mu) - 1/(2 tau))^2, winner first (Azar et al., arXiv 2310.12036 [paper]).
 register("ipo", BestResponse, fit="regression", **OFFLINE)
 register("kto", BestResponse, fit="kto", **OFFLINE, responses=1)
+
+
+@register("una", BestResponse)
+def _una(rule, *, loss="mse"):
+    return {"fit": UNA(loss), **OFFLINE, "responses": 1}
+
+
+@register("rdro", BestResponse)
+def _rdro(rule, *, alpha=0.5):
+    return {"fit": RDRO(alpha), **OFFLINE, "responses": 1}
 
 
 @register("xpo", BestResponse)

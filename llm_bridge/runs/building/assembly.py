@@ -183,8 +183,8 @@ def _not_trained_on(config: Config, prompts: list[Prompt]) -> list[str]:
         if all(name in prompts[0].metadata for name in names):
             return [
                 f"data.prompts: {' and '.join(names)} of {data.prompts} are not trained on: {config.algorithm.name}"
-                " draws responses to the prompts and asks the judge (on-policy); data.pairs trains dpo, ipo and kto on"
-                " them as they are (offline)"
+                " draws responses to the prompts and asks the judge (on-policy); data.pairs trains dpo, ipo, kto, ..."
+                " on them as they are (offline)"
             ]
     return []
 

@@ -39,8 +39,9 @@ def assemble_pairs(config: Config) -> RunParts:
         pad=model.pad,
         ends=model.eos,
     )
+    fit = config.algorithm.build().fit
     read = load_given(
-        data.pairs, marks=not config.algorithm.build().needs_pairs, prompt=data.column, first=data.first,
+        data.pairs, marks=not fit.needs_pairs, scored=fit.takes_scores, prompt=data.column, first=data.first,
         second=data.second, probability=data.probability, scores=data.scores or None, scale=data.scale,
         equal="half" if data.equal == "drop" else data.equal, split=data.split, limit=data.limit,
     )  # fmt: skip

@@ -27,7 +27,7 @@ KEYS: dict[str, str] = {
     "data.task": "A task with exact answers that brings its model, prompts and judge: enumerable or styled.",
     "data.parameters": "Parameters of the task.",
     "data.prompts": "File or dataset of prompts that the policy answers itself (on-policy).",
-    "data.pairs": "File or dataset of preference pairs to train on as they are (offline): dpo, ipo, kto.",
+    "data.pairs": "File or dataset of pairs to train on as they are (offline): dpo, ipo, kto, una, rdro, pepo.",
     "data.split": "Split of a dataset.",
     "data.column": "Column of the prompts.",
     "data.first": "Column of the first response of a pair.",

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from llm_bridge.algorithms.fits.dpo import dpo_loss
-from llm_bridge.algorithms.fits.kto import kto_loss
+from llm_bridge.algorithms.fits.offline.dpo import dpo_loss
+from llm_bridge.algorithms.fits.offline.kto import kto_loss
+from llm_bridge.algorithms.fits.offline.xpo import XPO
 from llm_bridge.algorithms.fits.regression import regression_loss, spread_loss
-from llm_bridge.algorithms.fits.xpo import XPO
 from llm_bridge.algorithms.losses import anchor_loss
 from llm_bridge.algorithms.step_conversion import climbing, stationary
 from nashsim.rules import EGPO, INPO, NashMD, NashMP, OnlineIPO

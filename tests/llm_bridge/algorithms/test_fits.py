@@ -37,7 +37,13 @@ class Absolute(Fit):
 
 
 #: A rule whose steps the fit carries.
-RULES = {"ranked": DNOPrct(), "dpo": BestResponse(), "xpo": BestResponse(), "kto": BestResponse()}
+RULES = {
+    "ranked": DNOPrct(),
+    "dpo": BestResponse(),
+    "xpo": BestResponse(),
+    "kto": BestResponse(),
+    "una": BestResponse(),
+}
 NAMES = sorted(FITS)
 
 
@@ -45,7 +51,7 @@ def algorithm_of(name, **more):
     """An algorithm of a fit, its pairs and labels such as the fit allows."""
     fit = get_fit(name)
     options = {"labels": fit.accepts[0], "responses": 3, "comparators": 2}
-    if not fit.takes_minibatches:
+    if fit.reads_tokens:
         options["level"] = "token"
     if fit.anchor_of not in (None, "policy"):
         options |= {"second": {fit.anchor_of: 1.0}}
@@ -104,7 +110,10 @@ def test_parts_of_a_batch_add_up_to_the_whole(name):
     assert whole[1].abs().max() > 1e-6
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if FITS[name].takes_minibatches])
+DESCENDED = [name for name in NAMES if FITS[name].takes_minibatches and not FITS[name].importance]
+
+
+@pytest.mark.parametrize("name", DESCENDED)
 def test_the_loss_falls_along_its_gradient(name):
     """First order: a step h g changes the loss by h |g|^2; the value of a policy gradient's loss means nothing."""
     trainer, told = moved(name)

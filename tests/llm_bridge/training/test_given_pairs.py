@@ -68,6 +68,10 @@ def plain_loss(name, model, reference, tokenizer, rows):
     if name == "kto":
         gain = beta * (gains - gains.detach().mean().clamp_min(0))
         return (p * torch.sigmoid(-gain) + (1 - p) * torch.sigmoid(gain)).mean()
+    if name == "una":
+        return ((torch.sigmoid(beta * gains) - p) ** 2).mean()
+    if name == "rdro":
+        return (2 * p * (1.5 * softplus(gains) - gains) + (1 - p) * softplus(gains)).mean()
     margin, p = gains[0::2] - gains[1::2], p[0::2]
     if name == "ipo":
         return ((margin - (p - 0.5) / TAU) ** 2).mean()
@@ -75,7 +79,7 @@ def plain_loss(name, model, reference, tokenizer, rows):
 
 
 @pytest.mark.parametrize("rows", [None, 2])
-@pytest.mark.parametrize("name", ["dpo", "ipo", "kto", "kto marks"])
+@pytest.mark.parametrize("name", ["dpo", "ipo", "kto", "kto marks", "una", "rdro marks"])
 def test_loss_and_gradient_are_those_of_plain_forward_passes(home, name, rows):
     words = ["--algorithm.name", name.split()[0]]
     given = [(r["prompt"], r[k], q) for r in PAIRS for k, q in (("chosen", r["p"]), ("rejected", 1 - r["p"]))]
@@ -102,6 +106,27 @@ def test_loss_and_gradient_are_those_of_plain_forward_passes(home, name, rows):
         for key, weight in model.state_dict().items():
             assert torch.allclose(live[key], weight, rtol=0, atol=1e-12), key
     assert trainer.comparisons == 0
+
+
+def test_una_reads_scores_as_one_of_each_response(home):
+    rows = [{"prompt": "Say it", "chosen": "it", "rejected": "what?", "s1": 8, "s2": 3},
+            {"prompt": "Why?", "chosen": "so", "rejected": "", "s1": 10, "s2": 0}]  # fmt: skip
+    (home / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    single = [{"prompt": r["prompt"], "completion": r[k], "s": r[c]} for r in rows for k, c in (("chosen", "s1"), ("rejected", "s2"))]  # fmt: skip # noqa: E501
+    (home / "single.jsonl").write_text("".join(json.dumps(row) + "\n" for row in single))
+    words = ["--algorithm.name", "una", "--data.probability", "null", "--data.scale", "10", "--data.pairs"]
+    found = []
+    for file, scores in (("scores", "[s1, s2]"), ("single", "[s]")):
+        parts = assemble(
+            load_config(home / "own.yaml", [*words, str(home / f"{file}.jsonl"), "--data.scores", scores])
+        )
+        found.append([(row.text, row.responses, row.probability) for row in parts.source.given])
+    assert found[0] == found[1] and [p for *_, p in found[0]] == [0.8, 0.3, 1.0, 0.0]
+    words[5] = "5"
+    with pytest.raises(NashsimError, match="row 1, s1: .* of data.scale 5 is needed, found 8; data.scale"):
+        assemble(
+            load_config(home / "own.yaml", [*words, str(home / "scores.jsonl"), "--data.scores", "[s1, s2]"])
+        )
 
 
 def test_a_run_needs_no_judge_and_says_what_it_trains_on(home, tmp_path):
@@ -157,5 +182,5 @@ def test_training_from_the_prompts_of_pairs_says_that_it_ignores_them(home):
     words = ["--data.prompts", str(home / "pairs.jsonl"), "--data.pairs", "null", "--judge.kind", "length"]
     [note] = assemble(load_config(home / "own.yaml", words)).notes
     assert "chosen and rejected" in note and "on-policy" in note and "data.pairs" in note
-    with pytest.raises(NashsimError, match="marks train kto"):
+    with pytest.raises(NashsimError, match="marks train kto, una and rdro"):
         assemble(load_config(home / "own.yaml", ["--data.pairs", str(home / "marks.jsonl")]))

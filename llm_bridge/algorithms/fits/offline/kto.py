@@ -6,9 +6,9 @@ import torch
 
 from nashsim.rules import REFERENCE
 
-from ..losses import expected
+from ...losses import expected
+from ..fit import Fit
 from .dpo import temperature
-from .fit import Fit
 
 
 class KTO(Fit):

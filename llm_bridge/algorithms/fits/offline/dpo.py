@@ -8,8 +8,8 @@ from torch.nn.functional import logsigmoid
 from nashsim.errors import NashsimError
 from nashsim.rules import REFERENCE
 
-from ..losses import expected
-from .fit import Fit
+from ...losses import expected
+from ..fit import Fit
 
 
 class DPO(Fit):
