@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
-from llm_bridge.algorithms.fits.dpo import dpo_loss
-from llm_bridge.algorithms.fits.kto import kto_loss
+from llm_bridge.algorithms.fits.offline.dpo import dpo_loss
+from llm_bridge.algorithms.fits.offline.kto import kto_loss
 from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
 from llm_bridge.algorithms.fits.regression import regression_loss
 from llm_bridge.algorithms.labels import Labels, PairDistribution
