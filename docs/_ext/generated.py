@@ -125,7 +125,7 @@ def papers() -> str:
         text += f"{_linked(_prose(stored['source']))}. {again}, `{script}`.\n"
         if stored["missing"]:
             text += f"\nNot drawn: {_prose('; '.join(stored['missing']))}.\n"
-        text += f"\n![{_prose(one['title'])}](../../figures/papers/{stored['figure']})\n"
+        text += f"\n![{_prose(one['title'])}](../figures/papers/{stored['figure']})\n"
         text += "\n| curve | verdict | measured, and what is stated |\n|---|---|---|\n"
         for curve in one["curves"]:
             text += f"| {_cell(curve['name'])} | {curve['verdict']} | {_cell(curve['note'])} |\n"

@@ -1,5 +1,7 @@
 """COMAL's cycle of three responses: self-play runs around the Nash policy, INPO stalls beside it, COMAL reaches it."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -30,6 +32,12 @@ def game(tau=None):
     return games.get("comal").replace(tau=tau)
 
 
+@cache
+def nash() -> np.ndarray:
+    """Return the exact Nash policy."""
+    return np.array(exact(game(), lottery=True)["policy"])
+
+
 def rule(name: str, setting: float):
     """Return the rule of a curve: IPO's exact step is multiplicative weights with eta = 1/tau."""
     if name in ("iterative IPO", "SPPO"):
@@ -56,12 +64,11 @@ def dpo(step: float, length: int) -> np.ndarray:
 
 def compute(quick: bool) -> pd.DataFrame:
     """Run every method at all its settings."""
-    nash = exact(game(), lottery=True)["policy"]
     rows = []
     for name in LINES:
         for setting in TAUS if name in ("INPO", "COMAL") else STEPS:
             # a cycle takes about 1/step iterations; refreshed references need many inner ones
-            length = round(120 / setting) if name not in ("INPO", "COMAL") else 20_000 if quick else 200_000
+            length = round(120 / setting) if name not in ("INPO", "COMAL") else 200_000
             if name == "iterative DPO":
                 path = dpo(setting, length)
                 steps = np.arange(0, len(path), every := max(1, length // 300))
@@ -76,11 +83,12 @@ def compute(quick: bool) -> pd.DataFrame:
                     start=START,
                     record=every,
                     keep_policies=True,
+                    metrics=[],
                 )
                 steps, path = done.step, np.exp(done.log_policies[:, 0])
             gap = 2 * (game().probabilities[0] @ path.T - 0.5).max(axis=0)
             with np.errstate(divide="ignore"):
-                kl = np.sum(nash * np.log(np.asarray(nash) / path), axis=1)
+                kl = np.sum(nash() * np.log(nash() / path), axis=1)
             one = {"method": name, "setting": setting, "step": steps, "gap": gap, "kl": kl}
             rows.append(pd.DataFrame({**one, "a": path[:, 0], "b": path[:, 1], "c": path[:, 2]}))
     return pd.concat(rows, ignore_index=True)
@@ -88,7 +96,7 @@ def compute(quick: bool) -> pd.DataFrame:
 
 def turns(path: np.ndarray) -> float:
     """Return how often a path of policies goes around the Nash policy."""
-    plane = to_plane(path) - to_plane(np.array(exact(game(), lottery=True)["policy"]))
+    plane = to_plane(path) - to_plane(nash())
     return abs(np.diff(np.unwrap(np.arctan2(plane[:, 1], plane[:, 0])))).sum() / (2 * np.pi)
 
 
@@ -108,7 +116,7 @@ def draw(frame: pd.DataFrame):
         left.plot(*plane.T, **line)
         left.plot(*plane[-1], "o", color=line["color"], markersize=4, zorder=4)
         handles += right.plot(here.step[1:], here.gap.clip(lower=1e-16)[1:], label=name, **line)
-    star = to_plane(np.array(exact(game(), lottery=True)["policy"]))
+    star = to_plane(nash())
     [star] = left.plot(*star, "*", color="white", markeredgecolor="black", markersize=11, zorder=5)
     star.set_label("exact Nash policy (4/11, 3/11, 4/11)")
     stalled = exact(game(0.3))["policy"]

@@ -1,6 +1,7 @@
 """Papers' experiments: the commands, every paper's short run, and verdicts that a planted fault turns."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,11 @@ from nashsim.cli.papers import find_papers, listed_papers, load_paper, results_f
 from nashsim.errors import NashsimError
 from nashsim.figures import Curve, Setting
 from nashsim.figures.paper import SOURCES, STATUSES, VERDICTS
+from nashsim.rules import DNO, INPO, IPOMD, MMD, MNPO, OMD, OMWU, SPO, NashMP
+from nashsim.solutions.samples import sample_nash
 
 PAPERS = sorted(find_papers())
+SUFFIXES = [".csv", ".json", ".png"]
 
 
 def spoken(capsys, *arguments):
@@ -59,8 +63,17 @@ def test_a_paper_is_drawn_with_settings_equilibria_and_verdicts(capsys, tmp_path
     assert found["status"] == "partial" and found["quick"]
     assert {setting["source"] for setting in found["settings"]} <= set(SOURCES)
     assert found["equilibria"][0]["policy"] == pytest.approx([4 / 11, 3 / 11, 4 / 11])
-    status, printed, said = spoken(capsys, "paper", "comal", "--quick", "--out", tmp_path)
-    assert status == 0 and "[paper]" in printed and "reproduced" in printed and "comal.png" not in said
+    assert (
+        not (tmp_path / "quick").exists() and sorted(path.suffix for path in tmp_path.iterdir()) == SUFFIXES
+    )
+
+
+def test_a_paper_speaks_to_people(monkeypatch, capsys, tmp_path):
+    stored = json.loads((results_folder() / "spo.json").read_text())
+    monkeypatch.setattr(type(load_paper("spo")), "reproduce", lambda *_: stored)
+    status, printed, said = spoken(capsys, "paper", "spo", "--quick", "--out", tmp_path)
+    assert status == 0 and "[paper]" in printed and "ours" in printed and "reproduced" in printed
+    assert "drawn" in said and str(tmp_path) in said
 
 
 def test_a_paper_of_which_nothing_is_stored_is_absent(monkeypatch, tmp_path):
@@ -92,20 +105,85 @@ def test_a_curve_that_rests_on_a_setting_of_ours_is_unknown():
         Setting("game", "rps", "guessed")
 
 
-def test_comal_without_its_refresh_stalls(monkeypatch):
-    from nashsim.rules import OMD
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "egpo")) for n in PAPERS])
+def test_every_curve_of_a_short_run_has_a_verdict(name):
+    """Nothing differs in a short run but what differs in the stored one."""
+    stored = json.loads((results_folder() / f"{name}.json").read_text())
+    expected = {curve["name"]: curve["verdict"] for curve in stored["curves"]}
+    found = judged(load_paper(name))
+    assert found and set(found) <= set(expected)
+    assert {curve: expected[curve] for curve in found} == found
 
-    paper = load_paper("comal")
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_paper_is_drawn(name, tmp_path):
+    found = load_paper(name).reproduce(tmp_path, quick=True)
+    assert (tmp_path / found["figure"]).stat().st_size > 10_000 and found["status"] == "partial"
+
+
+def _of_two_players(space):
+    return lambda known, samples: sample_nash(known, 1)
+
+
+def _at_another_tau(space):
+    points = space["points"]
+    return lambda game, s, start: points(game.replace(tau=2 * game.tau), s, start)
+
+
+def _explored(space):
+    play = space["run_regret"]
+    return lambda game, name, **how: play(game, "enpo-oracle" if name == "inpo-online" else name, **how)
+
+
+def _flipped(space):
+    class Flipped(INPO):
+        def steps(self, tau, t):
+            [step] = super().steps(tau, t)
+            return (replace(step, eta=-step.eta),)
+
+    return Flipped
+
+
+#: The fault that is planted in a paper's script: the name it replaces there, what by, and the curve that then differs.
+FAULTS = {
+    "comal": ("COMAL", lambda space: lambda inner: OMD(), "COMAL"),
+    "dno": (
+        "DNO",
+        lambda space: lambda eta_inverse: DNO(eta_inverse / 3),
+        "improvement: COMAL's cycle, n = 3",
+    ),
+    "egpo": ("EGPO", lambda space: OMD, "EGPO: exact tabular, β = 0.01"),
+    "enpo": ("run_regret", _explored, "iterative NLHF (INPO)"),
+    "inpo": ("INPO", _flipped, "average iterate: COMAL's cycle"),
+    "ipo-md": ("OnlineIPO", lambda space: lambda: IPOMD(mixture=0.5), "online IPO"),
+    "mmd": ("MMD", lambda space: lambda: MMD(prox_weight=1e-3), "rate: comal"),
+    "mnpo": ("MNPO", lambda space: lambda step, players: MNPO(1e-9, players), "average iterate, 3 players"),
+    "mpo": ("MPO", lambda space: lambda inner: MMD(), "last iterate: COMAL's cycle"),
+    "nash-mp": ("NashMP", lambda space: lambda: NashMP(prox_step=2e-3), "KL, n = 10"),
+    "nash-prox": ("points", _at_another_tau, "exact points, s = 10τ"),
+    "nlhf": ("NashMD", lambda space: lambda: SPO(step=1.0), "Theorem 1: P_ε at ε = .1"),
+    "omwu": ("RULES", lambda space: {**space["RULES"], "ONPO": lambda step: OMWU(step=2 * step)}, "ONPO"),
+    "onpo": ("ONPO", lambda space: lambda step=0.125: SPO(step=step), "last iterate: comal"),
+    "samples": ("sample_nash", _of_two_players, "random users"),
+    "spo": ("SPO", lambda space: lambda step: SPO(step=1e-9), "average iterate: rps"),
+}
+
+
+#: Faults that take a second or more each.
+DEAR = ("comal", "egpo", "enpo", "ipo-md", "nash-mp", "nash-prox")
+
+
+@pytest.mark.filterwarnings("ignore::nashsim.errors.StepSizeWarning")
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in DEAR)) for n in FAULTS])
+def test_a_planted_fault_turns_the_verdict(monkeypatch, name):
+    paper, (replaced, by, curve) = load_paper(name), FAULTS[name]
     space = paper.compute.__globals__
-    monkeypatch.setitem(space, "COMAL", lambda inner: OMD())
-    found = judged(paper)
-    assert found.pop("COMAL") == "differs" and set(found.values()) == {"reproduced"}
+    assert replaced in space
+    monkeypatch.setitem(space, replaced, by(space))
+    assert judged(paper)[curve] == "differs"
 
 
-def test_nlhf_without_the_pull_to_the_reference_breaks_its_theorem(monkeypatch):
-    from nashsim.rules import SPO
-
-    paper = load_paper("nlhf")
-    assert set(judged(paper).values()) == {"reproduced"}
-    monkeypatch.setitem(paper.compute.__globals__, "NashMD", lambda: SPO(step=1.0))
-    assert judged(paper)["Theorem 1: P_ε at ε = .1"] == "differs"
+def test_every_paper_with_a_verdict_has_a_fault():
+    stated = {one["id"] for one in listed_papers() if any(c["verdict"] != "unknown" for c in one["curves"])}
+    assert stated == set(FAULTS)
