@@ -138,3 +138,36 @@ class BareLoop:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
+
+
+class Generate(BareLoop):
+    """The same with ``generate`` of transformers: the mixture is a processor of logits, the reference's cache its own.
+
+    Parameters
+    ----------
+    As for ``TRLNashMD``.
+    """
+
+    def __init__(self, model, *args, **options):
+        super().__init__(model, *args, **options)
+        # No token ends a response, as in the other bench works.
+        model.generation_config.eos_token_id = None
+
+    def _decode(self, coefficient: float):
+        torch = self._torch
+        options = {"do_sample": True, "top_k": 0, "max_new_tokens": self.length, "pad_token_id": 1}
+        if coefficient:
+            options["logits_processor"] = [_Mixture(self.reference, coefficient)]
+        return self.model.generate(self.prompts, attention_mask=torch.ones_like(self.prompts), **options)
+
+
+class _Mixture:
+    def __init__(self, reference, coefficient: float):
+        self.reference, self.coefficient, self.cache = reference, coefficient, None
+
+    def __call__(self, ids, scores):
+        new = ids if self.cache is None else ids[:, -1:]
+        out = self.reference(input_ids=new, past_key_values=self.cache, use_cache=True)
+        self.cache = out.past_key_values
+        theirs = out.logits[:, -1].float().log_softmax(-1)
+        return (1 - self.coefficient) * scores.log_softmax(-1) + self.coefficient * theirs

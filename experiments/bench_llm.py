@@ -18,11 +18,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from _llm_peers import BareLoop, TRLNashMD, missing_trl
+from _llm_peers import BareLoop, Generate, TRLNashMD, missing_trl
 from _llm_step import COEFFICIENT, PHASES, RATE, TAU, Geometry, Step, build, judge
 from benchmarking import QUIET, machine, quiet_rounds, ratio, rounds
 
 from llm_bridge.algorithms import ALGORITHMS
+from llm_bridge.cli.threads import fastest, product_rates
 from llm_bridge.decoding.compiled import CompiledEngine
 from llm_bridge.policy import CausalPolicy
 from llm_bridge.trainer import Settings, Trainer, get_algorithm
@@ -101,7 +102,8 @@ def yardstick():
 def compute(quick: bool, device: str = "cpu") -> pd.DataFrame:
     """Time every geometry; works take turns in one process."""
     if device == "cpu":
-        torch.set_num_threads(max(1, torch.get_num_threads(), len(_cores())))
+        # Beside the work of others a second thread may cost more than it brings.
+        torch.set_num_threads(fastest(product_rates()))
     rows = []
     for name, geometry in (CPU if device == "cpu" else CUDA).items():
         if quick:
@@ -112,14 +114,9 @@ def compute(quick: bool, device: str = "cpu") -> pd.DataFrame:
     told = machine()
     if device == "cuda":
         told["gpu"] = torch.cuda.get_device_name(0)
+    told |= {"threads": torch.get_num_threads()}
     told["versions"]["torch"] = torch.__version__
     return pd.DataFrame(rows).assign(device=device, machine=json.dumps(told))
-
-
-def _cores():
-    import os
-
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
 
 
 def _measure(name: str, geometry: Geometry, device: str, quick: bool) -> list[dict]:
@@ -132,7 +129,8 @@ def _measure(name: str, geometry: Geometry, device: str, quick: bool) -> list[di
     if device == "cpu":
         peers = {"mixture": COEFFICIENT, "beta": TAU, "lr": RATE}
         sizes = (geometry.batch, geometry.prompt, geometry.length)
-        works["bare loop"] = BareLoop(copy.deepcopy(model), copy.deepcopy(model), *sizes, **peers)
+        for work, peer in (("bare loop", BareLoop), ("transformers' generate", Generate)):
+            works[work] = peer(copy.deepcopy(model), copy.deepcopy(model), *sizes, **peers)
         if missing_trl() is None:
             for cache in (False, True):
                 made = TRLNashMD(copy.deepcopy(model), copy.deepcopy(model), *sizes, use_cache=cache, **peers)
@@ -212,6 +210,8 @@ def draw(frame: pd.DataFrame):
     panels = [figure.add_subplot(grid[row, 0]) for row in range(len(names))]
     if len(every):
         _draw_algorithms(figure.add_subplot(grid[:, -1]), every)
+    count = json.loads(frame.machine.iloc[0]).get("threads")
+    threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
     colours = dict(zip(PHASES, ("blue", "grey", "green", "vermilion", "orange"), strict=True))
     for ax, name in zip(panels, names, strict=True):
         mine = frame[frame.geometry == name]
@@ -235,7 +235,7 @@ def draw(frame: pd.DataFrame):
         first = mine.iloc[0]
         ax.set(
             title=f"{name} parameters, batch {first.batch:.0f}, {first.length:.0f} new tokens",
-            xlabel="one Nash-MD step, ms",
+            xlabel=f"one Nash-MD step, ms{threads}",
             yticks=range(0, -len(works), -1),
             yticklabels=works,
             xlim=(0, 1.22 * 1e3 * mine.seconds.max()),

@@ -31,7 +31,7 @@ def test_quick_run_writes_everything(script, tmp_path):
     findings = script.EXPERIMENT.reproduce(tmp_path, quick=True)
     assert {f.finding.split(":")[0] for f in findings} == {"1.1M", "19M"}
     frame = pd.read_csv(tmp_path / "bench-llm.csv")
-    assert {"llm_bridge", "bare loop"} <= set(frame.work)
+    assert {"llm_bridge", "bare loop", "transformers' generate"} <= set(frame.work)
     assert set(frame.phase) == {"total", *script.PHASES}
     assert (frame.seconds > 0).all()
     assert (frame.peak_flops[frame.geometry != "algorithms"] > 0).all()
@@ -58,8 +58,9 @@ def test_the_arithmetic_of_a_pass(script):
     assert 0 <= rotary <= 3 * 2 * 12 * 32
 
 
-def test_the_bare_loop_climbs_the_same_gradient(script):
-    """On its own samples: the loss of the bare loop is the one of our step."""
+@pytest.mark.parametrize("peer", ["BareLoop", "Generate"])
+def test_the_bare_loop_climbs_the_same_gradient(script, peer):
+    """On its own samples: the loss of the bare loop, and of that by generate, is the one of our step."""
     from llm_bridge.algorithms.fits.policy_gradient import policy_gradient_loss
     from llm_bridge.policy import CausalPolicy
     from llm_bridge.policy.sequences import Sequences
@@ -72,7 +73,7 @@ def test_the_bare_loop_climbs_the_same_gradient(script):
         for p in model.parameters():
             p.add_(0.05 * torch.randn_like(p))
     sizes = (geometry.batch, geometry.prompt, geometry.length)
-    bare = script.BareLoop(model, reference, *sizes, mixture=0.125, beta=script.TAU, lr=0.0)
+    bare = getattr(script, peer)(model, reference, *sizes, mixture=0.125, beta=script.TAU, lr=0.0)
     kept = []
     decode = bare._decode
     bare._decode = lambda coefficient: kept.append(decode(coefficient)) or kept[-1]

@@ -72,8 +72,8 @@ class SamplingConfig:
     ``engine`` is ``eager``; ``compiled``, with static caches and CUDA graphs on a GPU: seconds of compilation for every
     policy and batch shape, then less time a token, and no adapters; or ``module:function``, any sampler with the
     contract of ``llm_bridge.decoding.eager.sample``.
-    ``precision`` is that of the products that the policy samples with, and ``frozen_precision`` that of references and
-    past iterates: bfloat16 or int8, or None for the model's own, in which all log-probabilities are computed.
+    ``precision`` is that of packed weights that the policy samples with, ``frozen_precision`` that of references and
+    past iterates: float32, bfloat16 or int8, or None for the model's own products, as in all scoring (Llama only).
     """
 
     length: int = 64

@@ -90,8 +90,8 @@ KEYS: dict[str, str] = {
     "sampling.context": "The most tokens of prompt and response together; null is the model's own limit.",
     "sampling.batch": "The most responses of one decode; null is all of a step at once.",
     "sampling.engine": "eager, compiled (torch.compile, no adapters) or module:function, a sampler of yours.",
-    "sampling.precision": "Products that the policy samples with: bfloat16 or int8; null is the model's own type. "
-    "Log-probabilities have the model's own; importance_ratio of the records says how far the two lie apart.",
+    "sampling.precision": "Packed weights that the policy samples with: float32, bfloat16 or int8; null is the model's "
+    "own products, as in all scoring. importance_ratio of the records says how far the two lie apart.",
     "sampling.frozen_precision": "The same of references and past iterates.",
     "evaluation.every": "Iterations between measurements.",
     "evaluation.prompts": "Prompts of a measurement.",

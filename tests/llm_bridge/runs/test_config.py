@@ -196,6 +196,8 @@ def test_adapters_by_default_stand_on_every_linear_layer_at_twice_their_rank():
 def test_another_precision_of_sampling(tmp_path):
     asked = load_config("smollm2-online-ipo", ["--sampling.frozen_precision", "int8"]).sampling
     assert (asked.precision, asked.frozen_precision) == (None, "int8")
-    refused("sampling.precision: one of None, bfloat16, int8", "_smollm2", "--sampling.precision", "int4")
+    refused(
+        "sampling.precision: one of None, float32, bfloat16, int8", "_smollm2", "--sampling.precision", "int4"
+    )
     refused("null is needed with sampling.engine compiled", "enumerable-inpo",
             "--sampling.precision", "int8", "--sampling.engine", "compiled")  # fmt: skip
