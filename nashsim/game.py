@@ -103,7 +103,7 @@ class PreferenceGame:
             )
         fields = {
             "preference": preference,
-            "log_reference": _log_reference(reference, log_reference, shape, labels),
+            "log_reference": read_reference(reference, log_reference, shape, labels),
             "tau": check_tau(tau) if tau is not None else None,
             "labels": labels,
             "weights": np.exp(_log_distribution(weights, (1, preference.contexts), "weights", "a context"))[
@@ -320,7 +320,8 @@ def _check_labels(labels, actions: int) -> tuple[str, ...]:
     return labels
 
 
-def _log_reference(reference, log_reference, shape: tuple[int, int], labels: tuple[str, ...]) -> np.ndarray:
+def read_reference(reference, log_reference, shape: tuple[int, int], labels: tuple[str, ...]) -> np.ndarray:
+    """Return log-probabilities of shape ``shape`` from probabilities or their logarithms, or raise NashsimError."""
     if log_reference is not None and reference is not None:
         raise NashsimError(
             "reference: give probabilities (reference) or their logarithms (log_reference), not both"

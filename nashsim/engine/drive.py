@@ -19,7 +19,7 @@ from .kernels.support import vectors_work
 from .link_drive import LinkDrive
 from .portable_drive import PortableDrive
 from .reference_engine import readable_engine
-from .table import tabulate
+from .table import mirror_steps_only
 from .vector_drive import VectorDrive
 
 
@@ -71,7 +71,7 @@ def choose_drive(game: PreferenceGame, rule: Rule, feedback: Feedback, path: str
     NashsimError
         If noisy feedback or a step that is no mirror step needs the matrix of a storage that takes more than 128 MB.
     """
-    mirror = tabulate(rule, 1.0, 0, 1).mirror_steps_only
+    mirror = mirror_steps_only(rule)
     if not mirror:
         kinds = (
             "fits ranked pairs by a logistic loss"

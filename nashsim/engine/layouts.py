@@ -116,15 +116,18 @@ class Tiles(Rows):
     def _store(self, skew: np.ndarray) -> np.ndarray:
         side, blocks = self._side, self.width // self._side
         tiles = aligned((len(skew), blocks * (blocks + 1) // 2 * side * side), 0.0)
+        below = np.tri(side, dtype=bool)
         for context, matrix in enumerate(skew):
-            at = 0
+            at, rows = 0, np.zeros((side, self.width))
             for i in range(0, self.width, side):
-                rows = np.zeros((side, self.width - i))
                 found = matrix[i : i + side, i:]
-                rows[: len(found), : found.shape[1]] = found
-                rows[:, :side] = np.triu(rows[:, :side], 1)
-                tiles[context, at : at + rows.size] = rows.reshape(side, -1, side).transpose(1, 0, 2).ravel()
-                at += rows.size
+                rows[len(found) :] = 0.0
+                rows[: len(found), i : i + found.shape[1]] = found
+                rows[:, i : i + side][below] = 0.0
+                size = side * (self.width - i)
+                tile = tiles[context, at : at + size].reshape(-1, side, side)
+                tile.transpose(1, 0, 2)[:] = rows[:, i:].reshape(side, -1, side)
+                at += size
         self._product = aligned((self.problems, self.width), 0.0)
         return tiles
 

@@ -175,7 +175,7 @@ def run_many(
             chosen = get_metrics(metrics, rule, stack.game)
             starts = stack.starts(start, seeds)
             driven_by = choose_drive(stack.game, rule, feedback, path)
-            drive = driven_by(stack.game, rule, starts, feedback, stack.streams(seeds), jobs)
+            drive = driven_by(stack.game, rule, starts, feedback, stack.streams(seeds, feedback), jobs)
             sink = lines.sink(rule, grid, seeds) if lines else None
             tape = Tape(stack, chosen, exact, keep_policies, sink)
             store = None

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import NashsimError
-from ..game import PreferenceGame
+from ..game import PreferenceGame, read_reference
 from ..logspace import kl, log_normalise
 from ..preferences import DensePreference
 from ..rules import Start
-from .feedback import streams
+from .feedback import Feedback, streams
 from .metrics import Metric
 
 
@@ -67,8 +67,10 @@ class GameStack:
             found.append((alike, contexts, np.stack([self.games[i].weights for i in alike])))
         return found
 
-    def streams(self, seeds: Sequence[int]) -> np.ndarray:
-        """Return the random streams of noisy feedback, shape (seeds, contexts)."""
+    def streams(self, seeds: Sequence[int], feedback: Feedback) -> np.ndarray:
+        """Return the random streams of noisy feedback, shape (seeds, contexts); exact feedback draws nothing."""
+        if feedback.kind == "exact":
+            return np.zeros((len(seeds), self.game.contexts), dtype=np.uint64)
         return streams(seeds, [context for game in self.games for context in range(game.contexts)])
 
     def starts(self, start, seeds: Sequence[int]) -> np.ndarray:
@@ -105,7 +107,7 @@ def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
     """
     shape = game.log_reference.shape
     if not isinstance(start, str):
-        log_start = game.replace(reference=start).log_reference
+        log_start = read_reference(start, None, game.log_reference.shape, game.labels)
         if not np.array_equal(log_start > -np.inf, game.support):
             raise NashsimError("start: the first policy must have mass exactly where the reference has")
         return log_start

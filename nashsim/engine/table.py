@@ -51,14 +51,9 @@ class StepTable:
     ranking: np.ndarray
 
     @property
-    def mirror_steps_only(self) -> bool:
-        """Whether every stage is a plain mirror step."""
-        return not self.kind.any()
-
-    @property
     def others(self) -> tuple[np.ndarray, ...] | None:
         """Kind, ``at``, score and ranking as the kernel takes them; ``None`` where there are mirror steps only."""
-        return None if self.mirror_steps_only else (self.kind, self.at, self.score, self.ranking)
+        return (self.kind, self.at, self.score, self.ranking) if self.kind.any() else None
 
 
 def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> StepTable:
@@ -82,13 +77,18 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> StepTable:
         for stage, mixture in enumerate(mixtures):
             for name, weight in mixture.items():
                 array[:, stage, names.index(name)] = weight
-        return np.broadcast_to(array, (iterations, *array.shape[1:]))
+        return at_every_iteration(array)
 
-    eta = np.stack([np.broadcast_to(np.asarray(step.eta, dtype=float), rows) for step in steps], axis=1)
+    def at_every_iteration(array: np.ndarray) -> np.ndarray:
+        return array if rows == iterations else np.broadcast_to(array, (iterations, *array.shape[1:]))
+
+    eta = np.empty((rows, len(steps)))
+    for stage, step in enumerate(steps):
+        eta[:, stage] = step.eta
     return StepTable(
         base=weights([step.base for step in steps]),
         opponent=weights([step.opponent for step in steps]),
-        eta=np.broadcast_to(eta, (iterations, len(steps))),
+        eta=at_every_iteration(eta),
         into=np.array([names.index(step.into) for step in steps]),
         query=np.array([_query(step) for step in steps]),
         played=names.index(rule.played),
@@ -97,6 +97,11 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> StepTable:
         score=weights([getattr(step, "score", {}) for step in steps]),
         ranking=np.array([_ranking(step) for step in steps], dtype=float),
     )
+
+
+def mirror_steps_only(rule: Rule) -> bool:
+    """Whether every stage of a rule is a plain mirror step."""
+    return not any(_kind(step) for step in rule.steps(1.0, 0))
 
 
 def _query(step) -> int:

@@ -26,6 +26,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -276,7 +277,7 @@ class Rule(abc.ABC):
             name: POLICY for name in written if name not in (POLICY, REFERENCE)
         }
 
-    @property
+    @cached_property
     def stationary(self) -> bool:
         """Whether every number of the rule is the same at every iteration; one that is not comes as an array."""
         steps = self.steps(1.0, np.arange(2))

@@ -14,7 +14,7 @@ from nashsim.engine.kernels.structured import CHUNK, exponential, weights_of
 from nashsim.engine.kernels.support import vectors_work
 from nashsim.engine.metrics import get_metrics
 from nashsim.engine.structured import StructuredDrive
-from nashsim.engine.table import tabulate
+from nashsim.engine.table import mirror_steps_only
 from nashsim.engine.vector_drive import VectorDrive
 from nashsim.equilibrium import lottery, solve_cvxpy
 from nashsim.preferences import (
@@ -37,7 +37,7 @@ STORAGES = {
     "annotators by rows": AnnotatorPreference(RNG.normal(size=(3, 100))),
 }
 #: Other steps take the portable kernel.
-MIRROR = [rule for rule in RULES if tabulate(rule(), 1.0, 0, 1).mirror_steps_only]
+MIRROR = [rule for rule in RULES if mirror_steps_only(rule())]
 every_rule = pytest.mark.parametrize("rule", MIRROR, ids=lambda rule: rule.name)
 every_storage = pytest.mark.parametrize("storage", STORAGES)
 
