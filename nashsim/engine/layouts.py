@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import prod
 
 import numpy as np
 
@@ -38,9 +39,9 @@ def aligned(shape: tuple[int, ...], fill: float) -> np.ndarray:
     shape : tuple of int
     fill : float
     """
-    size = int(np.prod(shape))
+    size = prod(shape)
     raw = np.full(size + 8, fill)
-    start = -raw.ctypes.data // raw.itemsize % 8
+    start = -raw.__array_interface__["data"][0] // raw.itemsize % 8
     return raw[start : start + size].reshape(shape)
 
 

@@ -73,7 +73,7 @@ def _sparse(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return count, slot and weight of the slots that some row mixes, shape (rows, stages, slots) of weights."""
     used = (weights != 0).any(axis=0)
     slot = np.argsort(~used, axis=1, kind="stable")
-    packed = np.take_along_axis(weights, np.broadcast_to(slot, weights.shape), axis=2)
+    packed = weights[:, np.arange(len(slot))[:, None], slot]
     return used.sum(axis=1), slot, np.ascontiguousarray(packed)
 
 

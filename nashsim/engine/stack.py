@@ -51,6 +51,8 @@ class GameStack:
 
     def combine(self, metric: Metric, values: np.ndarray) -> np.ndarray:
         """Return one number a game, shape (..., games), from one a context, shape (..., contexts)."""
+        if len(self.games) == 1:
+            return metric.combine(values, self.game.weights)[..., None]
         found = np.empty((*values.shape[:-1], len(self.games)))
         for alike, contexts, weights in self._alike:
             found[..., alike] = metric.combine(values[..., contexts], weights)
