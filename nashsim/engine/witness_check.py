@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..equilibrium import check_agreement, solve_cvxpy, solve_newton
+from ..game import PreferenceGame
+from .checkpoint import fingerprint, identity
 from .record import Run
 
 
@@ -27,6 +29,41 @@ class WitnessCheck:
     accuracy: float
 
 
+#: Witnesses that are kept, by what their game is made of; one takes a tenth of a second or more.
+_KEPT = 64
+_witnesses: dict[str, tuple[np.ndarray, float]] = {}
+
+
+def checked_witness(game: PreferenceGame) -> tuple[np.ndarray, float]:
+    """Return the CVXPY equilibrium of a game and its accuracy, once Newton has agreed with it.
+
+    A game of the same entries, reference, tau and regulariser, by whichever name, is not solved again.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+
+    Returns
+    -------
+    log_policy : ndarray, shape (contexts, actions)
+    accuracy : float
+        Largest certified sum |pi_cvxpy - pi*| over the contexts.
+
+    Raises
+    ------
+    EquilibriumDisagreement
+        If the witness and Newton's answer differ by more than both certify.
+    """
+    key = fingerprint(game.tau, game.regulariser, *identity(game.preference), game.log_reference)
+    if key not in _witnesses:
+        witness = solve_cvxpy(game)
+        check_agreement(solve_newton(game), witness)
+        if len(_witnesses) == _KEPT:
+            del _witnesses[next(iter(_witnesses))]
+        _witnesses[key] = witness.log_policy, float(np.max(witness.accuracy))
+    return _witnesses[key]
+
+
 def check_runs(runs: Sequence[Run]) -> list[WitnessCheck]:
     """Hold the last iterate of every run against the CVXPY equilibrium of its game, solved once a game.
 
@@ -43,19 +80,10 @@ def check_runs(runs: Sequence[Run]) -> list[WitnessCheck]:
     EquilibriumDisagreement
         If the witness and Newton's answer differ by more than both certify.
     """
-    witnesses = {}
-    for run in runs:
-        if id(run.game) not in witnesses:
-            witness = solve_cvxpy(run.game)
-            check_agreement(solve_newton(run.game), witness)
-            witnesses[id(run.game)] = witness
+    witnesses = [checked_witness(run.game) for run in runs]
     return [
-        WitnessCheck(
-            float(np.abs(np.exp(run.log_policy) - np.exp(witness.log_policy)).sum(axis=1).max()),
-            float(np.max(witness.accuracy)),
-        )
-        for run in runs
-        for witness in [witnesses[id(run.game)]]
+        WitnessCheck(float(np.abs(np.exp(run.log_policy) - np.exp(log_policy)).sum(axis=1).max()), accuracy)
+        for run, (log_policy, accuracy) in zip(runs, witnesses, strict=True)
     ]
 
 

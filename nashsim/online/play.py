@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from ..engine.checkpoint import INTERVAL, Checkpoint, fingerprint, identity
+from ..engine.work import in_threads
 from ..equilibrium.certificate import link_divergence
 from ..errors import NashsimError
 from ..game import PreferenceGame
@@ -37,6 +36,8 @@ REGRET_OF_OTHERS = "sum over rounds of max_q J(q, pi_t) - 1/2 with the game's ow
 MOST_ROUNDS = 10**15
 #: Iterations that a kernel does before control comes back, for progress and checkpoints.
 STRETCH = 1 << 16
+#: Iterations that take longer than the start of a thread.
+WORTH_A_THREAD = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,16 +169,10 @@ def play_learner(
         advance = partial(learner.advance, arena, book)
     else:
         advance = partial(learner.advance_links, link_arguments(game, arena, book))
-    edges = np.linspace(0, len(seeds), min(jobs, len(seeds)) + 1).astype(int)
 
     def work(t0: int, t1: int) -> None:
-        spans = list(pairwise(edges.tolist()))
-        if len(spans) == 1:
-            advance(state, t0, t1, *spans[0])
-            return
-        with ThreadPoolExecutor(len(spans)) as pool:
-            for done in [pool.submit(advance, state, t0, t1, *span) for span in spans]:
-                done.result()
+        threads = jobs if t1 - t0 >= WORTH_A_THREAD else 1
+        in_threads(partial(advance, state, t0, t1), len(seeds), threads)
 
     for record, target in enumerate(grid.tolist()):
         while arrays["at"][0] < target:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..engine.checkpoint import INTERVAL
-from ..equilibrium import check_agreement, solve_cvxpy, solve_newton
+from ..engine.witness_check import checked_witness
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from .learners import Learner, get_learner
@@ -103,10 +103,9 @@ def run_regret(
 
 def _distances(play: Play) -> dict[str, np.ndarray | float]:
     """Return how far the last policies are from the CVXPY equilibrium, once Newton has agreed with that one."""
-    witness = solve_cvxpy(play.game)
-    check_agreement(solve_newton(play.game), witness)
-    apart = np.abs(np.exp(play.log_policy) - np.exp(witness.log_policy)).sum(axis=2).max(axis=1)
-    return {"cvxpy_distance": apart, "cvxpy_accuracy": float(np.max(witness.accuracy))}
+    log_policy, accuracy = checked_witness(play.game)
+    apart = np.abs(np.exp(play.log_policy) - np.exp(log_policy)).sum(axis=2).max(axis=1)
+    return {"cvxpy_distance": apart, "cvxpy_accuracy": accuracy}
 
 
 def _at_taus(games, taus: Sequence[float] | None) -> list[PreferenceGame]:

@@ -1,5 +1,7 @@
 """Response times: densities in mpmath, the sampler against its distribution, the estimator without repeated users."""
 
+from functools import cache
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from ..zoo import random_game
 mp.mp.dps = 40
 
 
+@cache  # quadratures of other drifts and moments ask at the same times
 def density_through_both(t):
     """p_0 at a = 1, the series for large times as printed; mpmath carries it to small ones."""
     return (
