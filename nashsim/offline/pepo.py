@@ -37,7 +37,7 @@ class Ensemble:
 
     @property
     def agreement(self) -> np.ndarray:
-        """Z = sum_y min_l pi_l(y) in (0, 1], shape (contexts,): the chance that one try of rejection succeeds."""
+        """The chance Z = sum_y min_l pi_l(y) in (0, 1] that one try of rejection succeeds, shape (contexts,)."""
         return np.exp(self.log_shared).sum(axis=-1)
 
     @property
