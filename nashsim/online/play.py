@@ -182,7 +182,7 @@ def play_learner(
             arrays["at"][0] = t1
             if t1 == target:
                 kept["tally"][record] = book.tally
-                kept[AVERAGE_GAP][record] = _average_gap(game, arena, book.total / (t1 * learner.labels))
+                kept[AVERAGE_GAP][record] = regularised_gaps(game, arena, book.total / (t1 * learner.labels))
             if store:
                 store.save(lambda: arrays, force=t1 == grid[-1])
             if progress:
@@ -200,8 +200,16 @@ def iteration_grid(iterations: int) -> np.ndarray:
     return np.unique(np.round(np.geomspace(1, iterations, 40 * decades)).astype(np.int64))
 
 
-def _average_gap(game: PreferenceGame, arena: Arena, average: np.ndarray) -> np.ndarray:
-    """Return the regularised exploitability of average policies, shape (seeds, contexts, actions), all at once."""
+def regularised_gaps(game: PreferenceGame, arena: Arena, average: np.ndarray) -> np.ndarray:
+    """Return tau KL(pi || BR_tau(pi)), or what is paid for another regulariser, of many policies, shape (seeds,).
+
+    Parameters
+    ----------
+    game : PreferenceGame
+    arena : Arena
+    average : ndarray, shape (seeds, contexts, actions)
+        Policies, not necessarily normalised.
+    """
     average = average / average.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore"):
         log_average = np.log(average)
