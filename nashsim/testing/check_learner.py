@@ -119,7 +119,7 @@ def check_learner(
 
     Examples
     --------
-    >>> check_learner("inpo-online", rounds=1000)
+    >>> check_learner("inpo-online")
     inpo-online: 6 of 6 properties hold
     """
     if regret not in TALLY:
