@@ -112,7 +112,7 @@ def judge(frame: pd.DataFrame) -> list[Curve]:
     for mixture in list(MIXTURES)[1:]:
         off, apart = one.loc[(mixture, "off")].high.max(), one.loc[(mixture, "apart")].middle.max()
         said = f"{off:.0e} from the exact fixed point, which is {apart:.2g} from the Nash policy"
-        found.append(Curve(f"IPO-MD, b = {mixture:g}", said, "τ log(π/μ) = P(· ≻ π^b) + c [derived]", bool(off < 1e-6),
+        found.append(Curve(f"IPO-MD, b = {mixture:g}", said, "none; derived: τ log(π/μ) = P(· ≻ π^b) + c", None,
                            ("equality",)))  # fmt: skip
     return found
 

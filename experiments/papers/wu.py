@@ -1,4 +1,4 @@
-"""Greedy sampling against optimism and uniform pairs: 20 contexts, 10 actions, 2000 duels."""
+"""Greedy sampling against optimism and uniform pairs: 20 contexts, 10 actions, 2000 rounds."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from nashsim.logspace import kl, log_normalise
 from nashsim.plots import PALETTE, legend_below
 from nashsim.theory import mean_band
 
-CONTEXTS, ACTIONS, ROUNDS, SEEDS, TAU, WIDTH = 20, 10, 2000, 16, 0.1, 0.5
+CONTEXTS, ACTIONS, ROUNDS, SEEDS, TAU, WIDTH = 20, 10, 2000, 8, 0.1, 0.5
 METHODS = {"greedy": "blue", "optimistic": "orange", "uniform": "vermilion"}
 
 
@@ -22,18 +22,18 @@ def game() -> PreferenceGame:
     return PreferenceGame(wins, tau=TAU, name="20 contexts")
 
 
-def saddle(payoff: np.ndarray, log_mu: float, first, second, steps: int):
-    """Return both players' log-policies of the regularised games with ``payoff``, shape (seeds, n, n), warm-started.
+def saddle(payoff: np.ndarray, first: np.ndarray, second: np.ndarray, steps: int):
+    """Return both players' log-policies, shape (games, n), of the regularised games ``payoff``, shape (games, n, n).
 
-    Extragradient steps with s = 2 tau, as of Nash Mirror Prox; the game of an optimist is not symmetric.
+    Extragradient steps with s = 2 tau, as of Nash Mirror Prox, from where the last round ended; the game of an
+    optimist is not symmetric.
     """
     s = 2 * TAU
     eta = s / (TAU * (1 + s))
     turned = -payoff.swapaxes(1, 2)
 
     def step(base, matrix, other):
-        answer = np.matmul(matrix, np.exp(other)[:, :, None])[:, :, 0]
-        return log_normalise((base + s * log_mu) / (1 + s) + eta * answer)
+        return log_normalise(base / (1 + s) + eta * np.matmul(matrix, np.exp(other)[:, :, None])[:, :, 0])
 
     for _ in range(steps):
         half, reply = step(first, payoff, second), step(second, turned, first)
@@ -43,43 +43,29 @@ def saddle(payoff: np.ndarray, log_mu: float, first, second, steps: int):
 
 def play(method: str, rounds: int, seeds: int) -> np.ndarray:
     """Return the cumulative regret of every seed, shape (seeds, rounds), of the policies played."""
-    truth, rng = game().probabilities - 0.5, np.random.default_rng(7)
-    shape = (seeds, CONTEXTS, ACTIONS)
-    wins, duels = np.zeros((*shape, ACTIONS)), np.zeros((*shape, ACTIONS))
-    log_mu, everyone = -np.log(ACTIONS), np.arange(seeds)
-    policy, other = np.full(shape, log_mu), np.full(shape, log_mu)
-
-    def charged(log_policy, matrix):
-        best = log_normalise(log_mu + np.matmul(matrix, np.exp(log_policy)[..., None])[..., 0] / TAU)
-        return TAU * kl(log_policy, best)
-
-    regret = charged(policy, truth[None])
+    rng = np.random.default_rng(7)
+    truth = np.tile(game().probabilities - 0.5, (seeds, 1, 1))
+    many, diagonal = np.arange(len(truth)), np.arange(ACTIONS)
+    wins = np.zeros(truth.shape)
+    policy = other = np.full(truth.shape[:2], -np.log(ACTIONS))
     total = np.zeros((seeds, rounds))
     for t in range(rounds):
-        total[:, t] = regret.mean(axis=1)
-        x = rng.integers(CONTEXTS, size=seeds)
-        if method == "uniform":
-            y = rng.integers(ACTIONS, size=seeds)
-        else:
-            y = np.argmax(policy[everyone, x] + rng.gumbel(size=(seeds, ACTIONS)), axis=1)
-        z = rng.integers(ACTIONS, size=seeds)  # the reference is uniform
-        won = rng.random(seeds) < truth[x, y, z] + 0.5
-        for winner, loser, here in ((y, z, won), (z, y, ~won)):
-            np.add.at(wins, (everyone[here], x[here], winner[here], loser[here]), 1.0)
-        np.add.at(duels, (everyone, x, y, z), 1.0)
-        np.add.at(duels, (everyone, x, z, y), 1.0)
-        count = duels[everyone, x]
-        count[:, np.arange(ACTIONS), np.arange(ACTIONS)] = 0
-        seen = wins[everyone, x]
-        seen[:, np.arange(ACTIONS), np.arange(ACTIONS)] = 0
-        payoff = (seen + 0.5) / (count + 1) - 0.5
+        best = log_normalise(np.matmul(truth, np.exp(policy)[:, :, None])[:, :, 0] / TAU)
+        total[:, t] = TAU * kl(policy, best).reshape(seeds, CONTEXTS).mean(axis=1)
+        # the reference is uniform; Gumbel noise draws from the policy
+        leaning = 0.0 if method == "uniform" else policy
+        y = np.argmax(leaning + rng.gumbel(size=policy.shape), axis=1)
+        z = rng.integers(ACTIONS, size=len(truth))
+        won = rng.random(len(truth)) < truth[many, y, z] + 0.5
+        wins[many, np.where(won, y, z), np.where(won, z, y)] += 1
+        wins[:, diagonal, diagonal] = 0  # a response that meets itself tells nothing
+        duels = wins + wins.swapaxes(1, 2)
+        payoff = (wins + 0.5) / (duels + 1) - 0.5
         if method == "optimistic":
-            bonus = WIDTH / np.sqrt(count + 1)
-            bonus[:, np.arange(ACTIONS), np.arange(ACTIONS)] = 0
+            bonus = WIDTH / np.sqrt(duels + 1)
+            bonus[:, diagonal, diagonal] = 0
             payoff = np.minimum(payoff + bonus, 0.5)
-        solved = saddle(payoff, log_mu, policy[everyone, x], other[everyone, x], 40)
-        policy[everyone, x], other[everyone, x] = solved
-        regret[everyone, x] = charged(policy[everyone, x], truth[x])
+        policy, other = saddle(payoff, policy, other, 10)
     return np.cumsum(total, axis=1)
 
 
@@ -105,7 +91,7 @@ def draw(frame: pd.DataFrame):
             [line] = ax.plot(here["T"], here["mean"], color=PALETTE[colour], label=method)
             ax.fill_between(here["T"], here.low, here.high, color=PALETTE[colour], alpha=0.18, linewidth=0)
             handles.append(line)
-        ax.set(xscale=scale, xlabel="duels T" + (" (logarithmic)" if scale == "log" else ""))
+        ax.set(xscale=scale, xlabel="rounds T" + (" (logarithmic)" if scale == "log" else ""))
     axes[0].set_ylabel("cumulative regularised regret")
     note = f"Σ τ KL(π ‖ BR(π)) over contexts, τ = {TAU}; 0 at the exact equilibrium; means over seeds, 95% bands."
     legend_below(figure, handles, note)
@@ -124,8 +110,8 @@ def judge(frame: pd.DataFrame) -> list[Curve]:
     for method, one in last.items():
         here = frame[(frame.curve == method) & (frame["T"] >= one["T"] / 10)]
         late = np.polyfit(np.log(here["T"]), np.log(here["mean"]), 1)[0]
-        said = f"regret {one['mean']:.1f} [{one.low:.1f}, {one.high:.1f}] after {one['T']:.0f} duels, T^{late:.2f} late"
-        found.append(Curve(method, said, stated[method], None, ("games", "τ")))
+        said = f"regret {one['mean']:.1f} [{one.low:.1f}, {one.high:.1f}] by round {one['T']:.0f}, T^{late:.2f} late"
+        found.append(Curve(method, said, stated[method], None, ("games", "τ", "rounds")))
     return found
 
 
@@ -142,6 +128,7 @@ PAPER = Paper(
             "ours",
         ),
         Setting("τ", f"{TAU}", "ours"),
+        Setting("rounds", f"one duel in every context; {SEEDS} seeds", "ours"),
         Setting("optimistic", f"a bonus of {WIDTH}/√(n+1) for the main player; y' ~ μ", "ours"),
         Setting("uniform", "both responses uniform; plays the Nash policy of the estimate", "ours"),
     ),

@@ -264,5 +264,5 @@ def draw_spread(axes, frame, x: str, **line):
         Keyword arguments of ``axes.plot``.
     """
     [drawn] = axes.plot(frame[x], frame.middle, **line)
-    axes.fill_between(frame[x], frame.low, frame.high, color=drawn.get_color(), alpha=0.16, linewidth=0)
+    axes.fill_between(frame[x], frame.low, frame.high, color=drawn.get_color(), alpha=0.12, linewidth=0)
     return drawn
