@@ -37,7 +37,7 @@ from .output import (
 from .papers import paper, papers
 from .prove import as_proved, certified, prove
 from .regret import learners, regret
-from .solving import solutions
+from .solving import axioms, solutions
 from .source import is_catalogue_name, open_data, open_game, open_with_data
 from .sweeping import sweep
 from .verify import verify
@@ -315,6 +315,7 @@ def run(
 
 
 app.command()(solutions)
+app.command()(axioms)
 app.command()(sweep)
 app.command()(learners)
 app.command()(regret)

@@ -72,3 +72,35 @@ def solutions(
         name: f"{part['definition']}. {part.get('note', '')}" for name, part in result["solutions"].items()
     }
     print_facts(facts | {"conventions": ", ".join(f"{k} = {v}" for k, v in found.conventions.items())})
+
+
+def axioms(
+    tau: Annotated[float, typer.Option(help="Regularisation > 0 of those that take one.", metavar="T")] = 0.1,
+    concept: Annotated[
+        list[str] | None, typer.Option(help="A solution, repeatable; default: all.", metavar="NAME")
+    ] = None,
+    axiom: Annotated[
+        list[str] | None, typer.Option(help="An axiom, repeatable; default: all.", metavar="NAME")
+    ] = None,
+    evaluations: Annotated[int, typer.Option(help="Instances measured for each pair.", metavar="N")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the search.", metavar="S")] = 0,
+    json: Json = False,
+) -> None:
+    """Search counterexamples to axioms of social choice for every solution concept.
+
+    Examples: nashsim axioms;  nashsim axioms --concept lottery --axiom monotonicity --json
+    """
+    from ..solutions import axioms as search
+
+    found = search(concept or None, axiom or None, tau=tau, evaluations=evaluations, seed=seed)
+    if json:
+        return print_json(found.to_dict())
+    sizes = found.violations
+    rows = [
+        (name, *("-" if found.holds(one, name) else f"{row[one]:.3f}" for one in sizes.columns))
+        for name, row in sizes.iterrows()
+    ]
+    print_table("Largest violation found", ("solution", *sizes.columns), rows, list(sizes.columns))
+    print()
+    print_facts(found.definitions)
+    print(f"-: no counterexample among {evaluations} instances at tau = {tau:g}, which is no proof")

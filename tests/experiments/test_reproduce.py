@@ -12,6 +12,7 @@ from nashsim.cli.reproducing import find_experiments, load_experiment
 NAMES = (
     "actions",
     "all-rules",
+    "axioms",
     "convergence",
     "cyclic-mass",
     "dno-pairs",
@@ -27,6 +28,7 @@ NAMES = (
     "original",
     "policy-gradient",
     "rate-tau",
+    "regularisers",
     "regret-ablation",
     "regret-actions",
     "regret-bandits",
@@ -34,6 +36,7 @@ NAMES = (
     "regret-growth",
     "regret-guess",
     "regret-log",
+    "regret-regularisers",
     "regret-rewards",
     "regret-rounds",
     "regret-tau",

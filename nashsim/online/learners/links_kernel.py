@@ -60,7 +60,7 @@ def _types():
 
 _ARENA, _BOOK, _LINK, _COUNTED, _ARRAY = _types()
 _FUNCTION = nb.types.FunctionType(nb.float64(nb.float64, nb.float64))
-_WHOLE, _REAL, _REALS = nb.int64, nb.float64, nb.float64[::1]
+_WHOLE, _REAL, _REALS, _TABLE = nb.int64, nb.float64, nb.float64[::1], nb.float64[:, ::1]
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
@@ -130,7 +130,10 @@ def link_residual(skew, context, link, inverse, slope, tau, theta, values, polic
     return math.sqrt(square), worst
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@nb.njit(
+    nb.boolean(_TABLE, _WHOLE, _LINK, _FUNCTION, _FUNCTION, _REAL, _REALS, _REAL, _REALS, _TABLE),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
 def solve_link_nash(skew, context, link, inverse, slope, tau, theta, tolerance, policy, scratch):
     """Solve theta = A pi, pi = mu h(theta/tau - lambda), to max |theta - A pi| <= tolerance; return whether it was met.
 
