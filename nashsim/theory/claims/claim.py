@@ -17,6 +17,7 @@ import numpy as np
 from ...errors import NashsimError
 from .domain import Domain
 from .instance import Instance, Stack, stacks
+from .standing import standing
 
 #: Kinds of claims.
 KINDS = ("bound", "rate", "identity", "statistical")
@@ -66,7 +67,7 @@ class Evidence:
         measured, bound, before = np.broadcast_arrays(
             np.maximum(self.measured - self.slack, 0.0), self.bound, self.before
         )
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             claimed, found = np.log(before / bound), np.log(before / measured)
             tightness = np.where(found > 0, claimed / found, np.inf)
         tightness = np.where((claimed > 0) & (measured > 0), tightness, 0.0).max(axis=1)
@@ -78,7 +79,7 @@ class Evidence:
         if self.fits:
             return np.array([fit.predicted / fit.most if fit.most > 0 else np.inf for fit in self.fits])
         measured, bound = np.broadcast_arrays(np.maximum(self.measured - self.slack, 0.0), self.bound)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             # a bound of no positive value admits nothing but 0
             ratio = np.where(measured == 0, 0.0, np.where(bound > 0, measured / bound, np.inf))
         return np.where(np.isfinite(ratio), ratio, np.inf).max(axis=1)
@@ -146,6 +147,9 @@ class Claim:
         Function from the worst ratio to a sentence that a report may add, such as a sharper constant.
     formal : str
         File and theorem of a proof in Lean, where there is one: read, not compiled.
+    still : object or None
+        What does not move in place of ``algorithm``, where it is not the same rules with every step left out: a second
+        control, under which the claim must fail too. None and no rules: nothing moves in this claim.
     """
 
     id: str
@@ -164,6 +168,7 @@ class Claim:
     games: int | None = None
     remark: Callable[[float], str] | None = None
     formal: str = ""
+    still: Any = None
 
     def __post_init__(self):
         for name, known in (("kind", KINDS), ("tag", TAGS)):
@@ -249,6 +254,13 @@ class Claim:
         instance : Instance
         """
         return float(self.ratios([instance])[0])
+
+    def standing(self) -> Claim | None:
+        """Return the claim on rules that never move, one that must be found to fail; None where nothing moves."""
+        if self.still is None and not self.rules:
+            return None
+        algorithm = standing(self.algorithm) if self.still is None else self.still
+        return replace(self, id=f"{self.id} (does not move)", algorithm=algorithm)
 
     def planted(self) -> Claim:
         """Return the same claim under its negative control: one that must be found to fail."""

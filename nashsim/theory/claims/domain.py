@@ -18,8 +18,11 @@ CATALOGUE = (
     *("hard-a", "hard-b", "glasgow", "minneapolis", "tldr", "rps:n=5", "rps:strength=0.2"),
 )
 
-#: The range that stands for any tau > 0 where random games are drawn.
-ANY_TAU = (0.03, 3.0)
+#: Ranges that stand for any tau > 0 and for any number of actions, and what is drawn from them.
+ANY_TAU, _TAUS = (1e-3, 100.0), (1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 100.0)
+ANY_ACTIONS, _SIZES = (2, 128), (2, 3, 4, 6, 12, 40, 128)
+#: Actions of the largest game that a search moves in every coordinate.
+_SEARCHED = 12
 
 
 @dataclass(frozen=True)
@@ -48,21 +51,22 @@ class Domain:
         Range of the step that a search may use, where the condition admits more than ``step``.
     """
 
-    actions: tuple[int, int] = (2, 12)
+    actions: tuple[int, int] = ANY_ACTIONS
     tau: tuple[float, float] = ANY_TAU
     step: tuple[float, float] = (0.1, 1.0)
     reference: str = "any"
     start: str = "any"
     structure: Callable[[Instance], Instance] | None = None
     games: tuple[str, ...] = ()
-    cells: int = 20
-    floor: float = 30.0
+    cells: int = 24
+    floor: float = 300.0
     widest_step: tuple[float, float] | None = None
 
     def widest(self) -> Domain:
-        """Return what a search may use: any tau is 1e-3 to 100, log-probabilities go to -600."""
-        tau = (1e-3, 100.0) if self.tau == ANY_TAU else self.tau
-        return replace(self, tau=tau, step=self.widest_step or self.step, floor=600.0)
+        """Return what a search may use: log-probabilities go to -600; games of any size have at most 12 actions."""
+        actions = (self.actions[0], _SEARCHED) if self.actions == ANY_ACTIONS else self.actions
+        floor = 600.0 if self.floor == Domain.floor else self.floor
+        return replace(self, actions=actions, step=self.widest_step or self.step, floor=floor)
 
     def sample(self, seed: int) -> Instance:
         """Return a random instance; the same seed gives the same bits.
@@ -179,7 +183,9 @@ def _grid(domain: Domain) -> list[tuple[int, float, float]]:
 
     rng = np.random.default_rng(0)
     sizes = np.unique(spread(domain.actions, np.geomspace, 5).round()).astype(int)
-    taus, steps = spread(domain.tau, np.geomspace, 5), spread(domain.step, np.linspace, 4)[::-1]
+    sizes = np.array(_SIZES) if domain.actions == ANY_ACTIONS else sizes
+    taus = np.array(_TAUS) if domain.tau == ANY_TAU else spread(domain.tau, np.geomspace, 5)
+    steps = spread(domain.step, np.linspace, 4)[::-1]
     # columns of a Latin kind: each list is gone through evenly, against the others at random
     columns = [np.resize(values, domain.cells) for values in (sizes, taus, steps)]
     sizes, taus, steps = (rng.permutation(column) for column in columns)
@@ -190,15 +196,64 @@ def _grid(domain: Domain) -> list[tuple[int, float, float]]:
 
 @lru_cache(maxsize=64)
 def _instances(domain: Domain, count: int, seed: int) -> tuple[Instance, ...]:
-    drawn = []
+    drawn = list(corners(domain)[: count // 4])
     if not domain.games and domain.structure is None:
-        for k, name in enumerate(CATALOGUE[: count // 2]):
+        for k, name in enumerate(CATALOGUE[: count // 4]):
             rng = np.random.default_rng(np.random.SeedSequence([seed, k, 0xCA7]))
             _, tau, step = domain.grid()[k % domain.cells]
             instance = domain.named(name, tau, step, rng)
             if domain.actions[0] <= instance.actions:
                 drawn.append(instance)
     return (*drawn, *(domain.sample(seed * 1_000_003 + k) for k in range(count - len(drawn))))
+
+
+@lru_cache(maxsize=64)
+def corners(domain: Domain) -> tuple[Instance, ...]:
+    """Return games at the edge of the conditions, where bounds are known to be tight, brought inside.
+
+    Parameters
+    ----------
+    domain : Domain
+    """
+    if domain.games:
+        return ()
+    low, high = domain.step
+    # a reference of e^(-1/tau - 6) is as rare as one may be
+    taus = dict.fromkeys(float(np.clip(tau, *domain.tau)) for tau in (1 / (domain.floor - 10), 0.3))
+    made = []
+    for tau in taus:
+        if domain.admits(3):
+            made.append(chain(tau, high))
+        if domain.actions[0] == 2:
+            # a start far from an equilibrium: the Pinsker terms of the proofs weigh nothing
+            made += [sure(tau, step, rare) for step in (low, high) for rare in (-100.0, 100.0)]
+    return tuple(domain.clip(instance) for instance in made)
+
+
+def chain(tau: float, step: float = 1.0) -> Instance:
+    """Return three actions, 0 beats 1 beats 2 surely, each so much rarer than the next that 1 is the equilibrium.
+
+    Then tau log(pi*/mu) of 0 is near P(0 ≻ 1) = 1, for which mu(0) must be below e^(-1/tau).
+
+    Parameters
+    ----------
+    tau, step : float
+    """
+    skew = 0.5 * np.array([[0.0, 1, 1], [-1, 0, 1], [-1, -1, 0]])
+    log_reference = log_normalise(np.array([-1 / tau - 6.0, -0.5 / tau + 5.0, 0.0]))
+    return Instance(skew, log_reference, log_reference, tau, step, f"chain-{tau:g}")
+
+
+def sure(tau: float, step: float, logit: float) -> Instance:
+    """Return two actions of which the first beats the other surely, from a start of the given logit for the first.
+
+    Parameters
+    ----------
+    tau, step, logit : float
+    """
+    skew = 0.5 * np.array([[0.0, 1], [-1, 0]])
+    start = log_normalise(np.array([logit, 0.0]))
+    return Instance(skew, np.log([0.5, 0.5]), start, tau, step, f"sure-{tau:g}-{logit:g}")
 
 
 def _around(domain: Domain, game: PreferenceGame, seed: int) -> tuple[Instance, ...]:

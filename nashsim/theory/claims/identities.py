@@ -185,6 +185,7 @@ CLAIMS = (
         measure=_lipschitz,
         algorithm=True,
         control=Control("u, v not of sum zero", False),
+        domain=Domain(actions=(2, 12)),
     ),
     Claim(
         id="class-game",

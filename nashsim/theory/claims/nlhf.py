@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,22 @@ from ...data.bradley_terry import fit_strengths
 from ...equilibrium import solve_newton
 from ...logspace import kl, log_normalise
 from ...rules import NashMD
-from ..fits import fit_rows
 from .claim import LEAN, Claim, Control, Evidence
 from .domain import Domain
 from .instance import Stack
-from .rounding import logit_rounding, once, payoff
-from .rule_claims import contraction, flipped, kl_slack, loosened, mutated, play, unmixed_opponent
+from .rounding import EPS, ONCE, logit_rounding, once, payoff
+from .rule_claims import (
+    contraction,
+    flipped,
+    keeps_only,
+    kl_slack,
+    log_mean_exp,
+    loosened,
+    mutated,
+    payoffs,
+    play,
+    unmixed_opponent,
+)
 from .structures import bradley_terry, moderate
 
 _PAPER = "NLHF, arXiv 2312.00886"
@@ -43,8 +54,71 @@ def _schedule(stack: Stack, algorithm) -> Evidence:
     return Evidence(path.steps[late], divergence, bound[None], kl_slack(stack, divergence))
 
 
-#: eta tau of the bias, as shares of min(1, tau^2): half octaves.
-_SHARES = 0.02 * 2.0 ** (-0.5 * np.arange(10))
+def _mixtures(stack: Stack, log_policies: np.ndarray, share) -> np.ndarray:
+    """Return pi^mu ∝ pi^(1 - share) mu^share."""
+    return log_normalise((1 - share) * log_policies + share * stack.log_reference)
+
+
+def _descent(stack: Stack, algorithm) -> Evidence:
+    """KL(pi*, pi_{t+1}) along the schedule against its value by three-point identities."""
+    path = play(stack, algorithm(stack.tau, stack.step), 100)
+    share = 2 / (path.steps[:-1, None, None] + 2)
+    policies, star = path.log_policies[:-1], stack.log_equilibrium
+    mixture = _mixtures(stack, policies, share)
+    grown = log_mean_exp(mixture, share / stack.tau * payoffs(stack, mixture))
+    divergence, share = kl(star, path.log_policies), share[:, :, 0]
+    before, inside, back = divergence[:-1], kl(mixture, policies), kl(mixture, star)
+    bound = (1 - share) * (before - inside) - share * back + grown
+    slack = kl_slack(stack, before.T) + 32 * EPS * (stack.actions + before + inside + back + grown).T
+    return Evidence(path.steps[1:], divergence[1:].T, bound.T + slack, slack, before=before.T)
+
+
+def _mixture_contracts(stack: Stack, algorithm) -> Evidence:
+    """KL(q, pi^mu_t) with q the Nash policy at tau/(1 - eta tau): the mixture is the one-call map at that tau."""
+    rule, share = algorithm(stack.tau, stack.step), _one_call_share(stack.tau, stack.step)
+    star = solve_newton(stack.game.replace(tau=stack.tau / (1 - share))).log_policy
+    path = play(stack, rule, 60)
+    divergence = kl(star, _mixtures(stack, path.log_policies, share)).T
+    before = divergence[:, :-1]
+    return Evidence(
+        path.steps[1:], divergence[:, 1:], (1 - share) * before, kl_slack(stack, before), before=before
+    )
+
+
+def _one_call_share(tau: float, share: float) -> float:
+    """Return eta tau at which the mixture's step (1 - eta tau) eta is ``share`` of its one-call limit."""
+    # x = share 4 tau^2/((1 - x)^2 + 4 tau^2): what is on the right grows too, and its first solution is met from below
+    x = 0.0
+    for _ in range(500):
+        x = min(share * 4 * tau**2 / ((1 - x) ** 2 + 4 * tau**2), 0.999)
+    return x
+
+
+def _one_call(tau: float, share: float) -> NashMD:
+    return NashMD(step=_one_call_share(tau, share) / tau)
+
+
+def _lemma_1(stack: Stack, swapped: bool) -> Evidence:
+    """KL(pi*, pi^mu) against eta tau KL(pi*, mu) + (1 - eta tau) KL(pi*, pi) - eta tau KL(pi^mu, mu)."""
+    share, star = stack.step, stack.log_equilibrium
+    mixture = _mixtures(stack, stack.log_start, 1 - share if swapped else share)
+    towards, back = kl(star, stack.log_reference), kl(mixture, stack.log_reference)
+    bound = share * (towards - back) + (1 - share) * stack.kl_start
+    slack = kl_slack(stack, stack.kl_start[:, None]) + 32 * EPS * (towards + stack.kl_start + back)[:, None]
+    return Evidence(ONCE, kl(star, mixture)[:, None], bound[:, None], slack, x_label="")
+
+
+def _lemma_2(stack: Stack, sign: float) -> Evidence:
+    """KL(pi*, pi+) against KL(pi*, pi) + <delta, pi - pi*> + span(delta)^2/8, pi+ ∝ pi exp(delta), delta = P pi/tau."""
+    delta = stack.step / stack.tau * payoff(stack, stack.log_start)
+    star, policy = stack.log_equilibrium, np.exp(stack.log_start)
+    after = log_normalise(stack.log_start + sign * delta)
+    crossed = (delta * (policy - np.exp(star))).sum(axis=1)
+    bound = stack.kl_start + crossed + np.ptp(delta, axis=1) ** 2 / 8
+    size = stack.kl_start + np.abs(delta).max(axis=1) + np.abs(after).max(axis=1)
+    return Evidence(
+        ONCE, kl(star, after)[:, None], bound[:, None], 32 * EPS * stack.actions * (1 + size[:, None])
+    )
 
 
 def _biased_point(stack: Stack, eta: float) -> np.ndarray:
@@ -60,26 +134,24 @@ def _stays_at_biased_point(stack: Stack, algorithm) -> Evidence:
     rule = algorithm(stack.tau, stack.step)
     point = _biased_point(stack, stack.step / stack.tau)
     after = play(stack, rule, 1, log_start=point).log_policies[-1]
-    return once(np.abs(after - point).max(axis=1), 2 * logit_rounding(stack, point))
+    away = play(stack, rule, 1).log_policies[-1] - stack.log_start
+    moved, tolerance = np.abs(after - point).max(axis=1), 2 * logit_rounding(stack, point)
+    return keeps_only(stack, moved, tolerance, np.abs(away).max(axis=1))
 
 
 def _bias(stack: Stack, algorithm) -> Evidence:
-    """KL(pi*, pi) against eta, 1/(eta tau) steps after the fixed point; 1/eta as abscissa makes its order a decay."""
-    shares = _SHARES * min(1.0, stack.tau**2)
-    biases = []
-    for share in shares:
-        point = _biased_point(stack, share / stack.tau)
-        length = round(1 / share)
-        path = play(stack, algorithm(stack.tau, share), length, record=length, log_start=point)
-        biases.append(kl(stack.log_equilibrium, path.log_policies[-1]))
-    biases, inverse = np.array(biases).T, stack.tau / shares
-    # the next order is of relative size eta tau: it moves a slope by no more than twice the largest of these
-    predicted = 2 - 2 * shares[0]
-    # a game whose bias is lost in rounding has none to fit
-    floor = 1e3 * float(kl_slack(stack, np.zeros((len(stack), 1))).max())
-    fits = fit_rows(inverse, biases, predicted, laws=["power"], floor=floor)
-    bound = biases[:, :1] * (inverse[0] / inverse) ** 2
-    return Evidence(inverse, biases, bound, fits=fits, x_label="1/η")
+    """KL(pi*, pi_T) against eta^2/(32 tau^2), once what is left of the start is below rounding.
+
+    log pi/mu = A q/tau at the fixed point, log pi*/mu = A pi*/tau, so that KL(pi*, pi) <= span(A(q - pi*))^2/(8 tau^2)
+    <= |q - pi*|_1^2/(8 tau^2); and |q - pi*|_1^2 <= KL + KL reversed = -eta <A pi*, q - pi*> <= eta |q - pi*|_1/2, as
+    the two are Nash policies at tau/(1 - eta tau) and tau.
+    """
+    share = _one_call_share(stack.tau, stack.step)
+    length, eta = math.ceil(100 / -math.log1p(-share)), share / stack.tau
+    path = play(stack, algorithm(stack.tau, stack.step), length, record=length)
+    divergence = kl(stack.log_equilibrium, path.log_policies[-1])[:, None]
+    bound = np.full((len(stack), 1), eta**2 / (32 * stack.tau**2))
+    return Evidence(np.array([length]), divergence, bound, kl_slack(stack, divergence), x_label="T")
 
 
 def _proposition_2(stack: Stack, opponent) -> Evidence:
@@ -163,7 +235,7 @@ CLAIMS = (
         tag="derived",
         kind="identity",
         conditions="Nash-MD at any constant ητ < 1",
-        quantity="max |log π_{t+1} − log π_t| there",
+        quantity="max |log π_{t+1} − log π_t| there; from π_0 it is more than rounding",
         predicted="16ε((n+4)/τ + max|log|)",
         measure=_stays_at_biased_point,
         algorithm=_constant,
@@ -173,18 +245,81 @@ CLAIMS = (
     ),
     Claim(
         id="nash-md-bias",
-        statement="with a constant step KL(π*, π_∞) = O(η²)",
+        statement="with a constant step KL(π*, π_∞) ≤ η²/(32τ²)",
         source="derived",
         tag="derived",
-        kind="rate",
-        conditions="Nash-MD, ητ ≤ 0.02 min(1, τ²)",
-        quantity="KL(π*, π_∞)",
-        predicted="order ≥ 2 in η",
+        kind="bound",
+        conditions="Nash-MD, steps as for nash-md-mixture, from any start; T = 100/log(1/(1 − ητ))",
+        quantity="KL(π*, π_T)",
+        predicted="η²/(32τ²)",
         measure=_bias,
-        algorithm=_constant,
-        control=Control("a tenth of the pull to μ left out", mutated(_constant, loosened)),
-        domain=Domain(tau=(0.1, 3.0), step=(1.0, 1.0)),
+        algorithm=_one_call,
+        control=Control(
+            "a tenth of the pull to μ left out",
+            mutated(_one_call, loosened),
+            Domain(tau=(0.1, 1.0), step=(0.1, 0.3)),
+        ),
+        domain=Domain(tau=(0.03, 100.0), step=(0.2, 1.0), actions=(2, 12)),
         rules=("nash-md",),
+    ),
+    Claim(
+        id="nash-md-mixture",
+        statement="KL(q, π^μ_{t+1}) ≤ (1 − ητ) KL(q, π^μ_t), q the Nash policy at τ/(1 − ητ): the mixture is the"
+        " one-call map there",
+        source="derived",
+        tag="derived",
+        kind="bound",
+        conditions="Nash-MD, constant η with (1 − ητ)η ≤ 4τ'/(1 + 4τ'²), τ' = τ/(1 − ητ), from any start",
+        quantity="KL(q, π^μ_{t+1})",
+        predicted="(1 − ητ) KL(q, π^μ_t)",
+        measure=_mixture_contracts,
+        algorithm=_one_call,
+        control=Control("opponent unmixed", mutated(_one_call, unmixed_opponent)),
+        rules=("nash-md",),
+    ),
+    Claim(
+        id="nash-md-descent",
+        statement="KL(π*, π_{t+1}) ≤ (1 − ητ)(KL(π*, π_t) − KL(q, π_t)) − ητ KL(q, π*) + log E_q exp(η(P(· ≻ q) − ½)),"
+        " q = π^μ_t: equality",
+        source=f"derived by three-point identities: what the step inequality of {_PAPER}, leaves out",
+        tag="derived",
+        kind="bound",
+        conditions="Nash-MD with its schedule, from any start",
+        quantity="KL(π*, π_{t+1})",
+        predicted="(1 − ητ)(KL(π*, π_t) − KL(q, π_t)) − ητ KL(q, π*) + log E_q exp(η(P(· ≻ q) − ½))",
+        measure=_descent,
+        algorithm=_scheduled,
+        control=Control("sign of the payoff flipped", mutated(_scheduled, flipped)),
+        rules=("nash-md",),
+    ),
+    Claim(
+        id="nash-md-lemma-1",
+        statement="KL(π, π^μ) ≤ ητ KL(π, μ) + (1 − ητ) KL(π, π_t) − ητ KL(π^μ, μ)",
+        source=f"{_PAPER}, Lemma 1, read in its Lean form; proof derived",
+        tag="derived",
+        kind="bound",
+        conditions="any μ, π_t, 0 ≤ ητ ≤ 1; π = π*",
+        quantity="KL(π*, π^μ)",
+        predicted="ητ KL(π*, μ) + (1 − ητ) KL(π*, π_t) − ητ KL(π^μ, μ)",
+        measure=_lemma_1,
+        algorithm=False,
+        control=Control("weights of the mixture swapped", True, Domain(step=(0.1, 0.4))),
+        domain=Domain(step=(0.0, 1.0)),
+        formal=f"{LEAN}, contextAveragedPolicyKLDivergence_geometricMixture_le",
+    ),
+    Claim(
+        id="nash-md-lemma-2",
+        statement="KL(π, π⁺) ≤ KL(π, π⁻) + ⟨δ, π⁻ − π⟩ + span(δ)²/8 for π⁺ ∝ π⁻ exp δ; span(δ)²/8 ≤ ‖δ‖²/2 ≤ 2‖δ‖²",
+        source=f"{_PAPER}, Lemma 2, has 2‖δ‖²; the sharper constant derived (Hoeffding)",
+        tag="derived",
+        kind="bound",
+        conditions="any policies; δ = c P(· ≻ π⁻)/τ with c in [0.001, 1]; π = π*",
+        quantity="KL(π*, π⁺)",
+        predicted="KL(π*, π⁻) + ⟨δ, π⁻ − π*⟩ + span(δ)²/8",
+        measure=_lemma_2,
+        algorithm=1.0,
+        control=Control("δ of the other sign", -1.0),
+        domain=Domain(step=(0.001, 1.0)),
     ),
     Claim(
         id="bradley-terry-fit",

@@ -27,34 +27,38 @@ def _regret(stack: Stack, algorithm) -> Evidence:
     return Evidence(rounds, curves, bound, fits=fits, x_label="duels T")
 
 
-def _inpo(schedule: str):
+#: Ridge of a fit that no number of duels moves.
+_RIGID = 1e300
+
+
+def _inpo(**options):
     def learner(tau: float, share: float):
         from ...online.learners.iterative import OnlineINPO
 
-        return OnlineINPO(schedule=schedule)
+        return OnlineINPO(**options)
 
     return learner
 
 
-def _nash_md(schedule: str):
+def _nash_md(**options):
     def learner(tau: float, share: float):
         from ...online.learners.iterative import OnlineNashMD
 
-        return OnlineNashMD(schedule=schedule)
+        return OnlineNashMD(**options)
 
     return learner
 
 
 def _enpo(explore: str):
-    def of_schedule(schedule: str):
+    def with_options(**options):
         def learner(tau: float, share: float):
             from ...online.learners.enpo import ENPO
 
-            return ENPO(schedule=schedule, explore=explore)
+            return ENPO(explore=explore, **options)
 
         return learner
 
-    return of_schedule
+    return with_options
 
 
 def _adversary(prior: tuple = ()):
@@ -66,13 +70,15 @@ def _adversary(prior: tuple = ()):
     return learner
 
 
+#: Coins between all that no number of duels of these runs can talk anybody out of: the policy stays at the reference.
+_COINS = tuple((i, j, 1e12) for i in range(3) for j in range(3) if i != j)
 #: A transitive game that no number of duels of these runs can talk anybody out of.
 _STUBBORN = tuple((winner, loser, 1e6) for winner, loser in ((0, 1), (0, 2), (1, 2)))
 _CONSTANT = "constant step η_I = 3τ on noisy labels"
 _STEP = "O(√T) with a step of order 1/(τt); linear with a constant step"
 
 
-def _claim(name: str, source: str, growth: str, algorithm, control: Control) -> Claim:
+def _claim(name: str, source: str, growth: str, algorithm, control: Control, still) -> Claim:
     return Claim(
         id=f"{name}-regret",
         statement=f"Reg_T = Σ_t τ KL(π_t ‖ BR_τ(π_t)) = {growth}",
@@ -92,12 +98,14 @@ def _claim(name: str, source: str, growth: str, algorithm, control: Control) -> 
             cells=6,
         ),
         games=6,
+        still=still,
     )
 
 
 def _iterative(name: str, source: str, learner_of) -> Claim:
-    control = Control(_CONSTANT, learner_of("constant"), games=2)
-    return _claim(name, source, _STEP, learner_of("decreasing"), control)
+    control = Control(_CONSTANT, learner_of(schedule="constant"), games=2)
+    still = learner_of(schedule="decreasing", ridge=_RIGID)
+    return _claim(name, source, _STEP, learner_of(schedule="decreasing"), control, still)
 
 
 CLAIMS = (
@@ -111,5 +119,6 @@ CLAIMS = (
         "O(√T) at most (log T was measured)",
         _adversary(),
         Control("estimates held at a wrong guess", _adversary(_STUBBORN), games=2),
+        _adversary(_COINS),
     ),
 )

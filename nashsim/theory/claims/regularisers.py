@@ -46,7 +46,7 @@ def _slack(stack: Stack, divergence: np.ndarray) -> np.ndarray:
     return error * np.sqrt(2 * divergence) + error**2
 
 
-def _contracts(word: str):
+def _contracts(word: str, algorithm_of):
     def measure(stack: Stack, algorithm) -> Evidence:
         other = _regularised(stack, word)
         path = play(other, algorithm(stack.tau, stack.step), _STEPS)
@@ -54,7 +54,7 @@ def _contracts(word: str):
             [other.game.divergence(other.log_equilibrium, log) for log in path.log_policies], axis=1
         )
         before = divergence[:, :-1]
-        rho = 1 - algorithm(stack.tau, stack.step).eta(stack.tau) * stack.tau
+        rho = 1 - algorithm_of(stack.tau, stack.step).eta(stack.tau) * stack.tau
         return Evidence(path.steps[1:], divergence[:, 1:], rho * before, _slack(stack, before), before=before)
 
     return measure
@@ -112,7 +112,7 @@ def _rate(word: str, said: str, rule: str, algorithm, condition: str) -> Claim:
         conditions=f"{condition}, from any start; log μ and log π₀ within 6 of their largest",
         quantity="D_R(π*, π_{t+1})",
         predicted="(1 − ητ) D_R(π*, π_t)",
-        measure=_contracts(word),
+        measure=_contracts(word, algorithm),
         algorithm=algorithm,
         control=Control("sign of the payoff flipped", mutated(algorithm, flipped)),
         domain=_DOMAIN,

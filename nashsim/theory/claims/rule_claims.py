@@ -176,6 +176,50 @@ def kl_slack(stack: Stack, divergence: np.ndarray) -> np.ndarray:
     return error * np.sqrt(2 * divergence) + error**2
 
 
+def log_mean_exp(log_policy: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return log E_{y ~ pi} exp(v(y) - E v), over the last axis.
+
+    Parameters
+    ----------
+    log_policy, values : ndarray, shape (..., actions)
+    """
+    policy = np.exp(log_policy)
+    centred = values - (policy * values).sum(axis=-1, keepdims=True)
+    most = centred.max(axis=-1)
+    # where all are small the logarithm of a mean near 1 is that of the mean of exp - 1
+    small = np.log1p((policy * np.expm1(np.minimum(centred, 1.0))).sum(axis=-1))
+    large = np.logaddexp.reduce(log_policy + centred, axis=-1)
+    return np.where(most <= 1, small, large)
+
+
+def payoffs(stack: Stack, log_policies: np.ndarray) -> np.ndarray:
+    """Return P(. ≻ pi) - 1/2 along a path, shape (records, instances, actions).
+
+    Parameters
+    ----------
+    stack : Stack
+    log_policies : ndarray, shape (records, instances, actions)
+    """
+    return np.matmul(stack.skew, np.exp(log_policies).transpose(1, 2, 0)).transpose(2, 0, 1)
+
+
+def keeps_only(stack: Stack, moved: np.ndarray, tolerance: np.ndarray, away: np.ndarray) -> Evidence:
+    """Return the evidence of a fixed point: nothing moves there beyond rounding, and from the start something does.
+
+    Parameters
+    ----------
+    stack : Stack
+    moved, tolerance : ndarray, shape (instances,)
+        Largest move of log pi from the point, and what rounding allows.
+    away : ndarray, shape (instances,)
+        Largest move from the start; one at the equilibrium, or where a softmax has no slope left, has none.
+    """
+    free = (stack.kl_start > 1e-6) & (stack.log_start.min(axis=1) > -20) & (stack.tau < 10)
+    measured = np.stack([moved, tolerance], axis=1)
+    bound = np.stack([tolerance, np.where(free, away, np.inf)], axis=1)
+    return Evidence(np.array([0, 1]), measured, bound, x_label="from the point, from π_0")
+
+
 def contraction(steps: int, factor: Callable[[float, float], float], every: Callable | int = 1):
     """Return the measure KL(pi*, pi_{k+1}) against factor(tau, share) KL(pi*, pi_k), for claims of a linear rate.
 

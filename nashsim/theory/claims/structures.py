@@ -21,6 +21,20 @@ def cycle(instance: Instance) -> Instance:
     return instance.replace(skew=skew)
 
 
+def strong_cycle(instance: Instance) -> Instance:
+    """Return a cycle of three with margins of at least 0.1.
+
+    Parameters
+    ----------
+    instance : Instance
+        An instance of three actions.
+    """
+    made = cycle(instance)
+    sizes = np.maximum(np.abs(made.skew), 0.1)
+    np.fill_diagonal(sizes, 0.0)
+    return made.replace(skew=np.sign(made.skew) * sizes)
+
+
 def rock_paper_scissors(instance: Instance) -> Instance:
     """Return rock-paper-scissors with sure wins and a uniform reference, of the same start.
 
