@@ -111,7 +111,7 @@ CLAIMS = (
         measure=_stays,
         algorithm=fixed_rules,
         control=Control("the pull to the reference dropped", _unanchored),
-        domain=Domain(step=(1.0, 1.0)),
+        domain=Domain(actions=(2, 12), step=(1.0, 1.0)),
         rules=tuple(cls.name for cls in RULES if cls.fixed_point and cls.regularised),
     ),
     Claim(

@@ -49,6 +49,8 @@ class Domain:
         No log-probability of reference or start is below its negative.
     widest_step : tuple of float or None
         Range of the step that a search may use, where the condition admits more than ``step``.
+    edges : bool
+        Whether the games at the edge of the conditions, ``corners``, come first.
     """
 
     actions: tuple[int, int] = ANY_ACTIONS
@@ -61,6 +63,7 @@ class Domain:
     cells: int = 24
     floor: float = 300.0
     widest_step: tuple[float, float] | None = None
+    edges: bool = True
 
     def widest(self) -> Domain:
         """Return what a search may use: log-probabilities go to -600; games of any size have at most 12 actions."""
@@ -215,7 +218,7 @@ def corners(domain: Domain) -> tuple[Instance, ...]:
     ----------
     domain : Domain
     """
-    if domain.games:
+    if domain.games or not domain.edges:
         return ()
     low, high = domain.step
     # a reference of e^(-1/tau - 6) is as rare as one may be

@@ -169,6 +169,9 @@ def _off_policy(policy: np.ndarray, reference: np.ndarray) -> np.ndarray:
 #: Where an average that goes the wrong way is told soon.
 _AVERAGED = Domain(tau=(0.03, 0.3), step=(4.0, 16.0), floor=5.0)
 
+#: The schedule has no step to choose, and is dear to follow.
+_SCHEDULED = Domain(actions=(2, 12), step=(1.0, 1.0))
+
 CLAIMS = (
     Claim(
         id="inpo-last",
@@ -186,6 +189,7 @@ CLAIMS = (
             mutated(_scheduled, flipped),
             Domain(tau=(0.8, 1.5), actions=(2, 5)),
         ),
+        domain=_SCHEDULED,
         rules=("inpo",),
     ),
     Claim(
@@ -201,7 +205,7 @@ CLAIMS = (
         measure=_average,
         algorithm=_constant,
         control=Control("sign of the payoff flipped", mutated(_constant, flipped), _AVERAGED),
-        domain=Domain(step=(0.1, 16.0)),
+        domain=Domain(actions=(2, 40), step=(0.1, 16.0)),
         rules=("inpo",),
     ),
     Claim(
@@ -217,7 +221,7 @@ CLAIMS = (
         measure=_regret,
         algorithm=_constant,
         control=Control("sign of the payoff flipped", mutated(_constant, flipped), _AVERAGED),
-        domain=Domain(step=(0.1, 16.0)),
+        domain=Domain(actions=(2, 40), step=(0.1, 16.0)),
         rules=("inpo",),
     ),
     Claim(
@@ -252,6 +256,7 @@ CLAIMS = (
         measure=_descent,
         algorithm=_scheduled,
         control=Control("sign of the payoff flipped", mutated(_scheduled, flipped)),
+        domain=_SCHEDULED,
         rules=("inpo",),
     ),
     Claim(

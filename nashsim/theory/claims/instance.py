@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -156,4 +156,10 @@ def stacks(instances: Sequence[Instance]) -> list[tuple[list[int], Stack]]:
     groups: dict[tuple, list[int]] = {}
     for i, instance in enumerate(instances):
         groups.setdefault((instance.actions, instance.tau, instance.step), []).append(i)
-    return [(members, Stack([instances[i] for i in members])) for members in groups.values()]
+    return [(members, _stack(tuple(instances[i] for i in members))) for members in groups.values()]
+
+
+@lru_cache(maxsize=96)
+def _stack(instances: tuple[Instance, ...]) -> Stack:
+    """Return one stack for all claims that are put to the test on the same instances: its exact answers are dear."""
+    return Stack(instances)

@@ -188,6 +188,9 @@ def _theorem_2(stack: Stack, _) -> Evidence:
 #: Policies and preferences bounded away from 0 and 1, where the best Bradley-Terry rewards are finite.
 _FITTED = Domain(actions=(2, 8), structure=moderate)
 
+#: The schedule has no step to choose, and is dear to follow.
+_SCHEDULED = Domain(actions=(2, 12), step=(1.0, 1.0))
+
 CLAIMS = (
     Claim(
         id="nash-md-step",
@@ -222,6 +225,7 @@ CLAIMS = (
         measure=_schedule,
         algorithm=_scheduled,
         control=Control("sign of the payoff flipped", mutated(_scheduled, flipped)),
+        domain=_SCHEDULED,
         rules=("nash-md",),
         remark=lambda worst: (
             f"the sharper 1/(2τ²(T+1)) [derived] would have a worst ratio of {16 * worst:.3g}"
@@ -290,6 +294,7 @@ CLAIMS = (
         measure=_descent,
         algorithm=_scheduled,
         control=Control("sign of the payoff flipped", mutated(_scheduled, flipped)),
+        domain=_SCHEDULED,
         rules=("nash-md",),
     ),
     Claim(

@@ -25,7 +25,7 @@ def _spread(instance: Instance) -> Instance:
     return instance.replace(log_reference=reference, log_start=start)
 
 
-_DOMAIN = Domain(structure=_spread)
+_DOMAIN = Domain(actions=(2, 12), structure=_spread)
 
 
 def _regularised(stack: Stack, word: str) -> Stack:
@@ -117,6 +117,7 @@ def _rate(word: str, said: str, rule: str, algorithm, condition: str) -> Claim:
         control=Control("sign of the payoff flipped", mutated(algorithm, flipped)),
         domain=_DOMAIN,
         rules=(rule,),
+        games=300,
     )
 
 

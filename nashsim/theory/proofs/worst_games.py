@@ -52,7 +52,7 @@ def claim_of(proof: Proof) -> Claim:
         control=Control(
             "sign of the payoff flipped", lambda tau, step: Mutated(proof.rule, flipped), games=60
         ),
-        domain=Domain(tau=(tau, tau), step=(1.0, 1.0)),
+        domain=Domain(actions=(2, 12), tau=(tau, tau), step=(1.0, 1.0), cells=20, floor=600.0, edges=False),
         rules=(proof.rule.name,),
     )
 
