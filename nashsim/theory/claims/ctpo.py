@@ -68,7 +68,7 @@ _DOMAIN = Domain(step=(1.0, 1.0))
 CLAIMS = (
     Claim(
         id="prefix-ratio",
-        statement="E_old[Π_{s≤t} π/π_old · g(y_≤t)] = E_π[g(y_≤t)] for every token t and function g of the prefix",
+        statement="E_old[Π_{s≤t} π/π_old · g(y_{≤t})] = E_π[g(y_{≤t})] for every token t and function g of the prefix",
         source=f"{_SOURCE} [abstract]; derived",
         tag="derived",
         kind="identity",
@@ -82,7 +82,7 @@ CLAIMS = (
     ),
     Claim(
         id="prefix-variance",
-        statement="Var_old(Π_{s≤t} π/π_old · g(y_≤t)) ≤ Var_old(π(y)/π_old(y) · g(y_≤t)), means being equal",
+        statement="Var_old(Π_{s≤t} π/π_old · g(y_{≤t})) ≤ Var_old(π(y)/π_old(y) · g(y_{≤t})), means being equal",
         source=f"{_SOURCE} [abstract]; derived: the prefix's ratio is the conditional mean of the sequence's",
         tag="derived",
         kind="bound",

@@ -60,7 +60,7 @@ class Domain:
     start: str = "any"
     structure: Callable[[Instance], Instance] | None = None
     games: tuple[str, ...] = ()
-    cells: int = 24
+    cells: int = 20
     floor: float = 300.0
     widest_step: tuple[float, float] | None = None
     edges: bool = True
