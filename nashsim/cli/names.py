@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..errors import NashsimError, unknown_name
 
@@ -54,18 +54,20 @@ def complete_claim(incomplete: str) -> list[str]:
 
 def require_rule(name: str) -> str:
     """Return the name of a rule, or raise NashsimError: a learner is told apart from what is unknown."""
-    return _require("rule", name, rule_names(), "learner", learner_names(), "nashsim regret SOURCE --learner")
+    return _require("rule", name, rule_names(), "learner", learner_names, "nashsim regret SOURCE --learner")
 
 
 def require_learner(name: str) -> str:
     """Return the name of a learner, or raise NashsimError: a rule is told apart from what is unknown."""
-    return _require("learner", name, learner_names(), "rule", rule_names(), "nashsim run SOURCE --rule")
+    return _require("learner", name, learner_names(), "rule", rule_names, "nashsim run SOURCE --rule")
 
 
-def _require(kind: str, name: str, known: list[str], other: str, others: list[str], command: str) -> str:
+def _require(
+    kind: str, name: str, known: list[str], other: str, others: Callable[[], list[str]], command: str
+) -> str:
     if name in known:
         return name
-    if name not in others:
+    if name not in others():  # looked for only now: learners take a tenth of a second to import
         raise unknown_name(kind, name, known)
     alike = [one for one in known if one.startswith(f"{name}-") or name.startswith(f"{one}-")]
     near = f", or the {kind} {alike[0]!r}" if alike else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from ..engine import Run, check_runs
 from ..engine import run as run_engine
 from ..errors import NashsimError
@@ -39,7 +41,7 @@ def run_rule(game, rule: str, eta: float | None, check: bool, **options):
         "tau": game.tau,
         "eta": chosen.eta(game.tau) if chosen.constant else None,
         "queries": int(finished.queries[-1]),
-        "policy": finished.policy.to_dict(),
+        "policy": _by_label(finished),
         "duality_gap": finished.metrics["duality_gap"][-1],
         "kl_to_equilibrium": finished.metrics["kl_to_equilibrium"][-1],
         "exploitability": finished.metrics["exploitability"][-1],
@@ -52,6 +54,13 @@ def run_rule(game, rule: str, eta: float | None, check: bool, **options):
         found = check_runs([finished])[0]
         result["cvxpy_distance"], result["cvxpy_accuracy"] = found.distance, found.accuracy
     return finished, result
+
+
+def _by_label(finished: Run) -> dict:
+    """Return the last policy by label, without pandas, which takes longer than a run, for one context."""
+    if finished.game.contexts > 1:
+        return finished.policy.to_dict()
+    return dict(zip(finished.game.labels, np.exp(finished.log_policy[0]).tolist(), strict=True))
 
 
 def records_file(out: str | None) -> Path | None:

@@ -64,18 +64,19 @@ def open_with_data(
     regulariser : str or None
         Word of a regulariser; ``None`` is KL.
     """
-    from ..theory.claims.files import is_instance, load_instance
-
     data = None
     if is_catalogue_name(source):
         from .. import games
 
         game = games.get(source, defaults={"tau": tau, "seed": seed})
-    elif is_instance(source):
-        game = load_instance(source).game
     else:
-        data = open_data(source, options)
-        game = data.game(**options.game_arguments())
+        from ..theory.claims.files import is_instance, load_instance
+
+        if is_instance(source):
+            game = load_instance(source).game
+        else:
+            data = open_data(source, options)
+            game = data.game(**options.game_arguments())
     changes = {} if tau is None else {"tau": tau}
     if regulariser is not None:
         changes["regulariser"] = regulariser
