@@ -36,13 +36,16 @@ def products(layers, adapters: bool, precision: str | None) -> Callable:
         As for ``TokenStep``.
     """
     known = [_parts(layer, adapters) for layer in layers]
+    if precision is None and not any(pairs for _, _, pairs in known):
+        plain = [(weight, bias) for weight, bias, _ in known]
+        return lambda x: [functional.linear(x, weight, bias) for weight, bias in plain]
     if precision is None:
-        return lambda x: [_plain(x, *part) for part in known]
+        return lambda x: [_adapted(x, *part) for part in known]
     with torch.no_grad():
-        weight = torch.cat([_merged(base.weight, pairs) for base, pairs in known])
-        biases = [base.bias for base, _ in known]
+        weight = torch.cat([_merged(weight, pairs) for weight, _, pairs in known])
+        biases = [bias for _, bias, _ in known]
         bias = None if biases[0] is None else torch.cat(biases)
-    sizes = [len(base.weight) for base, _ in known]
+    sizes = [len(weight) for weight, _, _ in known]
     multiply = _int8(weight) if precision == "int8" else _packed(weight.to(getattr(torch, precision)))
 
     def product(x):
@@ -53,7 +56,7 @@ def products(layers, adapters: bool, precision: str | None) -> Callable:
 
 
 def _parts(layer, adapters: bool) -> tuple:
-    """The linear layer, and (A, B, scale) of every adapter that is on."""
+    """Weight and bias of a linear layer, and (A, B, scale) of every adapter that is on."""
     base = getattr(layer, "base_layer", layer)
     if type(base) is not torch.nn.Linear or getattr(layer, "lora_variant", None):
         raise NashsimError(
@@ -61,15 +64,15 @@ def _parts(layer, adapters: bool) -> tuple:
         )
     names = [name for name in layer.active_adapters if name in layer.lora_A] if base is not layer else []
     pairs = [(layer.lora_A[n].weight, layer.lora_B[n].weight, layer.scaling[n]) for n in names if adapters]
-    return base, pairs
+    return base.weight, base.bias, pairs
 
 
-def _plain(x, base, pairs):
-    found = functional.linear(x, base.weight, base.bias)
+def _adapted(x, weight, bias, pairs):
+    found = functional.linear(x, weight, bias)
     for down, up, scale in pairs:
         x = x.to(down.dtype)
         found = found + functional.linear(functional.linear(x, down), up) * scale
-    return found.to(base.weight.dtype)
+    return found.to(weight.dtype)
 
 
 def _merged(weight, pairs):

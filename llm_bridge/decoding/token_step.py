@@ -158,13 +158,17 @@ class TokenStep:
         self.heads, self.precision, self.verified = self.config.num_attention_heads, precision, None
         weights = [(name, p) for name, p in causal.named_parameters() if adapters or ".lora_" not in name]
         self._weights = [weight for _, weight in weights]
-        self.embedding, self.rotary, self.norm = model.embed_tokens.weight, model.rotary_emb, model.norm
+        self.embedding, self.rotary, self.norm = (
+            model.embed_tokens.weight,
+            model.rotary_emb,
+            _norm(model.norm),
+        )
         self.layers = [
             (
-                layer.input_layernorm,
+                _norm(layer.input_layernorm),
                 products([getattr(layer.self_attn, f"{name}_proj") for name in "qkv"], adapters, precision),
                 products([layer.self_attn.o_proj], adapters, precision),
-                layer.post_attention_layernorm,
+                _norm(layer.post_attention_layernorm),
                 products([layer.mlp.gate_proj, layer.mlp.up_proj], adapters, precision),
                 products([layer.mlp.down_proj], adapters, precision),
             )
@@ -196,26 +200,25 @@ class TokenStep:
         past : KeysAndValues
             Keys and values of earlier tokens.
         """
-        new, start = ids.shape[1], past.held
+        (rows, new), start, width, heads = ids.shape, past.held, self.width, self.heads
         past.held += new
         cos, sin = past.cos[positions][:, :, None], past.sin[positions][:, :, None]
         seen = _seen(mask, new)
         x = functional.embedding(ids, self.embedding)
         for place, (before, to_heads, from_heads, between, inner, outer) in enumerate(self.layers):
-            query, key, value = to_heads(_normed(x, before))
-            both = torch.cat([query, key], -1).unflatten(-1, (-1, self.width))
+            query, key, value = to_heads(before(x))
+            both = torch.cat([query, key], -1).view(rows, new, -1, width)
             # Halves change places; the sign of the rotation lies in the table of sines.
-            both = both * cos + both.roll(self.width // 2, -1) * sin
-            keys, values = past.keys[place, :, :, : past.held], past.values[place, :, :, : past.held]
-            keys[:, :, start:] = both[:, :, self.heads :].transpose(1, 2)
-            values[:, :, start:] = value.unflatten(-1, (-1, self.width)).transpose(1, 2)
-            found = self._attend(both[:, :, : self.heads].transpose(1, 2), keys, values, seen)
-            [found] = from_heads(found)
+            both = both * cos + both.roll(width // 2, -1) * sin
+            keys, values = past.keys[place][:, :, : past.held], past.values[place][:, :, : past.held]
+            keys[:, :, start:] = both[:, :, heads:].transpose(1, 2)
+            values[:, :, start:] = value.reshape(rows, new, -1, width).transpose(1, 2)
+            [found] = from_heads(self._attend(both[:, :, :heads].transpose(1, 2), keys, values, seen))
             x = x + found
-            gate, up = inner(_normed(x, between))
+            gate, up = inner(between(x))
             [found] = outer(functional.silu(gate) * up)
             x = x + found
-        [logits] = self.head(_normed(x[:, -1:], self.norm))
+        [logits] = self.head(self.norm(x[:, -1:]))
         return logits[:, -1]
 
     def _attend(self, query, keys, values, seen):
@@ -246,11 +249,16 @@ def _check(module: LogProbs) -> None:
         )
 
 
-def _normed(x, norm):
-    """x / sqrt(mean x^2 + eps) times the norm's weights, in float32 between."""
-    wide = x.float()
-    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + norm.variance_epsilon)
-    return norm.weight * wide.to(x.dtype)
+def _norm(module):
+    """Return x -> x / sqrt(mean x^2 + eps) times the weights of a norm, in float32 between."""
+    weight, eps = module.weight, module.variance_epsilon
+
+    def normed(x):
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+        return weight * wide.to(x.dtype)
+
+    return normed
 
 
 def _seen(mask, new: int):
