@@ -161,14 +161,26 @@ def games() -> str:
 
 
 def algorithms() -> str:
-    """Return the algorithms of llm_bridge with the rule and the loss of each."""
+    """Return the algorithms of llm_bridge: rule and loss of each, what is exact of it and what departs."""
     from llm_bridge.algorithms import algorithms, get_algorithm
 
-    text = "| algorithm | rule | loss | update of the rule |\n|---|---|---|---|\n"
+    text = "| algorithm | rule | loss | update of the rule | departs |\n|---|---|---|---|---|\n"
+    fits = {}
     for name in algorithms():
         algorithm = get_algorithm(name)
-        rule = algorithm.rule
-        text += f"| `{name}` | `{rule.name}` | `{algorithm.fit.name}` | {_cell(rule.update)} |\n"
+        rule, fit = algorithm.rule, algorithm.fit
+        fits[fit.name] = fit
+        cells = (
+            f"`{name}`",
+            f"`{rule.name}`",
+            f"`{fit.name}`",
+            _cell(rule.update),
+            _cell(algorithm.departure or ""),
+        )
+        text += f"| {' | '.join(cells)} |\n"
+    text += "\n| loss | what it is smallest at: exact, by enumeration |\n|---|---|\n"
+    for name, fit in sorted(fits.items()):
+        text += f"| `{name}` | {_cell(fit.minimiser)} |\n"
     return text
 
 

@@ -23,6 +23,7 @@ class Logistic(Fit):
     needs_pairs = True
     accepts = ("duels",)
     any_pairs = True
+    minimiser = "the exact step, under any pairs"
 
     def loss(self, algorithm, step, batch, current, weights, statistic=None):
         """Return the cross-entropy, a scalar."""

@@ -21,6 +21,7 @@ class Pointwise(Fit):
     needs_pairs = False
     accepts = ("duels",)
     anchor_of = None
+    minimiser = "the exact step before normalisation, its log-partition taken for η/2"
 
     def loss(self, algorithm, step, batch, current, weights, statistic=None):
         """Return the mean square, a scalar."""

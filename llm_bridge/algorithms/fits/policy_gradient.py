@@ -23,6 +23,7 @@ class PolicyGradient(Fit):
     reads_tokens = True
     takes_minibatches = False
     anchor_of = None
+    minimiser = "none: its gradient is that of what the step climbs, exactly, with reward-to-go"
 
     def carried(self, step, every_step):
         """Return the gradient step; a mirror step as the one that vanishes where it rests."""

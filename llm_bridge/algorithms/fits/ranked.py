@@ -28,6 +28,7 @@ class Ranked(Fit):
     needs_pairs = True
     accepts = ("duels",)
     ranks_within = True
+    minimiser = "iterative DPO on pairs a margin apart; the tabular step's ridge is early stopping"
 
     def carried(self, step, every_step):
         """Return the ranking step as it is."""

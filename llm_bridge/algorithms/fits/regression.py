@@ -21,6 +21,7 @@ class Regression(Fit):
     accepts = ("duels", "winner")
     any_pairs = True
     spread = True
+    minimiser = "the exact step, under any pairs; with winner labels for pairs from the opponent alone"
 
     def loss(self, algorithm, step, batch, current, weights, statistic=None):
         """Return :func:`regression_loss`, or :func:`spread_loss` over enumerated responses."""

@@ -18,6 +18,7 @@ class DPO(Fit):
     name = "dpo"
     needs_pairs = True
     accepts = ("winner",)
+    minimiser = "β (D(π) − D(μ)) = logit P(y ≻ y′), β = 4τ, where P is Bradley-Terry; else its projection"
 
     def loss(self, algorithm, step, batch, current, weights, statistic=None):
         """Return :func:`dpo_loss` at the temperature of the step."""

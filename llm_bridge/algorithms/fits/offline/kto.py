@@ -19,6 +19,7 @@ class KTO(Fit):
     accepts = ("winner",)
     anchor_of = None
     whole_batch = True
+    minimiser = "none in closed form: at π = μ a pull of ±β/4 on log π, up where P(desirable) > 1/2"
 
     def statistic(self, batch, current):
         """Return what a batch, or a part of one, adds to the estimate z0 of KL(pi || mu)."""

@@ -16,5 +16,6 @@ class XPO(DPO):
     """
 
     name = "xpo"
+    minimiser = "DPO's, pushed away from responses of μ by α"
     anchor_of = REFERENCE
     anchor_sign = -1.0
