@@ -70,6 +70,11 @@ def train_run(
         (its batch is saved beside the run), or a model whose numbers are not those of its own forward.
     """
     config = located(config)
+    fit = config.algorithm.build().fit
+    if config.data.pairs is not None and fit.members > 1 and fit.member is None:
+        from .ensemble import train_members
+
+        return train_members(config, resume=resume, progress=progress, say=say, interval=interval)
     processes, out = Processes.current(), config.output.folder
     if processes.main:
         trackers = make_trackers(config.output.trackers, out, {"configuration": config.to_yaml()})

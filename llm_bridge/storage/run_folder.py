@@ -38,6 +38,10 @@ def config_of(run: str | Path) -> Path:
         For a folder that holds no run.
     """
     file = Path(run) / CONFIG
+    if not file.exists() and (Path(run) / "member-0" / CONFIG).exists():
+        raise NashsimError(
+            f"run: {str(run)!r} holds an ensemble; name the folders of its members, {run}/member-*"
+        )
     if not file.exists():
         raise NashsimError(f"run: {str(run)!r} holds no {CONFIG}; name the folder of a run")
     return file

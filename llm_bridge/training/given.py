@@ -44,6 +44,35 @@ def check_offline(algorithm: Algorithm) -> None:
         )
 
 
+def part_of(rows: int, members: int, member: int | None, seed: int) -> list[int] | None:
+    """Return the rows of a member, one of ``members`` disjoint parts of about equal length; None for all rows.
+
+    Parameters
+    ----------
+    rows, members : int
+        Number of rows, and of parts.
+    member : int or None
+        The part, from 0; ``None`` is no part of its own.
+    seed : int
+        Seed of the order that parts are cut from, as :func:`nashsim.offline.pepo_ensemble` cuts its own.
+
+    Raises
+    ------
+    NashsimError
+        For fewer rows than parts.
+
+    Examples
+    --------
+    >>> sorted(part_of(5, 2, 0, seed=0) + part_of(5, 2, 1, seed=0))
+    [0, 1, 2, 3, 4]
+    """
+    if members > rows:
+        raise NashsimError(f"members: at most the {rows} rows of data.pairs are needed, found {members}")
+    if member is None:
+        return None
+    return sorted(map(int, np.array_split(np.random.default_rng(seed).permutation(rows), members)[member]))
+
+
 @dataclass(frozen=True)
 class GivenPairs:
     """Batches of given pairs, or marked responses; no response is drawn, and no judge is asked.
@@ -58,19 +87,27 @@ class GivenPairs:
         Sampler of such responses.
     processes : Processes
         Who shares the work out.
+    part : sequence of int or None
+        Rows that are trained on, of a member of an ensemble; ``None`` is all.
     """
 
     given: Sequence[Given]
     length: int = 64
     engine: Engine = sample
     processes: Processes = Processes()
+    part: Sequence[int] | None = None
     exact: ClassVar[bool] = False
     teacher: ClassVar[None] = None
 
     @property
+    def rows(self) -> Sequence[Given]:
+        """The rows that are trained on."""
+        return self.given if self.part is None else [self.given[place] for place in self.part]
+
+    @property
     def prompts(self) -> list[tuple[int, ...]]:
         """The prompts of a training, one a row."""
-        return [row.prompt for row in self.given]
+        return [row.prompt for row in self.rows]
 
     def new_explorer(self, policy, wanted: StepB | Oracle | None) -> None:
         """Return None: nothing is drawn, and nothing explored."""

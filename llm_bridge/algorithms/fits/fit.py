@@ -49,6 +49,9 @@ class Fit:
         on responses of an older policy; the value of such a loss means nothing, its gradient does.
     whole_batch : bool
         Whether the loss needs ``statistic``, a number of the whole batch.
+    members, member : int and int or None
+        Number of policies, each fitted to its own part of given data, and the one that is trained; ``None`` is each in
+        turn.
     takes_scores : bool
         Whether given scores are read as one of each response, and not as P(first ≻ second) of their margin.
     minimiser : str
@@ -69,6 +72,8 @@ class Fit:
     anchor_sign: ClassVar[float] = 1.0
     importance: ClassVar[bool] = False
     whole_batch: ClassVar[bool] = False
+    members: int = 1
+    member: int | None = None
     takes_scores: ClassVar[bool] = False
     minimiser: ClassVar[str] = ""
     departure: ClassVar[str] = ""

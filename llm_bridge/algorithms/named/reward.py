@@ -1,7 +1,8 @@
-"""After a reward: DPO, KTO, UNA, RDRO and XPO, of the best response to the reference; IPO, after P(y ≻ mu) itself."""
+"""After a reward: DPO, KTO, PEPO, UNA, RDRO and XPO, best responses to the reference; IPO, after P(y ≻ mu) itself."""
 
 from nashsim.rules import REFERENCE, BestResponse
 
+from ..fits.offline.pepo import PEPO
 from ..fits.offline.rdro import RDRO
 from ..fits.offline.una import UNA
 from ..registry import register
@@ -13,6 +14,11 @@ register("dpo", BestResponse, fit="dpo", **OFFLINE)
 # The regression of that step, (D(pi) - D(mu) - 1/(2 tau))^2, winner first (Azar et al., arXiv 2310.12036 [paper]).
 register("ipo", BestResponse, fit="regression", **OFFLINE)
 register("kto", BestResponse, fit="kto", **OFFLINE, responses=1)
+
+
+@register("pepo", BestResponse)
+def _pepo(rule, *, ties=0.0, members=3, member=None):
+    return {"fit": PEPO(ties, members, member), **OFFLINE}
 
 
 @register("una", BestResponse)

@@ -9,7 +9,7 @@ from ...data.given import encode_given, load_given
 from ...evaluation.text_measure import TextMeasure
 from ...models.loading import load_tokenizer
 from ...parallel.processes import Processes
-from ...training.given import GivenPairs
+from ...training.given import GivenPairs, part_of
 from ..configuration.config import Config
 from .judge import DecodingJudge, check_judge, make_judge, no_judge
 from .models import load_policy
@@ -50,7 +50,8 @@ def assemble_pairs(config: Config) -> RunParts:
     context = min((limit for limit in limits if limit is not None), default=None)
     given, counts = encode_given(read, encoder, context, equal=data.equal, too_long=data.too_long)
     engine = config.sampling.make_engine()
-    source = GivenPairs(given, sampling.length, engine, Processes.current())
+    part = part_of(len(given), fit.members, fit.member, config.training.seed)
+    source = GivenPairs(given, sampling.length, engine, Processes.current(), part)
     # Those with room for a response, each once.
     asked = list({row.prompt: Prompt(row.text, row.prompt) for row in given}.values())
     asked = [p for p in asked if context is None or len(p.ids) + sampling.length <= context]
@@ -70,7 +71,9 @@ def assemble_pairs(config: Config) -> RunParts:
         f"data.pairs: {len(given)} of {len(read)} rows of {data.pairs} as they are (offline), {counts['equal']} of"
         f" equal responses ({data.equal}), {counts['too long']} too long ({data.too_long})"
     )
+    if part is not None:
+        note += f"; part {fit.member} of {fit.members} is trained on, {len(part)} rows"
     return RunParts(
-        policy, source.prompts, source, measure, tokenizer, judge or no_judge, [row.text for row in given],
+        policy, source.prompts, source, measure, tokenizer, judge or no_judge, [row.text for row in source.rows],
         encoder.decode, names_of(config, f"{data.pairs}, pairs as they are"), [note],
     )  # fmt: skip

@@ -37,13 +37,7 @@ class Absolute(Fit):
 
 
 #: A rule whose steps the fit carries.
-RULES = {
-    "ranked": DNOPrct(),
-    "dpo": BestResponse(),
-    "xpo": BestResponse(),
-    "kto": BestResponse(),
-    "una": BestResponse(),
-}
+RULES = {"ranked": DNOPrct()} | dict.fromkeys(("dpo", "pepo", "xpo", "kto", "una"), BestResponse())
 NAMES = sorted(FITS)
 
 

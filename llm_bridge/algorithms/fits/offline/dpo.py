@@ -22,10 +22,24 @@ class DPO(Fit):
 
     def loss(self, algorithm, step, batch, current, weights, statistic=None):
         """Return :func:`dpo_loss` at the temperature of the step."""
-        mu, both = batch.frozen[REFERENCE], torch.cat([batch.pairs, batch.pairs.flip(1)])
-        share = torch.full_like(batch.wins, 1 / max(len(batch.wins), 1)) if weights is None else weights
-        share = torch.cat([share * batch.wins, share * (1 - batch.wins)])
+        both, share = weighted_pairs(batch, weights)
+        mu = batch.frozen[REFERENCE]
         return dpo_loss(current[both], mu[both], temperature(step), weights=share)
+
+
+def weighted_pairs(batch, weights) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return every pair in both orders, shape (2 pairs, 2), and how much each counts as the winner's first.
+
+    Parameters
+    ----------
+    batch : Batch
+        Pairs, and the probability that the first wins.
+    weights : Tensor or None, shape (pairs,)
+        Weights of the pairs; ``None`` is the mean.
+    """
+    share = torch.full_like(batch.wins, 1 / max(len(batch.wins), 1)) if weights is None else weights
+    share = torch.cat([share * batch.wins, share * (1 - batch.wins)])
+    return torch.cat([batch.pairs, batch.pairs.flip(1)]), share
 
 
 def temperature(step) -> float:
@@ -49,8 +63,8 @@ def temperature(step) -> float:
     return 4 / float(step.eta)
 
 
-def dpo_loss(current, reference, beta: float, *, weights=None) -> torch.Tensor:
-    """Return -E log sigma(beta (D(pi_theta) - D(mu))), winner first.
+def dpo_loss(current, reference, beta: float, *, margin: float = 0.0, weights=None) -> torch.Tensor:
+    """Return -E log sigma(beta (D(pi_theta) - D(mu) - margin)), winner first.
 
     Parameters
     ----------
@@ -58,6 +72,8 @@ def dpo_loss(current, reference, beta: float, *, weights=None) -> torch.Tensor:
         Log-probabilities of both responses, winner first.
     beta : float
         Temperature; 4 tau matches the scale of preferences, tau does not [derived].
+    margin : float
+        What the winner's log-ratio must exceed the loser's by, PEPO's log(1 + alpha); 0 is DPO.
     weights : Tensor or None, shape (pairs,)
         Weights of the expectation; ``None`` is the mean.
 
@@ -66,4 +82,5 @@ def dpo_loss(current, reference, beta: float, *, weights=None) -> torch.Tensor:
     Rafailov et al., arXiv 2305.18290 [recalled].
     """
     advance = current - reference.detach()
-    return -expected(logsigmoid(beta * (advance[..., 0] - advance[..., 1])), weights)
+    apart = advance[..., 0] - advance[..., 1]
+    return -expected(logsigmoid(beta * (apart - margin if margin else apart)), weights)
