@@ -131,6 +131,11 @@ def _at_another_tau(space):
     return lambda game, s, start: points(game.replace(tau=2 * game.tau), s, start)
 
 
+def _reversed(space):
+    stack = space["stack"]
+    return lambda utilities, beta, tau: stack(1 - utilities, beta, tau)
+
+
 def _explored(space):
     play = space["run_regret"]
     return lambda game, name, **how: play(game, "enpo-oracle" if name == "inpo-online" else name, **how)
@@ -148,6 +153,7 @@ def _flipped(space):
 #: The fault that is planted in a paper's script: the name it replaces there, what by, and the curve that then differs.
 FAULTS = {
     "comal": ("COMAL", lambda space: lambda inner: OMD(), "COMAL"),
+    "distortion": ("stack", _reversed, "Nash, β = 0.5"),
     "dno": (
         "DNO",
         lambda space: lambda eta_inverse: DNO(eta_inverse / 3),
