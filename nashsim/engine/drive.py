@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..errors import NashsimError
@@ -53,8 +55,10 @@ _SMALL = 256
 MOST_NOISY = 4096
 
 
-def choose_drive(game: PreferenceGame, rule: Rule, feedback: Feedback, path: str = "compiled"):
-    """Return the class that drives a run.
+def choose_drive(
+    game: PreferenceGame, rule: Rule, feedback: Feedback, path: str = "compiled", device: str | None = None
+):
+    """Return what drives a run: a class, called with game, rule, starts, feedback, streams and jobs.
 
     With exact feedback and plain mirror steps, large games run by products alone where their storage has a fast
     one, all others under the vector kernels where those compile; the portable kernel does the rest.
@@ -65,6 +69,8 @@ def choose_drive(game: PreferenceGame, rule: Rule, feedback: Feedback, path: str
     rule : Rule
     feedback : Feedback
     path : "compiled", "portable" or "numpy"
+    device : str or None
+        Torch device in place of a path.
 
     Raises
     ------
@@ -81,6 +87,11 @@ def choose_drive(game: PreferenceGame, rule: Rule, feedback: Feedback, path: str
         game.require_kl(
             f"{rule.name!r} {kinds}, whose steps are those of KL alone; mirror steps take any regulariser"
         )
+    if device is not None:
+        from .torch_drive import TorchDrive, require_torch
+
+        require_torch(device, rule, mirror, feedback, game, path)
+        return partial(TorchDrive, device=str(device))
     plain = feedback.kind == "exact" and mirror
     if not plain and not isinstance(game.preference, DensePreference) and game.actions > MOST_NOISY:
         raise NashsimError(

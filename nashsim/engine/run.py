@@ -100,6 +100,7 @@ def run_many(
     keep_policies: bool = False,
     feedback: Feedback | None = None,
     path: str = "compiled",
+    device: str | None = None,
     jobs: int = 1,
     checkpoint: str | Path | None = None,
     interval: float = INTERVAL,
@@ -129,6 +130,9 @@ def run_many(
         How queries are answered; ``None`` is exactly. Noise is drawn from each seed.
     path : "compiled", "portable" or "numpy"
         The kernels (the vector ones where they compile here and queries are exact), the portable kernel, NumPy.
+    device : str or None
+        Torch device for thousands of games at once, as ``"cuda"``: mirror steps with exact queries in float64, within
+        1e-12 of the kernels. ``None`` is the ``path``.
     jobs : int
         Threads over games and seeds; the result is the same for any number.
     checkpoint : str, Path or None
@@ -174,7 +178,7 @@ def run_many(
                 rule.warn_outside(stack.game.require_tau())
             chosen = get_metrics(metrics, rule, stack.game)
             starts = stack.starts(start, seeds)
-            driven_by = choose_drive(stack.game, rule, feedback, path)
+            driven_by = choose_drive(stack.game, rule, feedback, path, device)
             drive = driven_by(stack.game, rule, starts, feedback, stack.streams(seeds, feedback), jobs)
             sink = lines.sink(rule, grid, seeds) if lines else None
             tape = Tape(stack, chosen, exact, keep_policies, sink)
@@ -190,6 +194,7 @@ def run_many(
                     keep_policies,
                 )
                 settings += () if stack.game.kl_regularised else (stack.game.regulariser,)
+                settings += () if device is None else (str(device),)
                 arrays = (*identity(stack.game.preference), stack.game.log_reference, starts, grid)
                 file = Path(checkpoint) / f"{r}-{stack.members[0]}.npz"
                 store = Checkpoint(file, fingerprint(*settings, *arrays), interval)
