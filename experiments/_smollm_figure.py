@@ -26,7 +26,10 @@ def draw(frame: pd.DataFrame):
     each = len(texts) // (asked * texts["method"].nunique())
     left_out = [name for name in PLANS if name not in set(frame["method"])]
     absent = f" Not run: {', '.join(left_out)}." if left_out else ""
-    second = "" if len(judges) > 1 else " The learnt preference model as a judge was not run."
+    second = " The learnt preference model as a judge was not run."
+    if len(judges) > 1:
+        few = [name for name in PLANS if name in set(frame["method"][frame.judge == judges[1]])]
+        second = f" After the {judges[1]}: {', '.join(few)} alone." if len(few) < len(PLANS) else ""
     seeds = frame[frame.metric == "comparisons"].seed.nunique()
     note = (
         f"{'SmolLM2-135M-Instruct, LoRA of rank 16' if size == 'SmolLM2' else 'A tiny random model'}, τ = {TAU:g};"
@@ -83,6 +86,7 @@ def _draw_strips(axes, frame: pd.DataFrame, names: list[str]) -> None:
             kl.errorbar(mine.value["kl"], place, xerr=half, **bar)
         length.plot(mine.value["length"], place, "o", color=colour, markersize=4)
         _bar(exploited, mine.loc["exploitability"], place, 100, bar)
+    by_criterion.set_visible(frame.metric.str.startswith("wins ").any())
     for ax in (wins, by_criterion):
         ax.axvline(50, color=PALETTE["grey"], linewidth=0.9, linestyle="dotted")
     titles = ("wins against\nthe reference, %", "by criterion, %", "KL to the\nreference, nats", "tokens a\nresponse",
