@@ -240,7 +240,8 @@ def family(name: str, beta: float, iterations: int, rate: float) -> pd.DataFrame
                     rows.append(
                         levels(many, runs, rate / actions * 2).assign(method=method, family=name, beta=beta)
                     )
-                rows.append(spread(frame, ["family", "beta", "method", "metric", "step"]))
+                gaps = frame[frame.metric == "duality_gap"]
+                rows.append(spread(gaps, ["family", "beta", "method", "metric", "step"]))
                 if method == "EGPO":
                     rows.append(bound_ratio(frame, rule.eta(beta) * beta))
         return pd.concat(rows, ignore_index=True)

@@ -10,7 +10,7 @@ from nashsim.cli.papers import find_papers, listed_papers, load_paper, results_f
 from nashsim.errors import NashsimError
 from nashsim.figures import Curve, Setting
 from nashsim.figures.paper import SOURCES, STATUSES, VERDICTS
-from nashsim.rules import DNO, INPO, IPOMD, MMD, MNPO, OMD, OMWU, SPO, NashMP
+from nashsim.rules import DNO, INPO, IPOMD, MMD, MNPO, OMD, SPO, NashMP
 from nashsim.solutions.samples import sample_nash
 
 PAPERS = sorted(find_papers())
@@ -169,7 +169,7 @@ FAULTS = {
     "nash-mp": ("NashMP", lambda space: lambda: NashMP(prox_step=2e-3), "KL, n = 10"),
     "nash-prox": ("points", _at_another_tau, "exact points, s = 10τ"),
     "nlhf": ("NashMD", lambda space: lambda: SPO(step=1.0), "Theorem 1: P_ε at ε = .1"),
-    "omwu": ("RULES", lambda space: {**space["RULES"], "ONPO": lambda step: OMWU(step=2 * step)}, "ONPO"),
+    "omwu": ("RULES", lambda space: {**space["RULES"], "OMWU": lambda step: SPO(step=step)}, "OMWU: comal"),
     "onpo": ("ONPO", lambda space: lambda step=0.125: SPO(step=step), "last iterate: comal"),
     "samples": ("sample_nash", _of_two_players, "random users"),
     "spo": ("SPO", lambda space: lambda step: SPO(step=1e-9), "average iterate: rps"),
