@@ -4,11 +4,13 @@ from .axiomatic import AxiomTable, axioms
 from .blackwell import BlackwellWinner, blackwell_winner
 from .compare import Solutions, solutions
 from .concept import Concept, Table
+from .crowd import best_in_ball, crowd_game, distortion, guarantee, welfare_by_group
 from .properties import AXIOMS, Axiom, Violation
 from .registry import CONCEPTS
 from .samples import SampleNash, sample_nash
 
 __all__ = [
     "AXIOMS", "CONCEPTS", "Axiom", "AxiomTable", "BlackwellWinner", "Concept", "SampleNash", "Solutions", "Table",
-    "Violation", "axioms", "blackwell_winner", "sample_nash", "solutions",
+    "Violation", "axioms", "best_in_ball", "blackwell_winner", "crowd_game", "distortion", "guarantee", "sample_nash",
+    "solutions", "welfare_by_group",
 ]  # fmt: skip

@@ -127,7 +127,7 @@ def axioms(
     >>> found.holds("condorcet", "lottery"), found.holds("condorcet", "borda")
     (True, False)
     """
-    from .registry import CONCEPTS
+    from .registry import CONCEPTS  # which imports every module of this folder
 
     tau = check_tau(tau)
     if evaluations != int(evaluations) or evaluations < 1:

@@ -13,7 +13,6 @@ from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame, check_tau
 from ..preferences import AnnotatorPreference, DensePreference, check_dense
 from .concept import Table
-from .registry import CONCEPTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,6 +179,8 @@ def solutions(
     >>> {name: policy.round(3).to_list() for name, policy in found.policies.items()}
     {'lottery': [0.364, 0.273, 0.364], 'borda': [0.0, 0.0, 1.0], 'copeland': [0.333, 0.333, 0.333]}
     """
+    from .registry import CONCEPTS  # which imports every module of this folder
+
     game = game if tau is None else game.replace(tau=tau)
     tau = game.require_tau()
     if not isinstance(game.preference, DensePreference):
