@@ -10,6 +10,7 @@ import typer
 
 from ..errors import NashsimError
 from ..progress import progress_bar
+from .crowd import crowd
 from .exploring import explore
 from .names import complete_figure, complete_rule, require_rule
 from .offline import offline
@@ -316,6 +317,7 @@ def run(
 
 app.command()(solutions)
 app.command()(axioms)
+app.command()(crowd)
 app.command()(sweep)
 app.command()(learners)
 app.command()(regret)

@@ -8,9 +8,10 @@ from .crowd import best_in_ball, crowd_game, distortion, guarantee, welfare_by_g
 from .properties import AXIOMS, Axiom, Violation
 from .registry import CONCEPTS
 from .samples import SampleNash, sample_nash
+from .users import Clusters, cluster_users, votes_by_user
 
 __all__ = [
-    "AXIOMS", "CONCEPTS", "Axiom", "AxiomTable", "BlackwellWinner", "Concept", "SampleNash", "Solutions", "Table",
-    "Violation", "axioms", "best_in_ball", "blackwell_winner", "crowd_game", "distortion", "guarantee", "sample_nash",
-    "solutions", "welfare_by_group",
+    "AXIOMS", "CONCEPTS", "Axiom", "AxiomTable", "BlackwellWinner", "Clusters", "Concept", "SampleNash", "Solutions",
+    "Table", "Violation", "axioms", "best_in_ball", "blackwell_winner", "cluster_users", "crowd_game", "distortion",
+    "guarantee", "sample_nash", "solutions", "votes_by_user", "welfare_by_group",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ NAMES = (
     "axioms",
     "convergence",
     "cyclic-mass",
+    "distortion",
     "dno-pairs",
     "llm-gap",
     "llm-length",
