@@ -10,6 +10,7 @@ from nashsim.figures import Experiment, Finding
 from nashsim.games.tables import read_table
 from nashsim.offline import error_constant, pair_policies, pair_shares, population_floor, run_offline
 from nashsim.plots import PALETTE, legend_below, mean_line
+from nashsim.theory import Estimate, power_of_rounds
 
 TAU = 0.1
 LENGTHS = tuple(int(n) for n in np.geomspace(300, 100_000, 6))
@@ -144,7 +145,7 @@ def _draw_rates(ax, frame):
             color=PALETTE[colour],
             linestyle=dashes,
             marker=".",
-            label=f"{label}: $n^{{{power:.2f}}}$",
+            label=f"{label}: $n^{{{power.value:.2f}}}$",
         )
         predicted = rows[rows.metric == "predicted"]
         ax.plot(predicted.duels, predicted.value, ":", color=PALETTE[colour], linewidth=1)
@@ -202,10 +203,10 @@ def _draw_votes(ax, frame):
     ax.legend()
 
 
-def _power(curve: pd.DataFrame) -> float:
-    """Slope of the mean on logarithmic axes, over the longer half of the logs."""
-    mean = curve.groupby("duels").value.mean().iloc[2:]
-    return float(np.polyfit(np.log(mean.index), np.log(mean), 1)[0])
+def _power(curve: pd.DataFrame) -> Estimate:
+    """Slope of the mean on logarithmic axes over the last two decades, its interval by jackknife over the logs."""
+    table = curve.pivot(index="seed", columns="duels", values="value")
+    return power_of_rounds(table.columns.to_numpy(float), table.to_numpy())
 
 
 def _ratio(curve: pd.DataFrame, predicted: float) -> tuple[float, float]:
@@ -223,7 +224,12 @@ def findings(frame: pd.DataFrame) -> list[Finding]:
         curve = rows[rows.metric.isin(("duality_gap", "unregularised_gap"))]
         power, wanted = _power(curve), -0.5 if word == "lottery" else -1.0
         found.append(
-            Finding(f"{label}: power of n", f"{power:.2f}", f"{wanted:g} ± 0.2", abs(power - wanted) < 0.2)
+            Finding(
+                f"{label}: power of n",
+                f"{power.value:.2f} [{power.low:.2f}, {power.high:.2f}]",
+                f"{wanted:g} ± 0.2",
+                abs(power.value - wanted) < 0.2,
+            )
         )
         if word != "lottery":
             predicted = rows[rows.metric == "predicted"]
