@@ -30,7 +30,7 @@ def rules() -> str:
 
 def theorems() -> str:
     """Return every claim as a theorem: statement, conditions, constant, source, and the command that checks it."""
-    from nashsim.theory import CLAIMS
+    from nashsim.theory.claims import CLAIMS, UNCLAIMED
 
     verified = {row["id"]: row for row in _verified()}
     text, paper = "", None
@@ -57,6 +57,10 @@ def theorems() -> str:
         }
         text += f"\n### {claim.id}\n\n"
         text += "".join(f"{name}\n: {value}\n\n" for name, value in rows.items() if value)
+    text += (
+        "\n## Theorems without a claim\n\n| theorem | source | why | nearest claims |\n|---|---|---|---|\n"
+    )
+    text += "".join(f"| {' | '.join(_linked(_cell(cell)) for cell in one)} |\n" for one in UNCLAIMED)
     return text.lstrip()
 
 

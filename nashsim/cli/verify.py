@@ -35,12 +35,18 @@ def verify(
     out: Annotated[
         str | None, typer.Option(help="Folder for verify.json and verify.html.", metavar="DIR")
     ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the claims, and the theorems without one, and check nothing.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")] = False,
 ) -> None:
     """Put the theory to the test: every claim, and a mutation of each that must fail.
 
     Examples: nashsim verify --games 40;  nashsim verify gap-identity nash-md-step --out report
     """
+    if listed:
+        _list(claims, json)
+        return
     from ..theory.verification import DEFAULT_GAMES, FULL_GAMES
     from ..theory.verification import verify as put_to_the_test
 
@@ -70,6 +76,22 @@ def verify(
     if bad:
         say(f"nashsim: {len(bad)} of {len(found)} claims do not stand: {', '.join(bad)}")
         raise typer.Exit(1)
+
+
+def _list(names: list[str] | None, json: bool) -> None:
+    """Print every claim with its statement, and every theorem that has none with the reason."""
+    from ..theory.claims import CLAIMS, UNCLAIMED, get_claim
+
+    claims = [get_claim(name) for name in names] if names else CLAIMS
+    missing = () if names else UNCLAIMED
+    if json:
+        stated = [{"id": c.id, "tag": c.tag, "source": c.source, "statement": c.statement} for c in claims]
+        print_json({"claims": stated, "unclaimed": [one._asdict() for one in missing]})
+        return
+    print_table("Claims", ("claim", "tag", "statement"), [(c.id, c.tag, c.statement) for c in claims])
+    if missing:
+        columns = ("theorem", "source", "why no claim states it", "nearest claims")
+        print_table("Theorems without a claim", columns, [tuple(one) for one in missing])
 
 
 def _open(file: str):

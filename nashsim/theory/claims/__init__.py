@@ -7,11 +7,12 @@ from ...errors import unknown_name
 from .claim import Claim, Control, Evidence
 from .domain import CATALOGUE, Domain
 from .instance import Instance, Stack, stacks
+from .unclaimed import UNCLAIMED, Unclaimed
 
 #: Papers whose claims lead in reports; those of any other file of this folder follow by its name.
 _FIRST = (
-    "identities", "nlhf", "mmd", "inpo", "nash_mp", "egpo", "spo_onpo", "comal", "dno", "mnpo", "ipo", "baselines",
-    "online",
+    "identities", "contexts", "nlhf", "mmd", "inpo", "nash_mp", "egpo", "spo_onpo", "comal", "dno", "mnpo", "ipo",
+    "baselines", "online",
 )  # fmt: skip
 
 #: Every claim: the ``CLAIMS`` of the files of this folder.
@@ -44,5 +45,6 @@ def get_claim(name: str) -> Claim:
 
 
 __all__ = [
-    "CATALOGUE", "CLAIMS", "Claim", "Control", "Domain", "Evidence", "Instance", "Stack", "get_claim", "stacks",
+    "CATALOGUE", "CLAIMS", "UNCLAIMED", "Claim", "Control", "Domain", "Evidence", "Instance", "Stack", "Unclaimed",
+    "get_claim", "stacks",
 ]  # fmt: skip
