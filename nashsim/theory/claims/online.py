@@ -13,7 +13,7 @@ from .rounding import once
 
 _ROUNDS, _SEEDS, _FIRST = 10_000, 20, 100
 #: Duels and seeds of the wait for a rare response.
-_WAITED, _MANY = 4000, 200
+_WAITED, _MANY = 2000, 100
 
 
 def _regret(stack: Stack, algorithm) -> Evidence:
