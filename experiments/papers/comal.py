@@ -122,7 +122,7 @@ def draw(frame: pd.DataFrame):
     stalled = exact(game(0.3))["policy"]
     level = 2 * (game().probabilities[0] @ stalled - 0.5).max()
     right.axhline(level, color=PALETTE["black"], linewidth=0.8, linestyle=(0, (1, 1)))
-    right.text(1.2, level * 0.3, "gap of the exact regularised Nash policy", fontsize=7, va="top")
+    right.text(1.2, level * 0.06, "gap of the exact regularised Nash policy", fontsize=7, va="top")
     right.set(
         xscale="log", yscale="log", xlabel="iterations (inner steps)", ylabel="unregularised duality gap"
     )

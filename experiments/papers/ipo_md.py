@@ -44,7 +44,7 @@ def gradients(game, log_policy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def compute(quick: bool) -> pd.DataFrame:
     """Compare gradients at random policies; run every mixture to its fixed point."""
     rows = []
-    for number, game in enumerate(instances(1 if quick else 10)):
+    for number, game in enumerate(instances(0 if quick else 10)):
         start = log_normalise(np.random.default_rng(number).normal(size=game.actions))
         loss, play = gradients(game, start)
         error = np.abs(loss + 4 / TAU * play).max() / np.abs(loss).max()

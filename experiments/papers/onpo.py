@@ -94,9 +94,9 @@ def draw(frame: pd.DataFrame):
     right.set(
         yscale="log", xlabel="iterations T", ylabel="KL(exact Nash ‖ π) [nats]", title="last iterate, η = 1/8"
     )
-    right.set_ylim(1e-16, 1e3)
+    right.set_ylim(1e-16, 1e9)
     right.set_xticks([0, 1e5, 2e5], ["0", "10⁵", "2·10⁵"])
-    right.legend(fontsize=7, loc="upper right", bbox_to_anchor=(1.0, 0.9))
+    right.legend(fontsize=6.5, loc="upper left", ncols=2, columnspacing=0.8, handlelength=1.4)
     legend_below(figure, handles, "D = log n, uniform start, η = 1/2 on the left.", columns=5)
     return figure
 
