@@ -3,13 +3,16 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nashsim.cli import call
 from nashsim.cli.papers import find_papers, listed_papers, load_paper, results_folder
+from nashsim.engine import run_many
 from nashsim.errors import NashsimError
 from nashsim.figures import Curve, Setting
 from nashsim.figures.paper import SOURCES, STATUSES, VERDICTS
+from nashsim.logspace import log_normalise
 from nashsim.rules import DNO, INPO, IPOMD, MMD, MNPO, OMD, SPO, NashMP
 from nashsim.solutions.samples import sample_nash
 
@@ -193,3 +196,35 @@ def test_a_planted_fault_turns_the_verdict(monkeypatch, name):
 def test_every_paper_with_a_verdict_has_a_fault():
     stated = {one["id"] for one in listed_papers() if any(c["verdict"] != "unknown" for c in one["curves"])}
     assert stated == set(FAULTS)
+
+
+@pytest.mark.filterwarnings("ignore::nashsim.errors.StepSizeWarning")
+def test_descent_on_egpos_losses_is_the_rules_at_the_converted_steps():
+    """Gradients of the released code's losses, typed out for all policies, against the engine's steps."""
+    space = load_paper("egpo").compute.__globals__
+    beta, rate, steps = 0.1, 0.1, np.array([0, 40])
+    many = space["instances"](beta, 10)
+    wins = np.array([game.probabilities[0] for game in many])
+    reference = np.array([game.log_reference[0] for game in many])
+    losses = space["Losses"](wins, reference, beta, rate)
+    for method, rule in space["rules"](beta, rate, 10).items():
+        logits = space["descend"](method, space["Table"](reference), losses, rate, steps)[-1]
+        runs = run_many(many, rule, queries=40 * rule.queries_per_step, metrics=[])
+        assert np.exp(log_normalise(logits)) == pytest.approx(
+            np.exp([r.log_policy[0] for r in runs]), abs=1e-12
+        )
+
+
+def test_the_networks_gradient_is_that_of_differences():
+    space = load_paper("egpo").compute.__globals__
+    network = space["Network"](np.random.default_rng(0), 6)
+    weights = np.random.default_rng(1).normal(size=network.logits().shape)
+    found = network.gradient(weights)
+    for value, slope in zip(network.values, found, strict=True):
+        at = (0,) * value.ndim
+        kept, by_differences = value[at], []
+        for shift in (1e-6, -1e-6):
+            value[at] = kept + shift
+            by_differences.append(np.sum(weights * network.logits()))
+        value[at] = kept
+        assert slope[at] == pytest.approx((by_differences[0] - by_differences[1]) / 2e-6, abs=1e-6)
