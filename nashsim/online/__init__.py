@@ -1,7 +1,8 @@
 """Learning from duels: the preference is unknown, every round buys a comparison, and what counts is regret."""
 
+from .contracts import Consistency, Linear, Threshold
 from .duels import DuelLog, Duels, Replay
-from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate, mean_drift
+from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate, DriftEstimate, mean_drift
 from .labels import golden_questions, observed
 from .learners import LEARNERS, Learner, get_learner
 from .play import DEFINITIONS, Play, play_learner
@@ -11,15 +12,19 @@ from .votes import RecordedVotes
 __all__ = [
     "BilinearEstimate",
     "BradleyTerryEstimate",
+    "Consistency",
     "CountEstimate",
     "DEFINITIONS",
+    "DriftEstimate",
     "DuelLog",
     "Duels",
     "LEARNERS",
     "Learner",
+    "Linear",
     "Play",
     "RecordedVotes",
     "Replay",
+    "Threshold",
     "get_learner",
     "golden_questions",
     "mean_drift",

@@ -131,6 +131,10 @@ class Duels(Environment):
         Share in (0, 1] of labels that are no coin flips; see :func:`~nashsim.online.labels.observed`.
     position_bias : float
         Probability in [0, 1) that the first response is chosen unread.
+    fatigue : float
+        Rate >= 0 at which attention falls, exp(-fatigue k) in the k-th duel since a rest.
+    session : int or None
+        Duels after which the person rests; ``None`` is never.
 
     Raises
     ------
@@ -158,6 +162,8 @@ class Duels(Environment):
         non_decision: float = 0.0,
         attention: float = 1.0,
         position_bias: float = 0.0,
+        fatigue: float = 0.0,
+        session: int | None = None,
     ):
         super().__init__(budget)
         if not (np.isfinite(non_decision) and non_decision >= 0):
@@ -178,6 +184,11 @@ class Duels(Environment):
         if label_factor(attention) < 1 or position_bias:
             fair = 0.5 + attention * (self._duel - 0.5)
             self._duel = (1 - position_bias) * fair + position_bias
+        if not (np.isfinite(fatigue) and fatigue >= 0) or (times and fatigue):
+            raise NashsimError(f"fatigue: a finite rate >= 0, and 0 with times, is needed, found {fatigue!r}")
+        if session is not None and (session != int(session) or session < 1):
+            raise NashsimError(f"session: a whole number of duels >= 1 is needed, found {session!r}")
+        self._fatigue, self._session, self._unread = float(fatigue), session, float(position_bias)
         self._stream = streams([seed], [0])[0]
 
     def read_policy(self, policy, name: str = "policy") -> np.ndarray:
@@ -211,8 +222,25 @@ class Duels(Environment):
         won = np.empty(len(first), bool)
         if self.times:
             return TimedChoices(*self._timed(DuelLog(contexts, first, second, won))[-2:])
+        if self._fatigue:
+            return self._tired(DuelLog(contexts, first, second, won)).won
         draw_outcomes(self._duel, self._stream, contexts, first, second, won)
         return self._keep(DuelLog(contexts, first, second, won)).won
+
+    def _tired(self, batch: DuelLog) -> DuelLog:
+        """Draw outcomes of which the read ones fade to coins, duel by duel since the last rest."""
+        from ..engine.kernels.random_stream import uniforms
+
+        place = self.fought + np.arange(len(batch.won))
+        since = place if self._session is None else place % self._session
+        coins = self._unread + (1 - self._unread) / 2
+        chance = coins + np.exp(-self._fatigue * since) * (
+            self._duel[batch.contexts, batch.first, batch.second] - coins
+        )
+        drawn = np.empty(len(batch.won))
+        uniforms(self._stream, drawn, len(drawn))
+        batch.won[:] = drawn < chance
+        return self._keep(batch)
 
     def _timed(self, batch: DuelLog) -> TimedLog:
         from .times_kernel import draw_timed
@@ -263,6 +291,11 @@ class Duels(Environment):
 
             draw_arms(self._weights, mine, theirs, self._stream, *batch[:3])
             return self._timed(batch)
+        if self._fatigue:
+            from .times_kernel import draw_arms
+
+            draw_arms(self._weights, mine, theirs, self._stream, *batch[:3])
+            return self._tired(batch)
         draw_duels(self._weights, mine, theirs, self._duel, self._stream, *batch)
         return self._keep(batch)
 

@@ -20,7 +20,7 @@ OBEYED = {
     "lottery": ("condorcet", "condorcet-mode", "smith", "clones", "pareto", "pareto-order"),
     "borda": ("monotonicity", "pareto", "pareto-order"),
     "copeland": ("condorcet", "condorcet-mode", "smith", "monotonicity", "pareto-order"),
-    "minimax": ("condorcet", "condorcet-mode", "clones", "monotonicity"),
+    "minimax": ("condorcet", "condorcet-mode", "monotonicity"),
 }
 BROKEN = {
     "lottery": ("monotonicity",),

@@ -3,10 +3,11 @@
 from .bilinear import BilinearEstimate
 from .bradley_terry import BradleyTerryEstimate
 from .counts import CountEstimate
+from .drifts import DriftEstimate
 from .estimate import PreferenceEstimate
 from .times import MeanDrift, drift_scores, mean_drift
 
 __all__ = [
-    "BilinearEstimate", "BradleyTerryEstimate", "CountEstimate", "MeanDrift", "PreferenceEstimate", "drift_scores",
-    "mean_drift",
+    "BilinearEstimate", "BradleyTerryEstimate", "CountEstimate", "DriftEstimate", "MeanDrift", "PreferenceEstimate",
+    "drift_scores", "mean_drift",
 ]  # fmt: skip
