@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from ..logspace import log_normalise
+from .small_tau import refine
 from .systems import DenseSystem, System
 
 #: The residual max|pi - BR_tau(pi)| that every returned answer meets.
@@ -39,14 +40,18 @@ class NewtonPoint(NamedTuple):
     ----------
     log_policy : ndarray, shape (actions,)
     residual : float
-        max|pi - BR_tau(pi)|, at most 1e-13.
+        max|pi - BR_tau(pi)|, at most 1e-13; at tiny tau that of pi before it was rounded to float64.
     steps : int
         Linear systems solved.
+    divergence : float or None
+        KL(pi || BR_tau(pi)) before pi was rounded to float64, where that rounding alone is more than a residual of
+        1e-13; ``None`` elsewhere.
     """
 
     log_policy: np.ndarray
     residual: float
     steps: int
+    divergence: float | None = None
 
 
 def regularised_equilibrium(
@@ -57,7 +62,7 @@ def regularised_equilibrium(
     The Jacobian I - A (diag pi - pi pi^T)/tau is nonsingular for every pi, as A is skew and the
     covariance positive semi-definite, so damped Newton steps always reduce the mismatch [derived]. Where
     they get slow the solution is followed from larger tau, with steps in log tau that adapt. The last
-    steps use the payoff beyond float64.
+    steps use the payoff beyond float64, and where that leaves a residual, the policy too.
 
     Parameters
     ----------
@@ -192,10 +197,16 @@ class Equation:
             if residual <= _POLISHED and (np.abs(mismatch) <= _POLISHED_LOG * (1 - log_best)).all():
                 break
             logits = log_policy - self.newton_step(policy, self.system.margin(policy), mismatch, 1.0 / tau)
+        if not least <= RESIDUAL and hasattr(self.system, "double_margin"):
+            fine = refine(self.system, self.log_reference, best, tau)
+            self.steps += fine.steps
+            if fine.residual <= RESIDUAL:
+                return NewtonPoint(fine.log_policy, fine.residual, self.steps, fine.divergence)
+            least = min(least, fine.residual)
         if not least <= RESIDUAL:
             raise ConvergenceError(
                 f"newton: the residual {least:.2g} at tau = {tau:.3g} stays above {RESIDUAL:g}: float64"
-                " log-policies are too coarse for this tau; use a larger tau (1e-3 is within reach), or"
-                " method='lottery' for the limit tau -> 0"
+                " is too coarse for this tau; use a larger tau (1e-6 is within reach of a game stored as a matrix, 1e-3"
+                " of others), or method='lottery' for the limit tau -> 0"
             )
         return NewtonPoint(best, least, self.steps)

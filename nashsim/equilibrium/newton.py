@@ -41,7 +41,7 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     NashsimError
         If the game has no tau or ``start`` is no policy of it.
     ConvergenceError
-        If a residual of 1e-13 is out of reach, as float64 makes it for tau far below 1e-3.
+        If a residual of 1e-13 is out of reach: of a game stored as a matrix below tau = 1e-6, of others below 1e-3.
 
     Examples
     --------
@@ -69,19 +69,22 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     log_policy = np.stack([point.log_policy for point in points])
     residual, divergence = best_response_distance(game, log_policy)
     certificate = certificate_from(game, residual, divergence)
+    known = [d if p.divergence is None else p.divergence for p, d in zip(points, divergence, strict=True)]
+    fine = any(point.divergence is not None for point in points)
+    coarse = ", which is that of the policy's own rounding to float64" if fine else ""
     return Equilibrium(
         game=game,
         log_policy=log_policy,
         method="newton",
         certificate=certificate,
-        accuracy=_accuracy(game, log_policy, divergence),
+        accuracy=_accuracy(game, log_policy, np.array(known)),
         iterations=sum(point.steps for point in points),
-        status=f"Exact to rounding (residual {certificate.residual:.1e})." + support_note(game),
+        status=f"Exact to rounding (residual {certificate.residual:.1e}{coarse})." + support_note(game),
     )
 
 
 def _accuracy(game: PreferenceGame, log_policy: np.ndarray, divergence: np.ndarray) -> np.ndarray:
-    """Certified |pi - pi*|_1 in each context, from KL(pi || BR_tau(pi)) and the rounding of its terms.
+    """Certified |pi - pi*|_1 in each context, from KL(pi || BR_tau(pi)), and the rounding of log pi.
 
     tau KL(pi || pi*) = J(pi*, pi) - 1/2 <= max_pi' J(pi', pi) - 1/2 = tau KL(pi || BR_tau(pi)), and
     Pinsker's inequality [derived].

@@ -15,7 +15,7 @@ from ..logspace import log_normalise
 from ..preferences import AnnotatorPreference, BlockPreference, DensePreference, LowRankPreference, Preference
 from .factored import FactoredSystem
 from .krylov import KrylovSystem
-from .products import accurate_margin
+from .products import ROWS, accurate_margin, split_product, split_vector
 
 # Up to here LU on the matrix, of 2 MB at most, is no slower than products alone (measured, tau = 1e-3).
 _SMALL = 500
@@ -60,6 +60,14 @@ class DenseSystem:
     def accurate_margin(self, policy: np.ndarray) -> np.ndarray:
         """Return A pi to the last digit, shape (actions,)."""
         return accurate_margin(self._skew, policy)
+
+    def double_margin(self, high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return A pi of a policy in two floats, in two floats, to n^2 2^-79; all of shape (actions,)."""
+        vector = split_vector(high, low)
+        rows = range(0, len(high), ROWS)
+        parts = [split_product(self._skew[first : first + ROWS], 0.5, vector) for first in rows]
+        exact, rest = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return exact, rest
 
     def newton_step(
         self, policy: np.ndarray, payoff: np.ndarray, mismatch: np.ndarray, sharpness: float
