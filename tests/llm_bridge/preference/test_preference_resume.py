@@ -2,10 +2,11 @@
 
 import io
 import json
+import os
 import signal
-import subprocess
 import sys
 from itertools import permutations
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -69,18 +70,19 @@ def test_the_state_of_another_model_is_refused():
         Fit(PreferenceModel(backbone(), LAYOUT, "tokens"), TRAIN).load_state_dict(state)
 
 
-@pytest.fixture
-def disk(tmp_path):
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory):
     """A model and pairs, and the words of a command that fits on them for a second or two."""
+    folder = tmp_path_factory.mktemp("disk")
     rows = [
         {"prompt": f"play {x}", "a": a, "b": b, "p": 0.9 if BEATS[a] == b else 0.1}
         for x in range(6)
         for a, b in permutations(BEATS, 2)
     ]
-    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    save_tiny(tmp_path / "model")
-    return ["preference-model", f"{tmp_path}/pairs.jsonl", "--first", "a", "--second", "b", "--probability", "p",
-            "--model", f"{tmp_path}/model", "--epochs", "4", "--batch", "3", "--lr", "1e-3", "--held-out", "0.34",
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    save_tiny(folder / "model")
+    return ["preference-model", f"{folder}/pairs.jsonl", "--first", "a", "--second", "b", "--probability", "p",
+            "--model", f"{folder}/model", "--epochs", "4", "--batch", "3", "--lr", "1e-3", "--held-out", "0.34",
             "--interval", "0"]  # fmt: skip
 
 
@@ -95,33 +97,39 @@ def same(a, b):
     )  # fmt: skip
 
 
-#: The process kills itself as soon as the wanted file has its name: an onlooker could come late.
-KILLED = """
-import os, pathlib, signal, sys, torch
-torch.set_num_threads(1)
-from llm_bridge.cli import call
-fitting, wanted, *arguments = sys.argv[1:]
-replace = os.replace
-def replaced(*names):
-    replace(*names)
-    if any(pathlib.Path(fitting).glob(wanted)):
-        os.kill(os.getpid(), signal.SIGKILL)
-os.replace = replaced
-call(arguments)
-"""
+@pytest.fixture(scope="module")
+def whole(disk, tmp_path_factory):
+    """What the command leaves that nobody stops."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    assert call([*disk, "--out", str(out)]) == 0
+    return files(out)
 
 
+def kill_itself(fitting, wanted, arguments):
+    """Run a command that kills itself as soon as the wanted file has its name: an onlooker could come late."""
+    replace = os.replace
+
+    def replaced(*names):
+        replace(*names)
+        if any(fitting.glob(wanted)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = replaced
+    call(arguments)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process is forked, which is sure on Linux alone")
 @pytest.mark.parametrize("wanted", ["step-00000010", "step-00000033", "step-00000043"])
-def test_killed_and_resumed_to_the_same_bits(tmp_path, capsys, disk, wanted):
+def test_killed_and_resumed_to_the_same_bits(tmp_path, capsys, disk, whole, wanted):
     """kill -9 in the first model's 32 steps, right after its report, and in the second."""
-    whole, out, fitting = tmp_path / "whole", tmp_path / "out", tmp_path / "out.fitting"
-    assert call([*disk, "--out", str(whole)]) == 0
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(fitting), wanted, *disk, "--out", str(out)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    out, fitting = tmp_path / "out", tmp_path / "out.fitting"
+    # forked: another interpreter would import torch and transformers for five seconds
+    killed = get_context("fork").Process(
+        target=kill_itself, args=(fitting, wanted, [*disk, "--out", str(out)])
     )
-    assert killed.returncode == -signal.SIGKILL
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     capsys.readouterr()
     assert call([*disk, "--out", str(out)]) == 2
     assert "add --resume" in capsys.readouterr().err
@@ -129,7 +137,7 @@ def test_killed_and_resumed_to_the_same_bits(tmp_path, capsys, disk, wanted):
     said = capsys.readouterr().err
     assert "was started with lr 0.001, found 0.0001" in said and said.count("\n") == 1
     assert call([*disk, "--out", str(out), "--resume"]) == 0
-    assert same(files(whole), files(out)) and not fitting.exists()
+    assert same(whole, files(out)) and not fitting.exists()
 
 
 def test_what_cannot_be_resumed_is_said_in_one_line(tmp_path, capsys, disk):
