@@ -12,7 +12,7 @@ from nashsim import NashsimError
 from nashsim.cli import call
 from nashsim.logspace import log_normalise
 from nashsim.rules import EGPO
-from nashsim.theory import CLAIMS, Domain, Instance, get_claim
+from nashsim.theory import CLAIMS, Domain, Instance, climbing, get_claim
 from nashsim.theory.claims.domain import chain
 from nashsim.theory.claims.files import load_instance
 from nashsim.theory.climbing import Space
@@ -232,3 +232,26 @@ def test_a_vector_of_an_instance_gives_it_back():
         again = Space(claim, instance).instance(Space(claim, instance).vector(instance))
         for name in ("skew", "log_reference", "log_start", "tau", "step"):
             np.testing.assert_allclose(getattr(again, name), getattr(instance, name), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "gain, sizes",
+    [(1.0, [0.3, 0.45, 0.675, 1.0, 1.0]), (0.0, [0.3, 0.2, 0.2 / 1.5, 0.3 / 1.5**3, 0.3 / 1.5**4])],
+)
+def test_mutants_grow_by_half_where_they_gain_and_shrink_by_it_where_they_do_not(gain, sizes, monkeypatch):
+    claim, met = get_claim("nash-ratio"), []
+    start = claim.sample(0)
+
+    def generation(claim, centre, size, rng):
+        met.append(size)
+        return [centre] * 8
+
+    monkeypatch.setattr(climbing, "_generation", generation)
+    value = [1.0]
+
+    def measure(instances):
+        value[0] += gain
+        return np.full(len(instances), value[0])
+
+    climbing.evolution(claim, start, 1.0, measure, lambda: len(met) >= 5, None, patience=5)
+    np.testing.assert_allclose(met, sizes, rtol=1e-12)

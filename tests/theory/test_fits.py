@@ -86,3 +86,16 @@ def test_errors_name_the_argument():
         fit_rate([1, 2], [1, 2], laws=["cubic"])
     with pytest.raises(NashsimError, match="values"):
         fit_rate([1, 2], [1, 2, 3])
+
+
+def test_an_interval_has_two_degrees_of_freedom_less_than_blocks():
+    """Alternating residuals make blocks of one record: two quantiles tell the degrees of freedom."""
+    from scipy.stats import t as student
+
+    x = np.arange(1.0, 13.0)
+    values = np.exp(-0.1 * x + 0.05 * (-1.0) ** np.arange(12))
+    found = fit_rate(x, values, laws=["linear"], floor=0.0, burn_in=0.0)
+    ratio = (found.most - found.rate) / (found.high - found.rate)
+    told = student.ppf([0.975, 1 - 0.025 / 1000], len(x) - 2)
+    # rounding widens both by some 1e-10 of a slope
+    assert ratio == pytest.approx(told[1] / told[0], rel=1e-6)
