@@ -56,6 +56,23 @@ def test_json_has_the_promised_schema(capsys):
     assert rate["rate_low"] <= rate["rate"] <= rate["rate_high"]
 
 
+def test_claims_and_theorems_without_one_are_listed(capsys):
+    status, out, err = run(capsys, "--list", "--json")
+    listed = json.loads(out)
+    assert (
+        status == 0
+        and err == ""
+        and [row["id"] for row in listed["claims"]] == [claim.id for claim in CLAIMS]
+    )
+    known = {claim.id for claim in CLAIMS}
+    for row in listed["unclaimed"]:
+        assert all(row.values()) and set(re.findall(r"[a-z]+(?:-[a-z0-9]+)+", row["nearest"])) & known, row
+    status, out, _ = run(capsys, "--list")
+    assert status == 0 and "Theorems without a claim" in out and "nash-unique" in out
+    status, out, _ = run(capsys, "gap-identity", "--list")
+    assert status == 0 and "gap-identity" in out and "Theorems without" not in out
+
+
 def test_files_are_written_and_the_table_printed(capsys, tmp_path):
     status, out, err = run(capsys, *QUICK, "--games", "8", "--out", str(tmp_path / "deep" / "report"))
     assert status == 0 and "Claims" in out and "rejected" in out and "measured" in out
