@@ -51,6 +51,10 @@ def offline(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of logs, seeds 0 to K - 1.", metavar="K")] = 20,
+    log: Annotated[
+        str | None,
+        typer.Option(help="Saved log to fit in place of all that (DuelLog.save).", metavar="FILE.npz"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Fit fixed logs of duels by several methods and say what their policies are worth in the true game.
@@ -62,6 +66,8 @@ def offline(
     """
     from ..offline import METHODS, concentrability, pair_policies, pair_shares, population_floor, run_offline
     from ..offline import votes_log as take_votes
+    from ..offline.logs import read_log, wins_of
+    from ..online import DuelLog
     from ..theory import mean_band
 
     game, data = open_with_data(
@@ -76,8 +82,13 @@ def offline(
             f"pairs: votes need a file of counted comparisons, found {source!r}; choose uniform"
         )
     chosen = list(dict.fromkeys(method or _CHOSEN))
-    total = None
-    if pairs == "votes":
+    total, saved = None, None
+    if log is not None:
+        saved, _ = read_log(DuelLog.load(log), game.log_reference)
+        pairs, duels, seeds = "log", len(saved.won), 1
+        wins = wins_of(saved, game.log_reference.shape)
+        shares = (wins + np.swapaxes(wins, 1, 2)) / duels
+    elif pairs == "votes":
         total = len(take_votes(data).won)
         duels = max(total // 2, 1) if duels is None else duels
         counts = np.asarray(data.counts)
@@ -86,14 +97,13 @@ def offline(
         duels = 1000 if duels is None else duels
         shares = pair_shares(game, *pair_policies(game, pairs))
     votes = data if pairs == "votes" else None
-    frame = run_offline(game, chosen, duels=duels, pairs=pairs, seeds=seeds, votes=votes)
+    frame = run_offline(game, chosen, duels=duels, pairs=pairs, seeds=seeds, votes=votes, log=saved)
+    whole = saved if saved is not None else _log(game, votes, pairs, duels)
     covered = concentrability(game, shares)
     methods = {}
     for name in chosen:
         mine = frame[frame.method == name]
-        part: dict = {
-            "policy": game.label_policy(_fitted(METHODS[name], game, votes, pairs, duels)).to_dict()
-        }
+        part: dict = {"policy": game.label_policy(METHODS[name](whole, game, 0)).to_dict()}
         for metric, key in (("duality_gap", "gap"), ("unregularised_gap", "unregularised_gap")):
             band = mean_band(mine[mine.metric == metric].value.to_numpy(), least=0)
             part |= {f"{key}_{end}": float(v) for end, v in zip(("mean", "low", "high"), band, strict=True)}
@@ -121,14 +131,14 @@ def offline(
     _print(result)
 
 
-def _fitted(fit, game, votes, pairs: str, duels: int) -> np.ndarray:
-    """Return the policy of all votes, or of the log of seed 0."""
+def _log(game, votes, pairs: str, duels: int):
+    """Return the log that the policies shown are fits of: all votes, or that of seed 0."""
     from ..offline import pair_policies, votes_log
     from ..online import Duels
 
     if votes is not None:
-        return fit(votes_log(votes), game, 0)
-    return fit(Duels(game, 0).round(*pair_policies(game, pairs), size=duels), game, 0)
+        return votes_log(votes)
+    return Duels(game, 0).round(*pair_policies(game, pairs), size=duels)
 
 
 def _print(result: dict) -> None:
@@ -136,10 +146,11 @@ def _print(result: dict) -> None:
     most = {label: max(part["policy"][label] for part in methods.values()) for label in labels}
     shown = sorted(labels, key=lambda label: -most[label])[:12]
     rows = [(label, *(f"{part['policy'][label]:.4f}" for part in methods.values())) for label in shown]
-    taken = f" of {result['votes']} votes" if "votes" in result else f", {result['pairs']} pairs"
-    title = (
-        f"{result['game']}, tau = {result['tau']:g}, {result['seeds']} logs of {result['duels']} duels{taken}"
+    taken = {"votes": f" of {result.get('votes')} votes", "log": ""}.get(
+        result["pairs"], f", {result['pairs']} pairs"
     )
+    logs = "a log" if result["seeds"] == 1 else f"{result['seeds']} logs"
+    title = f"{result['game']}, tau = {result['tau']:g}, {logs} of {result['duels']} duels{taken}"
     print(title)
     print_table("", ("action", *methods), rows, numbers=tuple(methods))
     print()
@@ -147,7 +158,7 @@ def _print(result: dict) -> None:
         (
             name,
             f"{part['gap_mean']:.3g}",
-            f"[{part['gap_low']:.3g}, {part['gap_high']:.3g}]",
+            f"[{part['gap_low']:.3g}, {part['gap_high']:.3g}]" if result["seeds"] > 1 else "",
             f"{part['floor']:.3g}" if "floor" in part else "",
         )
         for name, part in methods.items()

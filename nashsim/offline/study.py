@@ -70,6 +70,7 @@ def run_offline(
     pairs: str = "uniform",
     seeds: int = 20,
     votes: PreferenceData | None = None,
+    log: DuelLog | None = None,
 ) -> pd.DataFrame:
     """Fit fixed logs by several methods and say what their policies are worth in the true game.
 
@@ -87,6 +88,8 @@ def run_offline(
         Number of logs.
     votes : PreferenceData or None
         Real votes that the logs are taken from, without putting back, in place of sampled duels.
+    log : DuelLog or None
+        The one log that there is, in place of both; ``seeds`` is 1 then.
 
     Returns
     -------
@@ -116,22 +119,37 @@ def run_offline(
     lengths = sorted({int(n) for n in np.atleast_1d(duels)})
     if lengths[0] < 1 or seeds != int(seeds) or seeds < 1:
         raise NashsimError(f"duels, seeds: whole numbers >= 1 are needed, found {duels!r} and {seeds!r}")
-    if votes is None:
+    sampled = votes is None and log is None
+    if log is not None and (seeds != 1 or lengths[-1] > len(log.won)):
+        raise NashsimError(
+            f"log: one seed and at most its {len(log.won)} duels are needed, found {seeds} and {lengths[-1]}"
+        )
+    if sampled:
         first, second = pair_policies(game, pairs)
     rows: list[tuple] = []
     for seed in range(int(seeds)):
-        if votes is None:
+        if sampled:
             whole = Duels(game, seed).round(first, second, size=lengths[-1])
+        elif log is not None:
+            whole = log
         else:
             whole = votes_log(votes, seed, lengths[-1])
         for n in lengths:
-            log = DuelLog(*(array[:n] for array in whole))
+            part = DuelLog(*(array[:n] for array in whole))
             for name in methods:
-                log_policy = METHODS[name](log, game, seed)
+                log_policy = METHODS[name](part, game, seed)
                 gaps = true_gap(game, log_policy), average(game, unregularised_gap(game, log_policy))
                 for metric, value in zip(("duality_gap", "unregularised_gap"), gaps, strict=True):
                     rows.append(
-                        (game.name, name, pairs if votes is None else "votes", n, seed, metric, value)
+                        (
+                            game.name,
+                            name,
+                            pairs if sampled else "votes" if log is None else "log",
+                            n,
+                            seed,
+                            metric,
+                            value,
+                        )
                     )
     columns = ["game", "method", "pairs", "duels", "seed", "metric", "value"]
     return pd.DataFrame(rows, columns=columns)

@@ -55,6 +55,32 @@ def test_votes_of_a_file_are_replayed(capsys, tmp_path):
     assert "uniform pairs" in capsys.readouterr().out
 
 
+def test_a_saved_log_is_fitted(capsys, tmp_path):
+    from nashsim.offline import plug_in
+    from nashsim.online import Duels
+
+    game = games.get("biased-rps").replace(tau=0.1)
+    duels = Duels(game, seed=4)
+    duels.round(game.reference, size=300)
+    duels.log.save(tmp_path / "duels.npz")
+    common = (
+        "offline",
+        "biased-rps",
+        "--tau",
+        "0.1",
+        "--log",
+        str(tmp_path / "duels.npz"),
+        "--method",
+        "plug-in",
+    )
+    found = spoken(capsys, *common, "--json")
+    assert (found["pairs"], found["duels"], found["seeds"]) == ("log", 300, 1)
+    fitted = plug_in(duels, game.reference, 0.1)
+    part = found["methods"]["plug-in"]
+    assert part["policy"] == pytest.approx(fitted.policy.to_dict()) and part["gap_low"] is None
+    assert call(common) == 0 and "a log of 300 duels" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -64,6 +90,7 @@ def test_votes_of_a_file_are_replayed(capsys, tmp_path):
         (("rps", "--tau", "0.1", "--duels", "0"), "whole numbers >= 1"),
         (("rps", "--tau", "0.1", "--method", "pessimistic", "--regulariser", "chi2"), "KL alone"),
         (("nowhere.csv", "--tau", "0.1"), "there is no file"),
+        (("rps", "--tau", "0.1", "--log", "nowhere.npz"), "nowhere.npz"),
     ],
 )
 def test_refusals_are_one_line(capsys, arguments, said):
