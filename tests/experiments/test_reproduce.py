@@ -13,6 +13,7 @@ NAMES = (
     "actions",
     "all-rules",
     "axioms",
+    "contracts",
     "convergence",
     "cyclic-mass",
     "distortion",
@@ -41,6 +42,7 @@ NAMES = (
     "regret-rewards",
     "regret-rounds",
     "regret-tau",
+    "response-times",
     "reward",
     "simplex",
     "smollm",
@@ -113,6 +115,7 @@ def test_the_same_files_for_any_number_of_jobs(tmp_path):
                 [
                     "reproduce",
                     "simplex",
+                    "response-times",
                     "reward",
                     "--quick",
                     "--out",
