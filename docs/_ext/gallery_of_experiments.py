@@ -91,7 +91,8 @@ def write(app=None) -> None:
     folder = HERE / "_generated" / "gallery"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    intro = "Gallery\n=======\n\nEvery script of ``experiments/`` with the figure that it draws.\n"
+    intro = "Gallery\n=======\n\nEvery script of ``experiments/`` with the figure that it draws;"
+    intro += " papers' own experiments, with verdicts, have :doc:`a page of their own </papers>`.\n"
     (folder / "GALLERY_HEADER.rst").write_text(intro, encoding="utf-8")
     for number, (section, paths) in enumerate(scripts().items()):
         below = folder / f"{number}-{section}"

@@ -144,6 +144,10 @@ def _explored(space):
     return lambda game, name, **how: play(game, "enpo-oracle" if name == "inpo-online" else name, **how)
 
 
+def _easy(space):
+    return lambda tau: space["games"].get("hard-c", tau=0.3).replace(tau=tau)
+
+
 def _flipped(space):
     class Flipped(INPO):
         def steps(self, tau, t):
@@ -174,13 +178,14 @@ FAULTS = {
     "nlhf": ("NashMD", lambda space: lambda: SPO(step=1.0), "Theorem 1: P_ε at ε = .1"),
     "omwu": ("RULES", lambda space: {**space["RULES"], "OMWU": lambda step: SPO(step=step)}, "OMWU: comal"),
     "onpo": ("ONPO", lambda space: lambda step=0.125: SPO(step=step), "last iterate: comal"),
+    "ye": ("instance", _easy, "both responses from the policy"),
     "samples": ("sample_nash", _of_two_players, "random users"),
     "spo": ("SPO", lambda space: lambda step: SPO(step=1e-9), "average iterate: rps"),
 }
 
 
 #: Faults that take a second or more each.
-DEAR = ("comal", "egpo", "enpo", "ipo-md", "nash-mp", "nash-prox")
+DEAR = ("comal", "egpo", "enpo", "ipo-md", "nash-mp", "nash-prox", "ye")
 
 
 @pytest.mark.filterwarnings("ignore::nashsim.errors.StepSizeWarning")
