@@ -1,6 +1,7 @@
 """Papers' experiments: the commands, every paper's short run, and verdicts that a planted fault turns."""
 
 import json
+import tomllib
 from dataclasses import replace
 
 import numpy as np
@@ -233,3 +234,12 @@ def test_the_networks_gradient_is_that_of_differences():
             by_differences.append(np.sum(weights * network.logits()))
         value[at] = kept
         assert slope[at] == pytest.approx((by_differences[0] - by_differences[1]) / 2e-6, abs=1e-6)
+
+
+def test_a_wheel_carries_the_verdicts_to_where_they_are_read(monkeypatch, tmp_path):
+    root = results_folder().parent.parent
+    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "figures/papers" in wheel["only-include"]
+    package = tmp_path / "nashsim"
+    monkeypatch.setattr("nashsim.cli.papers.__file__", str(package / "cli" / "papers.py"))
+    assert results_folder() == tmp_path / wheel["sources"]["figures/papers"]
