@@ -83,6 +83,19 @@ _SEARCHED = (("worst_ratio", 6), ("tightness", 4), ("control_ratio", 4))
 _SHARPER = ("spo-cycles", "one-call-threshold", "onpo-printed", "self-play-contraction", "fixed-points")
 
 
+def axioms() -> str:
+    """Return the table of solutions and axioms, from the stored search."""
+    with open(ROOT / "figures/axioms.csv", encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "violation"]
+    names, columns = (list(dict.fromkeys(row[key] for row in rows)) for key in ("solution", "axiom"))
+    size = {(row["solution"], row["axiom"]): float(row["value"]) for row in rows}
+    lines = ["| solution | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name in names:
+        cells = [f"{size[name, axiom]:.2f}" if size[name, axiom] > 1e-9 else "–" for axiom in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def found() -> str:
     """Return claimed against tested against searched: a row a claim."""
     from nashsim.theory import CLAIMS
@@ -343,7 +356,7 @@ def index_of_reference() -> str:
     return text
 
 
-PAGES = (rules, theorems, found, proved, papers, learners, games, algorithms, configuration, commands)
+PAGES = (rules, theorems, axioms, found, proved, papers, learners, games, algorithms, configuration, commands)
 
 
 def write(app=None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log, log1p
+from math import exp, expm1, inf, log, log1p
 
 import numpy as np
 
@@ -27,12 +27,12 @@ def _slope(u, q):
 
 
 def _generator(u, q):
-    """Return f(u)."""
-    if q == 1.0:
-        return u * log(u) - u + 1.0 if u > 0.0 else 1.0
-    if q == 0.0:
-        return u - 1.0 - log(u) if u > 0.0 else inf
-    return (u**q - 1.0 - q * (u - 1.0)) / (q * (q - 1.0))
+    """Return f(u), by (u^p - 1)/p with p = q - 1 or q, so that q near 1 or 0 costs no digits."""
+    if u == 0.0:
+        return 1.0 / q if q > 0.0 else inf
+    p = q - 1.0 if q >= 0.5 else q
+    power = expm1(p * log(u)) / p if p != 0.0 else log(u)
+    return (u * power - (u - 1.0)) / q if q >= 0.5 else (u - 1.0 - power) / (1.0 - q)
 
 
 @dataclass(frozen=True)

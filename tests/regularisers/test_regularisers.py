@@ -84,6 +84,10 @@ def test_compiled_functions_are_the_same(word):
         value = float(r.anchored_link(u))
         assert r.scalar_inverse(value, r.parameter) == pytest.approx(u, rel=1e-12)
         assert r.scalar_slope(u, r.parameter) == pytest.approx(float(r.slope(u)), rel=1e-14)
+        # near u = 1 the plain formula cancels to eps
+        assert r.scalar_generator(u, r.parameter) == pytest.approx(
+            float(r.generator(u)), rel=1e-12, abs=1e-14
+        )
 
 
 @pytest.mark.parametrize("word", WORDS)
