@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -38,11 +39,15 @@ def complete_paper(incomplete: str) -> list[str]:
 
 
 def load_paper(name: str):
-    """Return the ``PAPER`` that a script declares, or raise NashsimError with the nearest name."""
+    """Return the ``PAPER`` of a name or arXiv number, or raise NashsimError with the nearest name."""
     known = find_papers()
-    if name not in known:
-        raise unknown_name("paper", name, known)
-    return load_module(known[name]).PAPER
+    if name in known:
+        return load_module(known[name]).PAPER
+    if re.fullmatch(r"\d{4}\.\d{5}", name):
+        for path in known.values():
+            if f"arXiv {name}" in path.read_text(encoding="utf-8") and name in load_module(path).PAPER.source:
+                return load_module(path).PAPER
+    raise unknown_name("paper", name, known)
 
 
 def results_folder() -> Path:
@@ -77,7 +82,12 @@ def listed_papers() -> list[dict]:
 
 def paper(
     name: Annotated[
-        str, typer.Argument(metavar="ID", help="A paper of `nashsim papers`.", autocompletion=complete_paper)
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="A paper of `nashsim papers`, or its arXiv number.",
+            autocompletion=complete_paper,
+        ),
     ],
     quick: Annotated[bool, typer.Option("--quick", help="Short settings: a second or two.")] = False,
     out: Annotated[
@@ -108,7 +118,7 @@ def paper(
     ]
     print_table(f"{found['title']}\n{found['source']}", ("setting", "value", "source"), settings)
     print_table("\nCurves", _SHOWN, [tuple(curve[key] for key in _SHOWN) for curve in found["curves"]])
-    say(f"{name}: {found['status']}; PNG, CSV and JSON in {folder}")
+    say(f"{found['id']}: {found['status']}; PNG, CSV and JSON in {folder}")
 
 
 def papers(json: Json = False) -> None:

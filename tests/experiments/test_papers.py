@@ -53,6 +53,12 @@ def test_an_unknown_paper_is_refused_with_the_nearest(capsys):
     assert status == 2 and not printed and said.count("\n") == 1 and "did you mean 'comal'" in said
 
 
+def test_a_paper_answers_to_its_arxiv_number():
+    assert load_paper("2410.23223").id == load_paper("comal").id == "comal"
+    with pytest.raises(NashsimError, match="unknown paper"):
+        load_paper("2410.99999")
+
+
 def test_a_folder_that_is_a_file_is_refused(capsys, tmp_path):
     (tmp_path / "taken").write_text("")
     status, _, said = spoken(capsys, "paper", "comal", "--quick", "--out", tmp_path / "taken")
