@@ -214,7 +214,7 @@ def keeps_only(stack: Stack, moved: np.ndarray, tolerance: np.ndarray, away: np.
     away : ndarray, shape (instances,)
         Largest move from the start; one at the equilibrium, or where a softmax has no slope left, has none.
     """
-    free = (stack.kl_start > 1e-6) & (stack.log_start.min(axis=1) > -20) & (stack.tau < 10)
+    free = (stack.kl_start > 1e-6) & (stack.log_start.min(axis=1) > -12) & (stack.tau < 10)
     measured = np.stack([moved, tolerance], axis=1)
     bound = np.stack([tolerance, np.where(free, away, np.inf)], axis=1)
     return Evidence(np.array([0, 1]), measured, bound, x_label="from the point, from π_0")
