@@ -3,8 +3,10 @@
 Packed once, weights lie as the product reads them, which of few rows halves its time in float32 already; sums are then
 taken in another order than the model's.
 
-Weights of int8 have a scale a row: x W^T is a_x a_W (q_x q_W^T), where q_x are x's own 8 bits, with a scale a token, so
-that no number of a row changes with what else is in the batch. What is between products stays as wide as the model.
+Of int8 x W^T is a_x a_W (q_x q_W^T), q_W with a scale a row, q_x with a scale a token, so that no number of a row
+changes with what else is in the batch. Before, both are turned by Hadamard blocks R, x R (W R)^T = x W^T: the few large
+entries of a model's activations would leave all others few bits (Ashkboos et al., arXiv 2404.00456 [recalled]). What is
+between products stays as wide as the model.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from nashsim.errors import NashsimError, first_line
 
 #: Types of packed weights.
 PRECISIONS = ("float32", "bfloat16", "int8")
-#: Rows of a product that weights are packed for.
-ROWS = 16
+#: Rows of a product that weights are packed for, and the largest Hadamard block.
+ROWS, BLOCK = 16, 64
 
 
 def products(layers, adapters: bool, precision: str | None) -> Callable:
@@ -100,9 +102,34 @@ def levels() -> int:
     return 127 if getattr(torch.cpu, "_is_vnni_supported", bool)() else 63
 
 
+def turned(x: torch.Tensor) -> torch.Tensor:
+    """Return x R with Hadamard blocks of the largest power of two that divides the width, at most ``BLOCK``.
+
+    Parameters
+    ----------
+    x : Tensor of float32, shape (..., width)
+        Activations, or rows of weights.
+    """
+    return _turn(x, _hadamard(x))
+
+
+def _hadamard(x) -> torch.Tensor:
+    """The orthogonal block for the width of x: H_{2n} = [[H_n, H_n], [H_n, -H_n]] / sqrt(2)."""
+    size = min(x.shape[-1] & -x.shape[-1], BLOCK)
+    made = torch.ones(1, 1, device=x.device)
+    while len(made) < size:
+        made = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]], device=x.device), made)
+    return made / size**0.5
+
+
+def _turn(x, block):
+    return (x.unflatten(-1, (-1, len(block))) @ block).flatten(-2)
+
+
 def _int8(weight):
-    """Rows of weights, and tokens, each of 8 bits with a scale of its own."""
-    wide, most = weight.float(), levels()
+    """Rows of weights, and tokens, turned, each of 8 bits with a scale of its own."""
+    block, most = _hadamard(weight), levels()
+    wide = _turn(weight.float(), block)
     scales = (wide.abs().amax(1) / 127).clamp_min(1e-30).double()
     zeros = torch.zeros(len(wide), dtype=torch.long, device=wide.device)
     try:
@@ -117,7 +144,8 @@ def _int8(weight):
         ) from None
 
     def product(x):
-        largest = x.abs().amax(-1, keepdim=True).clamp_min(1e-30)
-        return (multiply((x / largest).float(), 1 / most, most + 1, packed) * largest).to(x.dtype)
+        spread = _turn(x.float(), block)
+        largest = spread.abs().amax(-1, keepdim=True).clamp_min(1e-30)
+        return (multiply(spread / largest, 1 / most, most + 1, packed) * largest).to(x.dtype)
 
     return product

@@ -7,7 +7,7 @@ import torch
 
 from llm_bridge.decoding import eager, token_step
 from llm_bridge.decoding.eager import sample
-from llm_bridge.decoding.products import PRECISIONS, levels, products
+from llm_bridge.decoding.products import PRECISIONS, levels, products, turned
 from llm_bridge.decoding.roles import mixture, pure
 from llm_bridge.decoding.token_step import Precision, TokenStep
 from llm_bridge.evaluation.text_measure import TextMeasure
@@ -87,6 +87,18 @@ def bound(x, w, precision):
     return half_x * (ones[0] @ w.abs().T) + half_w * (x.abs() @ ones[1].T) + half_x * half_w * x.shape[-1]
 
 
+def test_turning_keeps_products_and_spreads_what_is_large():
+    x, w = (
+        torch.randn(5, 48 * 4, generator=torch.Generator().manual_seed(k), dtype=torch.float64)
+        for k in (0, 1)
+    )
+    x[:, 7] = 100.0
+    near, exact = turned(x.float()).double() @ turned(w.float()).double().T, x @ w.T
+    # Each of both factors is a sum of 64 terms in float32, and 192 such are summed.
+    assert ((near - exact).abs() <= 3 * 64 * 2.0**-24 * x.norm(dim=1)[:, None] * w.norm(dim=1)).all()
+    assert turned(x.float()).abs().max() < 100 / 8 + 6  # of 64 places
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_products_are_within_what_rounding_allows(precision):
     """float32 sums of 64 terms add 64 * 2^-24 of the terms' sizes, of which the bounds leave out nothing else."""
@@ -95,7 +107,8 @@ def test_products_are_within_what_rounding_allows(precision):
     product = products(layers, True, precision)
     together = product(x)
     for layer, found in zip(layers, together, strict=True):
-        wide, weight = x.double(), layer.weight.detach().double()
+        both = [x, layer.weight.detach()]
+        wide, weight = (part.double() for part in (map(turned, both) if precision == "int8" else both))
         slack = 64 * 2.0**-24 * (wide.abs() @ weight.abs().T)
         wrong = (found.double() - wide @ weight.T).abs()
         assert (wrong <= bound(wide, weight, precision) + slack).all()
