@@ -320,6 +320,34 @@ def _check_labels(labels, actions: int) -> tuple[str, ...]:
     return labels
 
 
+def read_start(start, game: PreferenceGame) -> np.ndarray:
+    """Return log-probabilities, shape (contexts, actions), of a first policy.
+
+    Parameters
+    ----------
+    start : array_like, Series, DataFrame or result
+        Probabilities or log-probabilities: those have an entry below 0, or are all 0 of a game of one action. One row
+        serves all contexts.
+    game : PreferenceGame
+
+    Raises
+    ------
+    NashsimError
+        For other labels, another shape, NaN, or probabilities whose sum is not 1.
+    """
+    shape = game.log_reference.shape
+    array = np.array(by_label(start, game.labels, "start"), dtype=np.float64, ndmin=2)
+    if np.isnan(array).any():
+        raise NashsimError("start: every entry must be a probability or a log-probability, found NaN")
+    if not ((array < 0).any() or not array.any()):
+        return _log_distribution(array, shape, "start")
+    if (array > SIMPLEX_TOLERANCE).any():
+        raise NashsimError(
+            f"start: log-probabilities, which some entries are, are <= 0, found {array.max():g}"
+        )
+    return _check_distribution(array, shape, "start", "an action")
+
+
 def read_reference(reference, log_reference, shape: tuple[int, int], labels: tuple[str, ...]) -> np.ndarray:
     """Return log-probabilities of shape ``shape`` from probabilities or their logarithms, or raise NashsimError."""
     if log_reference is not None and reference is not None:

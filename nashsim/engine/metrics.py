@@ -95,7 +95,13 @@ class Metric:
     worst: bool = False
 
     def combine(self, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return one number from the values of a game's contexts, shape (...), from two arrays (..., contexts)."""
+        """Return one number from the values of a game's contexts, shape (...), from two arrays (..., contexts).
+
+        A context of weight 0 takes no part.
+        """
+        present = weights > 0
+        if not present.all():
+            values = np.where(present, values, 0.0)
         if self.worst:
             return values.max(axis=-1)
         # rows of their own: a product by BLAS may round a record differently among others than alone

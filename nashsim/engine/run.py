@@ -118,7 +118,8 @@ def run_many(
         Budget of payoff vectors P(. ≻ opponent); a two-call rule spends two an iteration.
     start : "reference", "uniform", "random", array_like, Series or result
         pi_0; "random" draws N(0, 1) logits from each seed; an array holds
-        probabilities, shape (actions,) or (contexts, actions), aligned by label where it has labels.
+        probabilities or log-probabilities, shape (actions,) or (contexts, actions), aligned by label where it has
+        labels.
     seeds : sequence of int
     record : "log", int or iterable of int
         The iterations to record; see ``record_steps``.

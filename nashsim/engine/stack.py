@@ -7,8 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..equilibrium.certificate import average
 from ..errors import NashsimError
-from ..game import PreferenceGame, read_reference
+from ..game import PreferenceGame, read_start
 from ..logspace import kl, log_normalise
 from ..preferences import DensePreference
 from ..rules import Start
@@ -98,8 +99,8 @@ def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
     ----------
     game : PreferenceGame
     start : "reference", "uniform", "random" or array_like
-        "random" draws N(0, 1) logits; an array holds probabilities, shape
-        (actions,) or (contexts, actions).
+        "random" draws N(0, 1) logits; an array holds probabilities or
+        log-probabilities, shape (actions,) or (contexts, actions).
     seed : int
         Seed of the random start, whatever other games run beside this one.
 
@@ -109,7 +110,7 @@ def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
     """
     shape = game.log_reference.shape
     if not isinstance(start, str):
-        log_start = read_reference(start, None, game.log_reference.shape, game.labels)
+        log_start = read_start(start, game)
         if not np.array_equal(log_start > -np.inf, game.support):
             raise NashsimError("start: the first policy must have mass exactly where the reference has")
         return log_start
@@ -129,14 +130,17 @@ def first_policy(game: PreferenceGame, start, seed: int) -> np.ndarray:
 def start_facts(game: PreferenceGame, log_start: np.ndarray, log_equilibrium: np.ndarray) -> Start:
     """Return what a bound may know of a first policy: KL(pi* || pi_0), max|log pi_0/mu|, max_y -log pi_0(y).
 
+    KL and the last are averaged by the weights of the contexts; one of weight 0 takes no part.
+
     Parameters
     ----------
     game : PreferenceGame
     log_start, log_equilibrium : ndarray, shape (contexts, actions)
     """
-    ratio = np.abs(log_start[game.support] - game.log_reference[game.support]).max()
+    there = game.support & (game.weights > 0)[:, None]
+    ratio = np.abs(log_start[there] - game.log_reference[there]).max()
     return Start(
-        kl=float(game.weights @ kl(log_equilibrium, log_start)),
+        kl=average(game, kl(log_equilibrium, log_start)),
         log_ratio=float(ratio),
-        diameter=float(game.weights @ -log_start.min(axis=1)),
+        diameter=average(game, -log_start.min(axis=1)),
     )
