@@ -131,6 +131,7 @@ def test_clipping_is_the_papers():
     assert float(found) == pytest.approx(-(gain + pain) / 2, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_several_optimiser_steps_a_batch_near_the_equilibrium():
     task = EnumerableTask(vocabulary=4, length=2, tau=0.2)
     done = train(task, "ctpo", queries=12, settings=Settings(fit_steps=8, lr=3e-3))
