@@ -115,6 +115,8 @@ class Threshold(Contract):
 
     Parameters
     ----------
+    bonus : float
+        What enough right answers earn, >= 0.
     share : float
         Share in (0, 1] of right answers that earns the bonus.
 
@@ -149,6 +151,8 @@ class Consistency(Contract):
 
     Parameters
     ----------
+    bonus : float
+        What is paid for full agreement, >= 0.
     clarity : float
         E (2 p - 1)^2 in (0, 1] over the questions.
     """
