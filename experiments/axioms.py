@@ -28,7 +28,7 @@ BROKEN = {
 
 def compute(quick: bool) -> pd.DataFrame:
     """Search every axiom of every solution; hold the equilibria of the games that are found against CVXPY."""
-    table = axioms(evaluations=25 if quick else 200)
+    table = axioms(evaluations=15 if quick else 200)
     said = table.to_dict()["solutions"]
     rows = [
         {

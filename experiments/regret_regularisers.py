@@ -73,7 +73,7 @@ def _ends(inverse: tuple, rounds: int, seeds: int) -> pd.DataFrame:
 def compute(quick: bool) -> pd.DataFrame:
     """Play both games; with ``quick`` fewer duels, seeds and taus."""
     inverse, rounds, seeds = (
-        ((4, 8, 12, 16), 6000, 16) if quick else ((4, 6, 8, 10, 12, 14, 16, 18), 20_000, 24)
+        ((4, 8, 11, 14), 3000, 12) if quick else ((4, 6, 8, 10, 12, 14, 16, 18), 20_000, 24)
     )
     frames = []
     for word in WORDS:
@@ -88,7 +88,7 @@ def compute(quick: bool) -> pd.DataFrame:
             frames.append(frame.assign(regulariser=word))
     played = pd.concat(frames, ignore_index=True).drop(columns="setting")
     played = played.assign(inverse_tau=np.round(1 / played.tau).astype(int))
-    return pd.concat([played, _ends(inverse, 1000, 50 if quick else 100)], ignore_index=True)
+    return pd.concat([played, _ends(inverse, 1000, 40 if quick else 100)], ignore_index=True)
 
 
 def _of(frame, word, learner, metric="regret"):
@@ -104,7 +104,7 @@ def _share(frame, word, learner):
     n, share = len(ends), ends.mean(axis=0)
     centre, spread = (share + z**2 / (2 * n)) / (1 + z**2 / n), z / (1 + z**2 / n)
     half = spread * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return inverse, share, centre - half, centre + half
+    return inverse, share, np.minimum(centre - half, share), np.maximum(centre + half, share)
 
 
 def draw(frame: pd.DataFrame):

@@ -65,10 +65,10 @@ def _rates(taus, count: int) -> list[pd.DataFrame]:
 
 def compute(quick: bool) -> pd.DataFrame:
     """Fit rates on random games at a few taus, and solve the game of rare responses at many."""
-    frames = _rates(np.geomspace(0.03, 3, 3 if quick else 9), 3 if quick else 12)
+    frames = _rates(np.geomspace(0.1, 3, 2) if quick else np.geomspace(0.03, 3, 9), 2 if quick else 12)
     rows = []
     for word in WORDS:
-        for tau in np.geomspace(0.02, 5, 25 if quick else 80):
+        for tau in np.geomspace(0.02, 5, 12 if quick else 80):
             game = three(word, tau)
             ratio = solve(game).probabilities[0] / game.reference[0]
             rows += [

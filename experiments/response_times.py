@@ -35,7 +35,7 @@ def _log_policy(utilities) -> np.ndarray:
 
 def compute(quick: bool) -> pd.DataFrame:
     """Fit drifts, or a Bradley-Terry reward, to uniform pairs; charge what pi ∝ exp(u/tau) loses in mean utility."""
-    most, seeds = (8000, 6) if quick else (30_000, 16)
+    most, seeds = (4000, 4) if quick else (30_000, 16)
     sizes = np.unique(np.geomspace(50, most, 10 if quick else 20).astype(int))
     rows = []
     for who in ("crowd", "person"):
