@@ -57,7 +57,7 @@ def _suboptimality(stack: Stack, algorithm) -> Evidence:
     bound = (stack.tau + 1 / (4 * stack.tau)) * first * np.exp(-2 * rate * path.steps) * (1 + 8 * _NEAR)
     error = 2 * logit_rounding(stack, stack.log_equilibrium)[:, None] * (1 + 1 / stack.tau)
     slack = stack.tau * (error * np.sqrt(2 * first * (1 + 1 / (4 * stack.tau**2))) + error**2)
-    return Evidence(path.steps, values, bound, slack)
+    return Evidence(path.steps, values, bound, slack, before=bound[:, :1])
 
 
 def _span(stack: Stack, algorithm) -> Evidence:
