@@ -315,7 +315,7 @@ CLAIMS = (
     Claim(
         id="nash-md-lemma-2",
         statement="KL(π, π⁺) ≤ KL(π, π⁻) + ⟨δ, π⁻ − π⟩ + span(δ)²/8 for π⁺ ∝ π⁻ exp δ; span(δ)²/8 ≤ ‖δ‖²/2 ≤ 2‖δ‖²",
-        source=f"{_PAPER}, Lemma 2, has 2‖δ‖²; the sharper constant derived (Hoeffding)",
+        source=f"derived (Hoeffding); Lemma 2 of {_PAPER}, has 2‖δ‖² by what its step inequality needs",
         tag="derived",
         kind="bound",
         conditions="any policies; δ = c P(· ≻ π⁻)/τ with c in [0.001, 1]; π = π*",
