@@ -83,6 +83,10 @@ class Solutions:
         mean = self.shares @ self.utilities
         return {name: self._mean(p @ mean) for name, p in self.probabilities.items()}
 
+    def _by_label(self, policy: np.ndarray) -> dict:
+        rows = [dict(zip(self.game.labels, row.tolist(), strict=True)) for row in policy]
+        return rows[0] if len(rows) == 1 else {str(context): row for context, row in enumerate(rows)}
+
     def _mean(self, values: np.ndarray) -> float:
         return average(self.game, values)
 
@@ -108,12 +112,12 @@ class Solutions:
         return pd.concat(parts, ignore_index=True)
 
     def to_dict(self) -> dict:
-        """Return everything as plain values, ready for JSON."""
+        """Return everything as plain values, ready for JSON; policies by context first where there are several."""
         rates, worst, welfare = self.win_rates, self.worst_win_rates, self.welfare
         found = {}
-        for name, policy in self.policies.items():
+        for name, policy in self.probabilities.items():
             found[name] = {
-                "policy": policy.to_dict(),
+                "policy": self._by_label(policy),
                 "worst_win_rate": worst[name],
                 "against_reference": float(rates.loc[name, "reference"]),
                 "definition": self.definitions[name],

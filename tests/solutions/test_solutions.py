@@ -190,3 +190,11 @@ def test_utilities_that_do_not_fit_are_refused():
     for bad in ({"utilities": [[1, 2]]}, {"utilities": [[1, 2, 3]], "shares": [0.5]}):
         with pytest.raises(NashsimError, match="needed, found"):
             solutions(game, **bad)
+
+
+def test_several_contexts_are_json_too():
+    game = random_game(2, actions=3, tau=0.2, contexts=2)
+    said = json.loads(json.dumps(solutions(game).to_dict()))["solutions"]["nash"]["policy"]
+    exact = nashsim.solve(game).probabilities
+    for context in range(2):
+        assert list(said[str(context)].values()) == pytest.approx(exact[context].tolist(), abs=1e-12)
