@@ -111,7 +111,8 @@ class _Batch:
             at, state, before = at[on], state[:, on], size[on]
             if not (len(at) and left):
                 break
-            step = self.newton_step(at, *state, sharpness)
+            policy, payoff, mismatch = state
+            step = self.newton_step(at, policy, payoff, mismatch, sharpness)
             size, damping = np.full(len(at), np.nan), 1.0
             trying = np.arange(len(at))
             while len(trying) and damping >= _DAMPING:

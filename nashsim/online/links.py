@@ -32,5 +32,5 @@ def link_arguments(game: PreferenceGame, arena: Arena, book) -> tuple:
     one = float(regulariser.anchored_link(1.0))
     link = Link(game.reference, np.array(alone), regulariser.parameter, float(regulariser.floor), one)
     # the kernels' signature asks for arrays that may be written
-    writable = Arena(*(np.array(part) if isinstance(part, np.ndarray) else float(part) for part in arena))
+    writable = Arena._make(np.array(part) if isinstance(part, np.ndarray) else float(part) for part in arena)
     return writable, book, link, *functions
