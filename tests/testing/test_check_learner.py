@@ -36,7 +36,7 @@ def ftrl(duels, seed=0, batch=20, charge=None, size=None, own=None):
 
 
 def test_a_learner_of_ones_own_passes():
-    report = check_learner(ftrl, exponent=0.6)
+    report = check_learner(ftrl, exponent=0.6, rounds=2000)
     assert len(report.held) == 8 and report.unclaimed == ("contexts",)
 
 
@@ -44,7 +44,14 @@ def test_every_learner_of_the_package_is_tried():
     assert {cls.name for cls in LEARNERS} >= set(ARMS)
 
 
-@pytest.mark.parametrize("cls", LEARNERS, ids=lambda cls: cls.name)
+#: Tried always; the others are slow tests.
+OFTEN = ("inpo-online", "minimax-self", "rucb", "uniform")
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [pytest.param(cls, id=cls.name, marks=() if cls.name in OFTEN else pytest.mark.slow) for cls in LEARNERS],
+)
 def test_the_learners_of_the_package_pass(cls):
     known = {
         "uniform": {
@@ -126,6 +133,7 @@ def test_linear_regret():
     assert "sublinear regret on a Condorcet game" in found(transposed)
 
 
+@pytest.mark.slow
 def test_a_stated_exponent_that_is_too_low():
     def slow(duels):
         """Explores uniformly with probability t^(-1/2): regret of order sqrt(T), where log T is stated."""
@@ -176,7 +184,7 @@ def test_a_generator_yields_what_is_charged():
                 log_policy -= np.logaddexp.reduce(log_policy)
             yield log_policy
 
-    check_learner(explores_but_commits, exponent=0.5)
+    check_learner(explores_but_commits, exponent=0.5, rounds=1500)
 
 
 def test_preferences_cannot_be_read_off_the_game():

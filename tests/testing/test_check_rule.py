@@ -118,8 +118,19 @@ def test_unusable_input_is_refused():
         check_rule(OMD(), step=0.1)
 
 
-@pytest.mark.parametrize("word", ["chi2", "mixed", "tsallis:1.5"])
-@pytest.mark.parametrize("rule", [OMD(), NashMP(), EGPO(), NashMD()], ids=lambda rule: rule.name)
+OFTEN = {("omd", "chi2"), ("nash-mp", "mixed"), ("egpo", "tsallis:1.5"), ("nash-md", "chi2")}
+
+
+@pytest.mark.parametrize(
+    "rule, word",
+    [
+        pytest.param(
+            rule, word, id=f"{rule.name}-{word}", marks=() if (rule.name, word) in OFTEN else pytest.mark.slow
+        )
+        for rule in (OMD(), NashMP(), EGPO(), NashMD())
+        for word in ("chi2", "mixed", "tsallis:1.5")
+    ],
+)
 def test_rules_keep_their_properties_under_other_regularisers(rule, word):
     check_rule(rule, regulariser=word)
 
