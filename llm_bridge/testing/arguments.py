@@ -41,6 +41,7 @@ _LEVELS = {
     False: ("logps", "log_probs", "logprobs"),
     True: ("token_logps", "per_token_logps", "token_log_probs", "token_logprobs"),
 }
+_PAPERS = {"log_pi": "current", "log_mu": REFERENCE, "log_ref": REFERENCE, "log_pi_t": POLICY}
 _MASKS, _PAYOFFS = ("mask", "completion_mask", "response_mask"), ("payoff", "payoffs", "win_rate", "rewards")
 
 
@@ -53,6 +54,11 @@ def _every_name() -> dict[str, Any]:
         for role_name in role_names
         for who, befores in _WHO.items()
         for before in befores
+    }
+    names |= {
+        name + after: LogProbs(who, role, False)
+        for role, after in (("chosen", "_w"), ("rejected", "_l"), ("", ""))
+        for name, who in _PAPERS.items()
     }
     for role, role_names in _ROLES.items():
         names |= {before + mask: ("mask", role) for before in role_names for mask in _MASKS}
@@ -71,8 +77,8 @@ NAMES = _every_name()
 #: In words, for an error.
 ACCEPTED = (
     "[policy_|reference_|ref_|previous_|old_|half_][chosen_|rejected_|winner_|loser_](logps|log_probs|token_logps|"
-    "per_token_logps), [chosen_|rejected_](mask|payoff|input_ids|attention_mask|labels), desirable, kl, z0,"
-    " [policy_|reference_]KL_logps, model, ref_model, prompt_length"
+    "per_token_logps), (log_pi|log_mu|log_ref|log_pi_t)[_w|_l], [chosen_|rejected_](mask|payoff|input_ids|"
+    "attention_mask|labels), desirable, kl, z0, [policy_|reference_]KL_logps, model, ref_model, prompt_length"
 )
 
 

@@ -114,7 +114,8 @@ def check_loss(
 
     - ``policy_chosen_logps``, ``policy_rejected_logps``, ``reference_chosen_logps``, ``reference_rejected_logps``, or
       ``chosen_logps``, ``rejected_logps``, ``ref_chosen_logps``, ``ref_rejected_logps``: sums over the tokens of a
-      response with EOS, shape (rows,); ``previous_...`` and ``old_...`` are pi_t, where the step began;
+      response with EOS, shape (rows,); ``previous_...`` and ``old_...`` are pi_t, where the step began; as papers write
+      them, ``log_pi_w``, ``log_pi_l``, ``log_mu_w`` or ``log_ref_w``, ``log_pi_t_w``;
     - ``..._token_logps`` or ``..._per_token_logps``: every token's, shape (rows, T), with ``chosen_mask``,
       ``rejected_mask``, or ``mask`` of single responses (also ``completion_mask``, ``response_mask``);
     - for losses on single responses the same without chosen and rejected: ``logps``, ``reference_logps``,
@@ -129,7 +130,7 @@ def check_loss(
     Parameters
     ----------
     loss : callable
-    claim : {"dpo", "ipo", "kto", "policy-gradient"}, Rule, MirrorStep or GradientStep
+    claim : {"dpo", "ipo", "kto", "policy-gradient"}, Rule, its name, MirrorStep or GradientStep
         What it is held to. ``"dpo"``: under Bradley-Terry preferences its minimiser is mu exp(r/beta); ``"ipo"``: on
         pairs from mu it is mu exp(P(. ≻ mu)/tau); a rule or a mirror step: on pairs from the opponent it is the step;
         ``"policy-gradient"``: its gradient, y ~ pi, is minus that of E[P(y ≻ pi)] - tau KL(pi || mu), the opponent held

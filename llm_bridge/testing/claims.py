@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from nashsim.errors import NashsimError, unknown_name
-from nashsim.rules import REFERENCE, GradientStep, MirrorStep, Rule, SelfPlayPG
+from nashsim.rules import REFERENCE, RULES, GradientStep, MirrorStep, Rule, SelfPlayPG, get_rule
 
 from ..algorithms.step_conversion import stationary
 from .example import Example
@@ -165,7 +165,7 @@ def make_claim(claim, tau: float, beta: float) -> Claim:
 
     Parameters
     ----------
-    claim : {"dpo", "ipo", "kto", "policy-gradient"}, Rule, MirrorStep or GradientStep
+    claim : {"dpo", "ipo", "kto", "policy-gradient"}, Rule, its name, MirrorStep or GradientStep
     tau, beta : float
 
     Raises
@@ -186,7 +186,9 @@ def make_claim(claim, tau: float, beta: float) -> Claim:
             return KTOClaim("kto", beta)
         if claim == "policy-gradient":
             return GradientClaim("policy-gradient", SelfPlayPG().steps(tau, 0)[0], tau)
-        raise unknown_name("claim", claim, CLAIMS, "or a Rule, a MirrorStep or a GradientStep")
+        if claim not in (names := [rule.name for rule in RULES]):
+            raise unknown_name("claim", claim, [*CLAIMS, *names])
+        claim = get_rule(claim)
     name, step = "step", claim
     if isinstance(claim, type) and issubclass(claim, Rule):
         claim = claim()

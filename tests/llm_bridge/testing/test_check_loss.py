@@ -80,6 +80,24 @@ def test_the_losses_of_the_package_pass(loss, claim):
     assert {"minimiser", "expected gradient"} & set(report.held)
 
 
+def test_a_rule_by_its_name_and_the_letters_of_papers():
+    def inpo(log_pi_w, log_pi_l, log_pi_t_w, log_pi_t_l, log_mu_w, log_mu_l, eta, tau):
+        h = (
+            log_pi_w
+            - log_pi_l
+            - (1 - eta * tau) * (log_pi_t_w - log_pi_t_l)
+            - eta * tau * (log_mu_w - log_mu_l)
+        )
+        return ((h - eta / 2) ** 2).mean()
+
+    assert "minimiser" in check_loss(inpo, "inpo").held
+
+    def climb(log_pi, log_mu, payoff, tau):
+        return -((payoff - tau * (log_pi - log_mu)).detach() * log_pi).mean()
+
+    assert "expected gradient" in check_loss(climb, "self-play-pg").held
+
+
 def test_trl_s_kto_with_its_batch_of_divergences():
     def kto(
         policy_chosen_logps, policy_rejected_logps, policy_KL_logps,
