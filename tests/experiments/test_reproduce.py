@@ -46,6 +46,7 @@ NAMES = (
     "reward",
     "simplex",
     "smollm",
+    "solutions",
     "threshold",
 )
 
