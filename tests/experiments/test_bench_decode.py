@@ -15,7 +15,7 @@ def test_quick_run_writes_everything(tmp_path, monkeypatch):
     script.EXPERIMENT.reproduce(tmp_path, quick=True)
     frame = pd.read_csv(tmp_path / "bench-decode.csv").set_index("work")
     assert list(frame.index) == [script.FORWARD, *script.AIMS]
-    assert (frame.prompt_seconds > 0).all() and frame.ratio[script.FORWARD] == 1
+    assert (frame.tokens_per_second > 0).all() and frame.ratio[script.FORWARD] == 1
     # Drawn from what is scored, and from something near it.
     assert (frame.kl_per_token[[script.FORWARD, script.OURS]].abs() < 1e-6).all()
     assert (frame.importance_size > 0.9).all()
