@@ -236,7 +236,7 @@ def contracts(subject: Subject, problem: Problem) -> str | None:
     if problem.actions < 2:
         return None
     exact = problem.log_equilibrium
-    near = exact + max(1e-3, 1e5 * subject.eps) * np.cos(np.arange(problem.actions))
+    near = exact + min(max(1e-3, 1e5 * subject.eps), 0.5) * np.cos(np.arange(problem.actions))
     near -= np.log(np.exp(near).sum())
     eighth = isinstance(subject, CallableSubject) and problem.tau >= 1
     for share in (1.0, 0.125) if eighth else (1.0,):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..errors import unknown_name
+from ..errors import NashsimError, unknown_name
 from .problem import Problem
 
 
@@ -114,6 +114,10 @@ def collect(
         Flag: raise at the first failure; otherwise after all checks, with every failure.
     error : type
     """
+    if not isinstance(known, Mapping | None):
+        raise NashsimError(
+            f"known: a mapping of properties to reasons is needed, as {{'simplex': 'why'}}, found {known!r}"
+        )
     checks, known = list(checks), dict(known or {})
     for declared in known:
         if declared not in (names := [property for property, _ in checks]):

@@ -188,6 +188,13 @@ def test_float32_is_held_to_the_rounding_of_float32():
         return np.asarray(in_float32(policy, game, step), float)
 
     check_rule(returned_as_float64, precision="float32")
+
+    def in_bfloat16(policy, game, step):
+        import torch
+
+        return torch.tensor(correct(policy, game, step)).bfloat16()
+
+    check_rule(in_bfloat16)
     with pytest.raises(RuleCheckError, match="simplex"):
         check_rule(returned_as_float64)
     with pytest.raises(NashsimError, match="precision 'single'"):
@@ -246,6 +253,8 @@ def test_known_failures_are_declared_with_a_reason_and_must_fail():
         check_rule(correct, known={"memory": "why not"})
     with pytest.raises(NashsimError, match="fixed point"):
         check_rule(correct, known={"fixed-point": "mistyped"})
+    with pytest.raises(NashsimError, match="known: a mapping"):
+        check_rule(correct, known=["fixed point"])
 
 
 def floored_at_a_percent(policy, game, step):
