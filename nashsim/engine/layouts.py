@@ -31,16 +31,17 @@ def small_lanes() -> int:
     return 4 if get_host_cpu_name() == "znver4" else lanes()
 
 
-def aligned(shape: tuple[int, ...], fill: float) -> np.ndarray:
+def aligned(shape: tuple[int, ...], fill: float | None) -> np.ndarray:
     """Return an array that begins at a cache line: a vector across two of them costs twice.
 
     Parameters
     ----------
     shape : tuple of int
-    fill : float
+    fill : float or None
+        Value of every entry; ``None`` leaves them to who writes them all.
     """
     size = prod(shape)
-    raw = np.full(size + 8, fill)
+    raw = np.empty(size + 8) if fill is None else np.full(size + 8, fill)
     start = -raw.__array_interface__["data"][0] // raw.itemsize % 8
     return raw[start : start + size].reshape(shape)
 
@@ -116,7 +117,7 @@ class Tiles(Rows):
 
     def _store(self, skew: np.ndarray) -> np.ndarray:
         side, blocks = self._side, self.width // self._side
-        tiles = aligned((len(skew), blocks * (blocks + 1) // 2 * side * side), 0.0)
+        tiles = aligned((len(skew), blocks * (blocks + 1) // 2 * side * side), None)
         below = np.tri(side, dtype=bool)
         for context, matrix in enumerate(skew):
             at, rows = 0, np.zeros((side, self.width))
