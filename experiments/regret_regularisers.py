@@ -88,7 +88,7 @@ def compute(quick: bool) -> pd.DataFrame:
             frames.append(frame.assign(regulariser=word))
     played = pd.concat(frames, ignore_index=True).drop(columns="setting")
     played = played.assign(inverse_tau=np.round(1 / played.tau).astype(int))
-    return pd.concat([played, _ends(inverse, 1000, 40 if quick else 100)], ignore_index=True)
+    return pd.concat([played, _ends(inverse, *((300, 40) if quick else (1000, 100)))], ignore_index=True)
 
 
 def _of(frame, word, learner, metric="regret"):
