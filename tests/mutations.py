@@ -2,7 +2,8 @@
 
 ``python -m tests.mutations [--rooms theory ...] [--count 50] [--seed 0]`` draws from every constant, comparison, sum,
 product, ``min`` and ``max`` of the rooms, adds the named ones, and tries each in a copy of the tree by the tests that
-belong to its file. What survives stands in the outcome by file, line, before and after.
+belong to its file. What survives stands in the outcome by file, line, before and after; what was noticed before is not
+tried again, so that a run that was cut off goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "tests/mutations.json"
 ROOMS = ("theory", "testing", "equilibrium", "online")
+OUTCOMES = ("noticed", "survives", "out of time")
 #: Seconds that the tests of one mutation may take; an endless loop is noticed too.
 LIMIT = 300
 
@@ -111,13 +113,16 @@ def tests_of(file: str) -> list[str]:
     if room != "theory":
         return [f"tests/{room}"]
     if "/proofs/" in file:
-        return ["tests/theory/proofs"]
+        names = {"certificate": "certificates", "designing": "design", "search": "known_factors"}
+        own = f"tests/theory/proofs/test_{names.get(name, name)}.py"
+        return [own if (ROOT / own).is_file() else "tests/theory/proofs"]
     if "/claims/" in file:
         module = importlib.import_module(f"nashsim.theory.claims.{name}".removesuffix(".__init__"))
         ids = [claim.id for claim in getattr(module, "CLAIMS", ())] if name != "__init__" else []
         stands = "tests/theory/test_claims.py::test_a_claim_stands_and_its_control_does_not"
         chosen = [f"{stands}[{one}]" for one in ids] or ["tests/theory/test_claims.py"]
-        return [*chosen, "tests/theory/test_strength.py"]
+        strong = not ids or name in ("nlhf", "inpo", "identities", "verification")
+        return [*chosen, *["tests/theory/test_strength.py"] * strong]
     by_name = {"falsify": "falsify", "climbing": "falsify", "report": "verify", "svg": "verify"}
     own = f"tests/theory/test_{by_name.get(name, name)}.py"
     if name == "verification":
@@ -125,8 +130,8 @@ def tests_of(file: str) -> list[str]:
     return [own]
 
 
-def survives(tree: Path, file: str, source: str, mutated: str) -> bool:
-    """Whether the tests of a file pass on its mutation."""
+def outcome(tree: Path, file: str, source: str, mutated: str) -> str:
+    """Return ``noticed`` where a test of a file fails on its mutation, ``survives``, or ``out of time``."""
     path = tree / "nashsim" / file
     path.write_text(mutated, encoding="utf-8")
     try:
@@ -135,9 +140,9 @@ def survives(tree: Path, file: str, source: str, mutated: str) -> bool:
         done = subprocess.run(given, cwd=tree, env=env, timeout=LIMIT, capture_output=True, text=True)
         if done.returncode not in (0, 1, 2):
             raise RuntimeError(f"{file}: {done.stdout[-500:]}{done.stderr[-500:]}")
-        return done.returncode == 0
+        return "noticed" if done.returncode else "survives"
     except subprocess.TimeoutExpired:
-        return False
+        return "out of time"
     finally:
         path.write_text(source, encoding="utf-8")
 
@@ -150,8 +155,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
-    tried, rows = drawn(chosen.rooms, chosen.count, chosen.seed), []
+    tried = drawn(chosen.rooms, chosen.count, chosen.seed)
     named = sum(file.split("/")[0] in chosen.rooms for file, _, _ in NAMED)
+    known = json.loads(chosen.out.read_text(encoding="utf-8"))["mutations"] if chosen.out.is_file() else []
+    noticed = {(row["file"], row["before"], row["after"]) for row in known if row["outcome"] == "noticed"}
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
         for part in ("nashsim", "tests", "llm_bridge", "docs", "figures", "pyproject.toml"):
@@ -164,20 +172,18 @@ def main() -> None:
                 "before": source.splitlines()[line - 1].strip(),
                 "after": mutated.splitlines()[line - 1].strip(),
             }
-            rows.append(row | {"noticed": not survives(tree, file, source, mutated)})
-            kept = sum(row["noticed"] for row in rows)
+            kept = (file, row["before"], row["after"]) in noticed
+            rows.append(row | {"outcome": "noticed" if kept else outcome(tree, file, source, mutated)})
+            counts = {name: sum(r["outcome"] == name for r in rows) for name in OUTCOMES}
             report = {
                 "rooms": chosen.rooms,
                 "seed": chosen.seed,
-                "tried": len(rows),
-                "noticed": kept,
+                "drawn": len(tried),
+                **counts,
                 "mutations": rows,
             }
             chosen.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            print(
-                f"{k + 1}/{len(tried)} {'noticed ' if rows[-1]['noticed'] else 'SURVIVES'} {file}:{line}",
-                flush=True,
-            )
+            print(f"{k + 1}/{len(tried)} {rows[-1]['outcome']}: {file}:{line}", flush=True)
 
 
 if __name__ == "__main__":
