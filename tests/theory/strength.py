@@ -1,10 +1,11 @@
 """How strong each claim is: what its first games reach of its bound, in ``strength.json``.
 
 That is the worst measured/bound and the largest tightness, rounded down; of identities, which are held against
-rounding, a third. ``python -m tests.theory.strength`` writes it anew.
+rounding, a third. ``python -m tests.theory.strength [CLAIM]...`` writes it anew.
 """
 
 import json
+import sys
 from pathlib import Path
 
 FILE = Path(__file__).parent / "strength.json"
@@ -18,16 +19,19 @@ def pinned(claim, value):
     return float(f"{value / 3 if claim.kind == 'identity' else 0.99 * value:.3g}")
 
 
-def write():
-    """Measure all claims and write what they reach."""
+def write(names=()):
+    """Measure these claims, or all, and write what they reach."""
     from nashsim.theory import CLAIMS
 
-    measured = {}
+    measured = {claim.id: STRENGTH.get(claim.id) for claim in CLAIMS}
     for claim in CLAIMS:
+        if names and claim.id not in names:
+            continue
         ratio, tightness = claim.scores(claim.instances(GAMES)).max(axis=1)
         measured[claim.id] = {"ratio": pinned(claim, ratio), "tightness": pinned(claim, tightness)}
+    measured = {name: kept for name, kept in measured.items() if kept}
     FILE.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write()
+    write(sys.argv[1:])
