@@ -147,6 +147,17 @@ class Equation:
             logits = trial
         return logits if size <= enough else None
 
+    def undamped(self, logits: np.ndarray, sharpness: float) -> np.ndarray | None:
+        """Newton by whole steps, whatever they do to the mismatch on the way; None if it does not end below 1e-6."""
+        for _ in range(_STEPS):
+            policy, payoff, mismatch, size = self.evaluate(logits, sharpness)
+            if size <= _AT_THE_END:
+                return logits
+            logits = logits - self.newton_step(policy, payoff, mismatch, sharpness)
+            if not np.isfinite(logits).all():
+                break
+        return None
+
     def from_start(self, start: np.ndarray | None, sharpness: float) -> np.ndarray | None:
         """Newton from a log-policy; None if there is none or it is too far away."""
         if start is None:
@@ -169,6 +180,11 @@ class Equation:
             if found is None:
                 factor, patience = np.sqrt(factor), 2 * patience
                 if factor < _LEAST_FACTOR:
+                    # Where A is all but singular on the support, a step to the right masses raises, on its way, the
+                    # mismatch of actions without any: it is taken whole.
+                    found = self.undamped(logits, sharpness)
+                    if found is not None:
+                        return found
                     raise ConvergenceError(
                         f"newton: the path in tau stopped at tau = {1 / attempt:.3g} on its way to"
                         f" {1 / sharpness:.3g}; use a larger tau, or method='lottery' for the limit tau -> 0"

@@ -77,6 +77,16 @@ def test_the_certified_accuracy_holds_in_sixty_digits(tau):
     assert 1e-3 < tightest <= 1
 
 
+def test_a_support_on_which_a_game_is_singular_is_reached_by_whole_steps():
+    # A_02 = 0 on the support {0, 2}: on the way to its masses other actions' mismatch grows, and damping stops short
+    game = small_game(1821, 1e-6)
+    found = solve_newton(game)
+    policy, mp = exact(game, found.log_policy[0])
+    distance = mp.fsum(abs(p - mp.mpf(float(q))) for p, q in zip(policy, found.probabilities[0], strict=True))
+    assert distance <= found.accuracy[0] < 1e-13
+    assert found.probabilities[0, 0] == pytest.approx(0.416655, abs=1e-6)
+
+
 def test_the_status_tells_of_the_rounding_of_the_policy():
     found = solve_newton(small_game(6, 1e-6))
     assert found.residual > 1e-13 and "own rounding to float64" in found.status
