@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nashsim.cli import call
-from nashsim.theory import CLAIMS, Domain, get_claim, verify
+from nashsim.theory import CLAIMS, Domain, get_claim, svg, verify
 from nashsim.theory import claims as claims_module
 from nashsim.theory.claims.files import save_instance
 from nashsim.theory.report import html_report, mathematics
@@ -236,3 +236,26 @@ def test_figures_of_hard_data():
     assert "exact zeros" in line_figure(x, [("a", "measured", np.zeros(49))], "t", "KL")
     for values in ([0.0, 0.0], [np.inf, 0.5], [1.0] * 5, [1e-300, 2.0]):
         assert "nan" not in histogram(np.array(values), "ratio")
+
+
+def test_lines_and_points_stay_inside_the_axes():
+    x = np.arange(1, 50)
+    curves = [("a", "measured", np.exp(-x / 9)), ("b", "bound", 2 * np.exp(-x / 9))]
+    for text in (line_figure(x, curves, "t", "KL"), histogram(np.geomspace(0.01, 2, 60), "ratio")):
+        across = [float(v) for v in re.findall(r'\b(?:x|x1|x2|cx)="(-?[\d.]+)"', text)]
+        down = [float(v) for v in re.findall(r'\b(?:y|y1|y2|cy)="(-?[\d.]+)"', text)]
+        assert min(across) >= 0 and max(across) <= svg.WIDTH and min(down) >= 0 and max(down) <= svg.HEIGHT
+        grid = re.findall(r'<line class="grid" x1="([\d.]+)" x2="([\d.]+)"', text)
+        assert {float(end) for ends in grid for end in ends} <= {
+            float(svg.LEFT),
+            float(svg.WIDTH - svg.RIGHT),
+        }
+        assert f'H{svg.WIDTH - svg.RIGHT}"' in text
+
+
+def test_twelve_decades_have_a_few_ticks_whole_powers_apart():
+    x = np.arange(1, 50)
+    text = line_figure(x, [("a", "measured", np.geomspace(1, 1e-12, 49))], "t", "KL")
+    marks = [float(tick) for tick in re.findall(r'text-anchor="end">([^<]*\d)<', text)]
+    powers = np.log10(marks)
+    assert 5 <= len(marks) <= 8 and np.allclose(powers, powers.round()) and np.ptp(np.diff(powers)) < 1e-9
