@@ -19,6 +19,9 @@ _FIRST_FACTOR = 64.0
 _NEXT_FACTOR = 3.0
 # Where a tiny reference mass takes over the solution turns within a relative 1/log(1/mu) of tau.
 _LEAST_FACTOR = 1.0001
+# Where damping stops short of the end, whole steps go on, nearer still, for this many at most.
+_LEAST_WHOLE = 1 + 1e-7
+_MOST_WHOLE = 4000
 _GROWTH = 1.5
 # Newton's steps and shortest damping before a point of the path is given up for a nearer one; for that
 # one both are relaxed, as near boundary layers only patience helps.
@@ -158,6 +161,20 @@ class Equation:
                 break
         return None
 
+    def by_whole_steps(self, reached: float, logits: np.ndarray, sharpness: float) -> np.ndarray | None:
+        """Follow the solution on from where damping stopped, each point to 1e-6; None if that stops too."""
+        factor, last = sharpness / reached if reached > 0 else _FIRST_FACTOR, self.steps + _MOST_WHOLE
+        while reached < sharpness:
+            attempt = min(max(reached, 1.0) * factor, sharpness)
+            found = self.undamped(logits, attempt)
+            if found is None:
+                factor = np.sqrt(factor)
+                if factor < _LEAST_WHOLE or self.steps > last:
+                    return None
+                continue
+            reached, logits, factor = attempt, found, min(factor**_GROWTH, _FIRST_FACTOR)
+        return logits
+
     def from_start(self, start: np.ndarray | None, sharpness: float) -> np.ndarray | None:
         """Newton from a log-policy; None if there is none or it is too far away."""
         if start is None:
@@ -182,9 +199,10 @@ class Equation:
                 if factor < _LEAST_FACTOR:
                     # Where A is all but singular on the support, a step to the right masses raises, on its way, the
                     # mismatch of actions without any: it is taken whole.
-                    found = self.undamped(logits, sharpness)
-                    if found is not None:
-                        return found
+                    for begin in ((reached, logits), (0.0, self.log_reference)):
+                        found = self.by_whole_steps(*begin, sharpness)
+                        if found is not None:
+                            return found
                     raise ConvergenceError(
                         f"newton: the path in tau stopped at tau = {1 / attempt:.3g} on its way to"
                         f" {1 / sharpness:.3g}; use a larger tau, or method='lottery' for the limit tau -> 0"
