@@ -259,3 +259,9 @@ def test_twelve_decades_have_a_few_ticks_whole_powers_apart():
     marks = [float(tick) for tick in re.findall(r'text-anchor="end">([^<]*\d)<', text)]
     powers = np.log10(marks)
     assert 5 <= len(marks) <= 8 and np.allclose(powers, powers.round()) and np.ptp(np.diff(powers)) < 1e-9
+
+
+@pytest.mark.parametrize("values", [np.geomspace(0.01, 2, 60), np.linspace(0, 1, 40), np.full(7, 3.0)])
+def test_a_histogram_counts_every_game(values):
+    text = histogram(values, "ratio")
+    assert sum(map(int, re.findall(r"<title>(\d+) games?<", text))) == len(values)
