@@ -6,7 +6,7 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,22 +112,22 @@ def member_folder(folder: str | Path, member: int) -> Path:
     return Path(folder) / f"member-{member}"
 
 
-def train_members(config: Config, *, resume: bool = False, say=None, **how):
+def train_members(config: Config, train: Callable, *, resume: bool = False, say=None, **how):
     """Train every member in a folder of its own, then measure and describe the ensemble; return the last one's run.
 
     Parameters
     ----------
     config : Config
         Configuration of the whole; a member differs by ``algorithm.parameters.member`` and ``output.folder``.
+    train : callable
+        Function that trains one member, called as :func:`~llm_bridge.runs.train_run.train_run`.
     resume : bool
         Whether to go on where a member was stopped.
     say : callable or None
         Function that is told lines.
     **how
-        Further arguments of :func:`~llm_bridge.runs.train_run.train_run`.
+        Further arguments of ``train``.
     """
-    from .train_run import train_run
-
     members, out = config.algorithm.build().fit.members, Path(config.output.folder)
     for k in range(members):
         own = member_folder(out, k)
@@ -137,7 +137,7 @@ def train_members(config: Config, *, resume: bool = False, say=None, **how):
             algorithm=replace(config.algorithm, parameters=parameters),
             output=replace(config.output, folder=str(own)),
         )
-        done = train_run(one, resume=resume and own.exists(), say=say, **how)
+        done = train(one, resume=resume and own.exists(), say=say, **how)
     _, trainer, parts = done
     ensemble = gathered(parts.policy, [member_folder(out, k) for k in range(members)])
     found = measured(ensemble, parts, config)

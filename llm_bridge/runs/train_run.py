@@ -27,6 +27,7 @@ from .building.assembly import assemble, make_trainer
 from .building.models import trained_text
 from .building.parts import RunParts
 from .configuration.config import Config, located, versions
+from .ensemble import train_members
 
 #: Seconds after which a state is written even in the middle of a fit.
 INTERVAL = 600.0
@@ -72,9 +73,8 @@ def train_run(
     config = located(config)
     fit = config.algorithm.build().fit
     if config.data.pairs is not None and fit.members > 1 and fit.member is None:
-        from .ensemble import train_members
-
-        return train_members(config, resume=resume, progress=progress, say=say, interval=interval)
+        how = {"progress": progress, "interval": interval}
+        return train_members(config, train_run, resume=resume, say=say, **how)
     processes, out = Processes.current(), config.output.folder
     if processes.main:
         trackers = make_trackers(config.output.trackers, out, {"configuration": config.to_yaml()})

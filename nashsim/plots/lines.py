@@ -35,7 +35,7 @@ def rule_line(name: str) -> dict:
 
 def learner_line(name: str) -> dict:
     """Return the keyword arguments of ``plot`` for a learner's curve, the same in all figures."""
-    from ..online import LEARNERS
+    from ..online.learners import LEARNERS
 
     return _line(name, LEARNERS)
 

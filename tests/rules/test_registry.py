@@ -83,7 +83,8 @@ def test_the_table_of_the_documentation_has_every_rule_once():
     advised = set(re.findall(r"`([a-z-]+)`", page.partition("## What is proved")[0]))
     pytest.importorskip("torch")
     from llm_bridge.algorithms import algorithms
+    from nashsim.offline import METHODS
     from nashsim.online import LEARNERS
 
-    known = {*named, *algorithms(), *(cls.name for cls in LEARNERS), "solve", "lottery"}
+    known = {*named, *algorithms(), *(cls.name for cls in LEARNERS), *METHODS, "solve", "lottery"}
     assert len(advised) > 20 and advised <= known, advised - known

@@ -15,39 +15,10 @@ from ...rules import POLICY, REFERENCE, MirrorStep, Rule
 from .claim import Evidence
 from .instance import Stack
 from .rounding import logit_rounding
+from .standing import Change, Mutated
 
 #: Forward step for a game: ``rule(tau, share)``.
 RuleOf = Callable[[float, float], Rule]
-#: From a rule's steps to others, ``change(steps, tau)``.
-Change = Callable[[tuple, float], tuple]
-
-
-@dataclass(frozen=True, eq=False)
-class Mutated(Rule):
-    """A rule whose steps are changed, otherwise the same: what negative controls run.
-
-    Attributes
-    ----------
-    rule : Rule
-    change : callable
-        Function from the steps of an iteration and tau to other steps.
-    """
-
-    rule: Rule
-    change: Change
-    theorems = ()
-
-    def __post_init__(self):
-        for name in ("name", "update", "condition", "regularised", "target", "played", "fixed_point"):
-            object.__setattr__(self, name, getattr(self.rule, name))
-
-    def steps(self, tau, t):
-        """Return the changed steps of iteration ``t``."""
-        return self.change(self.rule.steps(tau, t), tau)
-
-    def largest_eta(self, tau):
-        """Return that of the rule."""
-        return self.rule.largest_eta(tau)
 
 
 def mutated(rule_of: RuleOf, change: Change) -> RuleOf:
