@@ -212,6 +212,7 @@ def test_recipes_run_dry(capsys, recipe):
     assert f"{load_config(recipe).data.teacher} is not there" in said and "the configuration holds" in said
 
 
+@pytest.mark.slow
 def test_two_processes_are_one(tmp_path, home):
     trained = []
     for processes in (1, 2):
