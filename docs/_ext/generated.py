@@ -80,7 +80,7 @@ _SEARCHED = (("worst_ratio", 6), ("tightness", 4), ("control_ratio", 4))
 
 
 #: Claims that state more than when they were searched last, under the same tag and kind.
-_SHARPER = ("spo-cycles", "one-call-threshold", "onpo-printed", "self-play-contraction", "fixed-points")
+_SHARPER = ("nash-mp-suboptimality", "nash-md-bias")
 
 
 def axioms() -> str:
