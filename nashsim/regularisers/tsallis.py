@@ -134,7 +134,7 @@ class Tsallis(Regulariser):
             return -cp.entr(ratio) - ratio + 1
         if q == 0:
             return ratio - 1 - cp.log(ratio)
-        return (cp.power(ratio, q, approx=False) - 1 - q * (ratio - 1)) / (q * (q - 1))
+        return (_cone_power(ratio, q) - 1 - q * (ratio - 1)) / (q * (q - 1))
 
     def cvxpy_conjugate(self, value):
         """Return ((1 + (q-1) v)_+^(q/(q-1)) - 1)/q."""
@@ -146,4 +146,14 @@ class Tsallis(Regulariser):
         if q == 0:
             return -cp.log(1 - value), []
         base = 1 + (q - 1) * value
-        return (cp.power(cp.pos(base) if q > 1 else base, q / (q - 1), approx=False) - 1) / q, []
+        return (_cone_power(cp.pos(base) if q > 1 else base, q / (q - 1)) - 1) / q, []
+
+
+def _cone_power(base, exponent: float):
+    """Return base^exponent by power cones; CVXPY that has none yet takes the nearest fraction, exact for halves."""
+    import inspect
+
+    import cvxpy as cp
+
+    exact = {"approx": False} if "approx" in inspect.signature(cp.power).parameters else {}
+    return cp.power(base, exponent, **exact)
