@@ -8,9 +8,11 @@ import os
 import platform
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -88,6 +90,34 @@ def write_frame(path: str | Path, frame) -> None:
     """Write a DataFrame to ``path`` as CSV, atomically and with every digit."""
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.17g")
+
+
+def read_arrays(name: str, path: str | Path, remedy: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a ``.npz``; nothing in the file is executed.
+
+    Parameters
+    ----------
+    name : str
+        Argument that the file was given as.
+    path : str or Path
+    remedy : str
+        What to do where it cannot be read.
+
+    Raises
+    ------
+    NashsimError
+        If there is no such file, or it is no archive of plain arrays.
+    """
+    if not Path(path).is_file():
+        raise NashsimError(f"{name}: there is no file {str(path)!r}; {remedy}")
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return dict(saved)
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error):
+        # what NumPy says of a file it does not know ends in the advice to unpickle it
+        raise NashsimError(
+            f"{name}: {str(path)!r} cannot be read as a .npz of plain arrays; {remedy}"
+        ) from None
 
 
 def to_json(value, indent: int | None = None) -> str:

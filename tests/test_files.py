@@ -25,11 +25,10 @@ def test_the_file_is_readable_by_others(tmp_path):
 
 
 def test_frames_keep_every_digit(tmp_path):
-    frame = pd.DataFrame({"value": [1 / 3, np.pi, 1e-300]})
-    write_frame(tmp_path / "frame.csv", frame)
-    pd.testing.assert_frame_equal(
-        pd.read_csv(tmp_path / "frame.csv", float_precision="round_trip"), frame, check_exact=True
-    )
+    values = [1 / 3, np.pi, 1e-300]
+    write_frame(tmp_path / "frame.csv", pd.DataFrame({"value": values}))
+    _, *lines = (tmp_path / "frame.csv").read_text().split()
+    assert [float(line) for line in lines] == values  # older pandas reads some of them a digit off
 
 
 def test_json_is_strict():

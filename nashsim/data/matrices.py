@@ -8,7 +8,7 @@ from io import BytesIO
 
 import numpy as np
 
-from ..errors import NashsimError, first_line
+from ..errors import NashsimError
 from .cells import Table
 from .content import Content
 from .layouts import Layout, layouts, numbered
@@ -127,9 +127,11 @@ def read_array(content: Content, *, unit: str = "auto", range: tuple[float, floa
     name = content.name
     try:
         array = np.load(BytesIO(content.data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        reason = first_line(error)
-        raise NashsimError(f"{name}: cannot be read as an array of numbers (.npy): {reason}") from None
+    except (ValueError, EOFError, OSError):
+        # what NumPy says of a file it does not know ends in the advice to unpickle it
+        raise NashsimError(
+            f"{name}: cannot be read as an array of numbers (.npy); objects are not unpickled"
+        ) from None
     if array.dtype.kind not in "fiub":
         raise NashsimError(f"{name}: an array of numbers is needed, found dtype {array.dtype}")
     if array.ndim == 3:

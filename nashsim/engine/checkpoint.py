@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import NashsimError
-from ..files import atomic_path
+from ..files import atomic_path, read_arrays
 from ..preferences import Preference
 
 #: Seconds between two writes.
@@ -43,13 +43,7 @@ class Checkpoint:
         """
         if not self._path.exists():
             return None
-        try:
-            with np.load(self._path, allow_pickle=False) as saved:
-                arrays = dict(saved)
-        except (OSError, ValueError) as error:
-            raise NashsimError(
-                f"checkpoint: {str(self._path)!r} cannot be read ({error}); remove it"
-            ) from None
+        arrays = read_arrays("checkpoint", self._path, "remove it")
         if str(arrays.pop("fingerprint", "")) != self._fingerprint:
             raise NashsimError(
                 f"checkpoint: {str(self._path)!r} belongs to a run with other settings; choose another folder"

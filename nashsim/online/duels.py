@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.feedback import streams
 from ..errors import NashsimError
-from ..files import atomic_path
+from ..files import atomic_path, read_arrays
 from ..game import PreferenceGame
 from ..policies import is_result, read_log_policy
 from .arena import make_arena
@@ -51,11 +51,10 @@ class DuelLog(NamedTuple):
         NashsimError
             If the file is no log of duels.
         """
-        try:
-            with np.load(path, allow_pickle=False) as saved:
-                log = cls(*(saved[name] for name in cls._fields))
-        except (ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
-            raise NashsimError(f"log: {str(path)!r} holds no log of duels ({error})") from None
+        saved = read_arrays("log", path, "it is no log of duels, which DuelLog.save writes")
+        if missing := [name for name in cls._fields if name not in saved]:
+            raise NashsimError(f"log: {str(path)!r} holds no log of duels (without {', '.join(missing)})")
+        log = cls(*(saved[name] for name in cls._fields))
         kinds = [array.dtype.kind for array in log]
         if kinds != ["i", "i", "i", "b"] or any(array.shape != (len(log.won),) for array in log):
             raise NashsimError(f"log: {str(path)!r} holds no log of duels (arrays of another kind or length)")
