@@ -58,7 +58,8 @@ def interpret(
     Notes
     -----
     A diagonal of nothing but 0, or of nothing but the largest value, and a strict triangle of zeros beside one that
-    is filled say nothing where P + P^T = 1 leaves no other reading; they are left out and noted.
+    is filled say nothing where P + P^T = 1 leaves no other reading; they are left out and noted. Zeros in both triangles
+    leave two readings, and are refused.
     """
     labels = check_labels(labels, name)
     unit = _resolve(labels, values, unit, range, percent_signs, name)
@@ -70,7 +71,7 @@ def interpret(
         skew = unit == "probability" and np.array_equal(values, -values.T, equal_nan=True)
         hint = _MARGINS if skew else _HINTS[unit]
         raise NashsimError(f"{name}: a {unit} must lie in [{low:g}, {high:g}], found {outside}{hint}")
-    values, left_out = _without_fillers(values, low, high, unit)
+    values, left_out = _without_fillers(values, low, high, unit, name)
     if unit == "payoff":
         margin = np.abs(values - (low + high) / 2) / (high - low)
         if (margin[margin > 0] < _LOST).any():
@@ -131,7 +132,9 @@ def _check_range(range, name: str) -> tuple[float, float]:
     return low, high
 
 
-def _without_fillers(values: np.ndarray, low: float, high: float, unit: str) -> tuple[np.ndarray, list[str]]:
+def _without_fillers(
+    values: np.ndarray, low: float, high: float, unit: str, name: str
+) -> tuple[np.ndarray, list[str]]:
     """The values without a diagonal or a triangle that only fills the place, and notes on it."""
     values, notes, n = values.copy(), [], len(values)
     own = np.diag(values)
@@ -149,6 +152,11 @@ def _without_fillers(values: np.ndarray, low: float, high: float, unit: str) -> 
             and not values[other].any()
             and (unlike | (values[given] == high)).all()
         ):
+            if not values[given].any():
+                raise NashsimError(
+                    f"{name}: nothing but 0 stands off the diagonal, so that either triangle may be the filled one; leave"
+                    " the cells of the other blank"
+                )
             notes.append(
                 f"The triangle {words} the diagonal is 0 throughout; it is completed from the other."
             )

@@ -250,6 +250,12 @@ BAD = {
     "other labels": (",a,b\na,0.5,0.6\nc,0.4,0.5", {}, "same labels, found 'c' with a row but no column"),
     "other columns": (",a,b\na,0.5,0.6\na,0.4,0.5", {}, "same labels, found 'b' with a column but no row"),
     "quotes": ('x,y\n"0.5,0.5\n0.5,0.5', {"format": "matrix"}, "must be square, found 1 rows"),
+    "zeros in both triangles": (
+        ",a,b,c\na,0.5,0,0\nb,0,0.5,0\nc,0,0,0.5",
+        {},
+        "either triangle may be the filled one",
+    ),
+    "percents of zero": ("0,0,0\n0,0,0\n0,0,0", {"unit": "percent"}, "either triangle may be the filled one"),
     "only a comment": ("# nothing\n", {}, "m.csv: the file is empty"),
 }
 

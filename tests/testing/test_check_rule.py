@@ -180,14 +180,9 @@ def in_torch(policy, game, step):
     return torch.log_softmax(logits, -1)
 
 
-def test_float32_is_held_to_the_rounding_of_float32():
-    check_rule(in_float32, queries=1, contraction=lambda step, tau: 1 - step * tau)
+def test_tensors_are_held_to_their_own_rounding():
+    pytest.importorskip("torch")
     check_rule(in_torch, log=True, shift=False, monotone=True)
-
-    def returned_as_float64(policy, game, step):
-        return np.asarray(in_float32(policy, game, step), float)
-
-    check_rule(returned_as_float64, precision="float32")
 
     def in_bfloat16(policy, game, step):
         import torch
@@ -195,6 +190,16 @@ def test_float32_is_held_to_the_rounding_of_float32():
         return torch.tensor(correct(policy, game, step)).bfloat16()
 
     check_rule(in_bfloat16)
+
+
+def test_float32_is_held_to_the_rounding_of_float32():
+    check_rule(in_float32, queries=1, contraction=lambda step, tau: 1 - step * tau)
+
+    def returned_as_float64(policy, game, step):
+        return np.asarray(in_float32(policy, game, step), float)
+
+    check_rule(returned_as_float64, precision="float32")
+
     with pytest.raises(RuleCheckError, match="simplex"):
         check_rule(returned_as_float64)
     with pytest.raises(NashsimError, match="precision 'single'"):
