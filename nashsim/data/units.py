@@ -58,8 +58,8 @@ def interpret(
     Notes
     -----
     A diagonal of nothing but 0, or of nothing but the largest value, and a strict triangle of zeros beside one that
-    is filled say nothing where P + P^T = 1 leaves no other reading; they are left out and noted. Zeros in both triangles
-    leave two readings, and are refused.
+    is filled say nothing where P + P^T = 1 leaves no other reading; they are left out and noted. Zeros in both
+    triangles leave two readings, and are refused.
     """
     labels = check_labels(labels, name)
     unit = _resolve(labels, values, unit, range, percent_signs, name)
@@ -154,8 +154,8 @@ def _without_fillers(
         ):
             if not values[given].any():
                 raise NashsimError(
-                    f"{name}: nothing but 0 stands off the diagonal, so that either triangle may be the filled one; leave"
-                    " the cells of the other blank"
+                    f"{name}: nothing but 0 stands off the diagonal, so that either triangle may be the filled one;"
+                    " leave the cells of the other blank"
                 )
             notes.append(
                 f"The triangle {words} the diagonal is 0 throughout; it is completed from the other."
