@@ -130,7 +130,7 @@ def read_array(content: Content, *, unit: str = "auto", range: tuple[float, floa
     except (ValueError, EOFError, OSError):
         # what NumPy says of a file it does not know ends in the advice to unpickle it
         raise NashsimError(
-            f"{name}: cannot be read as an array of numbers (.npy); objects are not unpickled (allow_pickle=False)"
+            f"{name}: cannot be read as an array of numbers (.npy); objects are not unpickled: allow_pickle=False"
         ) from None
     if array.dtype.kind not in "fiub":
         raise NashsimError(f"{name}: an array of numbers is needed, found dtype {array.dtype}")
