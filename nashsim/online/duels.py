@@ -226,16 +226,33 @@ class Duels(Environment):
         draw_outcomes(self._duel, self._stream, contexts, first, second, won)
         return self._keep(DuelLog(contexts, first, second, won)).won
 
+    def chance(self, first, second, contexts=0, since=0) -> np.ndarray:
+        """Return the probability that the first is chosen, flips, attention, side and fatigue included.
+
+        Parameters
+        ----------
+        first, second, contexts : int or array_like of int, shape (duels,)
+        since : int or array_like of int, shape (duels,)
+            Duels that the person has answered since a rest.
+
+        Examples
+        --------
+        >>> tired = Duels(PreferenceGame([[0.5, 0.9], [0.1, 0.5]]), fatigue=0.1)
+        >>> tired.chance([0, 0], [1, 1], since=[0, 10]).round(4).tolist()
+        [0.9, 0.6472]
+        """
+        coins = self._unread + (1 - self._unread) / 2
+        return coins + np.exp(-self._fatigue * np.asarray(since)) * (
+            self._duel[contexts, first, second] - coins
+        )
+
     def _tired(self, batch: DuelLog) -> DuelLog:
         """Draw outcomes of which the read ones fade to coins, duel by duel since the last rest."""
         from ..engine.kernels.random_stream import uniforms
 
         place = self.fought + np.arange(len(batch.won))
         since = place if self._session is None else place % self._session
-        coins = self._unread + (1 - self._unread) / 2
-        chance = coins + np.exp(-self._fatigue * since) * (
-            self._duel[batch.contexts, batch.first, batch.second] - coins
-        )
+        chance = self.chance(batch.first, batch.second, batch.contexts, since)
         drawn = np.empty(len(batch.won))
         uniforms(self._stream, drawn, len(drawn))
         batch.won[:] = drawn < chance

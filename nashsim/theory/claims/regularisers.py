@@ -18,14 +18,14 @@ from .rule_claims import flipped, mutated, play
 _STEPS = 40
 
 
-def _spread(instance: Instance) -> Instance:
+def spread(instance: Instance) -> Instance:
     """Return the instance with a reference and a start of logits within 6 of the largest."""
     logs = (instance.log_reference, instance.log_start)
     reference, start = (log_normalise(np.maximum(log, log.max() - 6)) for log in logs)
     return instance.replace(log_reference=reference, log_start=start)
 
 
-_DOMAIN = Domain(actions=(2, 12), structure=_spread)
+_DOMAIN = Domain(actions=(2, 12), structure=spread)
 
 
 def _regularised(stack: Stack, word: str) -> Stack:
@@ -165,7 +165,7 @@ CLAIMS = (
         predicted="rounding",
         measure=_golden,
         algorithm=True,
-        control=Control("tau left as it is", False, Domain(step=(0.1, 0.7), structure=_spread)),
+        control=Control("tau left as it is", False, Domain(step=(0.1, 0.7), structure=spread)),
         domain=_DOMAIN,
     ),
 )
