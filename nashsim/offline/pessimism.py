@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ConvergenceError, NashsimError
 from ..logspace import log_normalise
+from ..regularisers import Regulariser, get_regulariser, normalise
 
 _STEPS, _HALVINGS, _TOLERANCE = 200, 40, 1e-13
 
@@ -44,11 +45,14 @@ def check_pessimism(pessimism) -> None:
         )
 
 
-def saddle_point(payoff: np.ndarray, log_reference: np.ndarray, tau: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return log pi, log pi' of max_pi min_pi' pi^T M pi' - tau KL(pi || mu) + tau KL(pi' || mu), one context.
+def saddle_point(
+    payoff: np.ndarray, log_reference: np.ndarray, tau: float, regulariser: str | Regulariser = "kl"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return log pi, log pi' of max_pi min_pi' pi^T M pi' - tau R(pi) + tau R(pi'), one context.
 
-    pi ∝ mu exp(M pi'/tau) and pi' ∝ mu exp(-M^T pi/tau): Newton's method on both logits, whose Jacobian
-    [[I, -M D'/tau], [M^T D/tau, I]], D = diag pi - pi pi^T, is never singular, along a path in tau [derived].
+    pi is the best response to u = M pi'/tau, and pi' to v = -M^T pi/tau: Newton's method on both, along a path in tau.
+    The Jacobian [[I, -M C'/tau], [M^T C/tau, I]], C = diag d - d d^T/sum d with d = mu h' at the policy (d = pi for
+    KL), is never singular: it is I less a skew matrix times a positive semi-definite one [derived].
 
     Parameters
     ----------
@@ -58,6 +62,8 @@ def saddle_point(payoff: np.ndarray, log_reference: np.ndarray, tau: float) -> t
         log mu.
     tau : float
         Regularisation, > 0.
+    regulariser : str or Regulariser
+        R, by its word or itself.
 
     Raises
     ------
@@ -66,32 +72,48 @@ def saddle_point(payoff: np.ndarray, log_reference: np.ndarray, tau: float) -> t
     """
     played = np.flatnonzero(log_reference > -np.inf)
     log_mu, matrix = log_reference[played], payoff[np.ix_(played, played)]
+    kind = get_regulariser(regulariser)
+
+    def respond(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return the policy mu h(values - lambda), d = mu h' there and sum d."""
+        if kind.word == "kl":
+            policy = np.exp(log_normalise(log_mu + values))
+            return policy, policy, 1.0
+        mass = np.exp(log_mu)
+        ratio = kind.anchored_inverse(normalise(kind, mass, values))
+        slopes = mass * kind.slope(ratio)
+        return mass * ratio, slopes, slopes.sum()
+
     n = len(played)
     u, v = np.zeros(n), np.zeros(n)
-    # Each tau starts from the logits of the one before; halving keeps Newton's method within its reach.
+    # Each tau starts from the values of the one before; halving keeps Newton's method within its reach.
     path = [tau]
     while path[-1] < 1:
         path.append(2 * path[-1])
     for now in reversed(path):
-        u, v = _newton(matrix, log_mu, now, u, v)
+        u, v = _newton(matrix, respond, now, u, v)
     both = np.full((2, len(log_reference)), -np.inf)
-    both[:, played] = log_normalise(log_mu + u), log_normalise(log_mu + v)
+    if kind.word == "kl":
+        both[:, played] = log_normalise(log_mu + u), log_normalise(log_mu + v)
+    else:
+        with np.errstate(divide="ignore"):
+            both[:, played] = [log_normalise(np.log(respond(values)[0])) for values in (u, v)]
     return both[0], both[1]
 
 
-def _newton(matrix, log_mu, tau, u, v) -> tuple[np.ndarray, np.ndarray]:
+def _newton(matrix, respond, tau, u, v) -> tuple[np.ndarray, np.ndarray]:
     n = len(u)
 
     def residual(u, v):
-        mine, theirs = np.exp(log_normalise(log_mu + u)), np.exp(log_normalise(log_mu + v))
-        parts = u - matrix @ theirs / tau, v + matrix.T @ mine / tau
-        return np.concatenate(parts), mine, theirs
+        both = respond(u), respond(v)
+        parts = u - matrix @ both[1][0] / tau, v + matrix.T @ both[0][0] / tau
+        return np.concatenate(parts), [one[1:] for one in both]
 
-    found, mine, theirs = residual(u, v)
+    found, slopes = residual(u, v)
     for _ in range(_STEPS):
         if np.abs(found).max() <= _TOLERANCE * max(1.0, 1 / tau):
             return u, v
-        spread = [np.diag(p) - np.outer(p, p) for p in (mine, theirs)]
+        spread = [np.diag(d) - np.outer(d, d) / total for d, total in slopes]
         jacobian = np.block([[np.eye(n), -matrix @ spread[1] / tau], [matrix.T @ spread[0] / tau, np.eye(n)]])
         step = np.linalg.solve(jacobian, found)
         share = 1.0
@@ -102,7 +124,7 @@ def _newton(matrix, log_mu, tau, u, v) -> tuple[np.ndarray, np.ndarray]:
             share /= 2
         else:
             break
-        u, v, (found, mine, theirs) = u - share * step[:n], v - share * step[n:], trial
+        u, v, (found, slopes) = u - share * step[:n], v - share * step[n:], trial
     if np.abs(found).max() <= 100 * _TOLERANCE * max(1.0, 1 / tau):
         return u, v  # what is left is rounding
     raise ConvergenceError(

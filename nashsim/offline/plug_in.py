@@ -72,7 +72,7 @@ def plug_in(
         Class of preferences: ``"tabular"``, every pair on its own, 1/2 where there was no duel; ``"bradley-terry"``, by
         its likelihood; ``"low-rank"``, ``"low-rank:4"``, P - 1/2 of a rank.
     pessimism : float
-        Standard deviations of a fair coin that are taken off P_hat; needs the tabular model and KL.
+        Standard deviations of a fair coin that are taken off P_hat; needs the tabular model.
     labels : sequence of str or None
         Names of the actions; ``None`` takes the environment's, or numbers them.
 
@@ -83,8 +83,7 @@ def plug_in(
     Raises
     ------
     NashsimError
-        For no duels, duels or labels outside the reference's, an unknown model, or pessimism with another model or
-        regulariser.
+        For no duels, duels or labels outside the reference's, an unknown model, or pessimism with another model.
 
     Notes
     -----
@@ -123,10 +122,11 @@ def plug_in(
     else:
         if model != "tabular":
             raise NashsimError(f"pessimism: widths are known of the tabular model alone, found {model!r}")
-        game.require_kl("pessimism is solved for KL alone")
         lower = lower_bound(wins, probabilities, pessimism)
-        both = [saddle_point(*one, game.require_tau()) for one in zip(lower, log_reference, strict=True)]
-        log_policy = np.stack([mine for mine, _ in both])
+        known = game.require_tau(), game.regulariser
+        log_policy = np.stack(
+            [saddle_point(*one, *known)[0] for one in zip(lower, log_reference, strict=True)]
+        )
     return PlugIn(game, log_policy, duels, _status(duels, game.support))
 
 

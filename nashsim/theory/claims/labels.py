@@ -177,7 +177,7 @@ CLAIMS = (
         "a bonus B for k of m right buys 0, 1 or a root of B (m/2) C(m−1, k−1) p^{k−1} (1 − p)^{m−k} = labels cost θ,"
         " p = (1 + θ)/2: the most profitable of them",
         "sure golden questions, any B and k",
-        games=60,
+        games=40,
     ),
     _effort_claim(
         "consistency",

@@ -74,7 +74,7 @@ UNCLAIMED = (
         "PEPO: single-policy concentrability of ensembles",
         "PEPO, arXiv 2602.06239",
         "constants not known; it is of logs, whose coverage a claim would have to state",
-        "plug-in-rate",
+        "pepo-rejection (its law of rejection), pessimistic-gap (coverage of π* in games)",
     ),
     Unclaimed(
         "XPO: regret of exploratory preference optimisation",
