@@ -31,6 +31,20 @@ def print_table(
     Console(highlight=False).print(table)
 
 
+def print_wide_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of numbers in as many blocks of columns as the terminal's width asks for, the first one in each."""
+    from rich.console import Console
+
+    widths = [max(len(cell) for cell in column) + 3 for column in zip(columns, *rows, strict=True)]
+    room, block = Console().width - widths[0], [0]
+    for k in range(1, len(columns) + 1):
+        if k == len(columns) or (len(block) > 1 and sum(widths[j] for j in block[1:]) + widths[k] > room):
+            shown = [columns[j] for j in block]
+            print_table(title, shown, [[row[j] for j in block] for row in rows], shown[1:])
+            title, block = "", [0]
+        block.append(k)
+
+
 def print_facts(facts: dict[str, object]) -> None:
     """Print name and value a line, aligned."""
     from rich.console import Console

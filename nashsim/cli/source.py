@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import NashsimError, unknown_name
 from ..progress import waiting
 from .options import LoaderOptions
+
+if TYPE_CHECKING:
+    from ..game import PreferenceGame
 
 
 def is_catalogue_name(source: str) -> bool:
@@ -80,8 +84,14 @@ def open_with_data(
     changes = {} if tau is None else {"tau": tau}
     if regulariser is not None:
         changes["regulariser"] = regulariser
-    if reference is not None:
-        from ..data import load_reference
+    game = game.replace(**changes) if changes else game
+    return with_reference(game, reference), data
 
-        changes["reference"] = None if reference == "uniform" else load_reference(reference, game.labels)
-    return game.replace(**changes) if changes else game, data
+
+def with_reference(game: PreferenceGame, reference: str | None) -> PreferenceGame:
+    """Return the game with the reference of an option: ``"uniform"``, a file, or ``None`` for its own."""
+    if reference is None:
+        return game
+    from ..data import load_reference
+
+    return game.replace(reference=None if reference == "uniform" else load_reference(reference, game.labels))

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..game import PreferenceGame
+from ..preferences import DensePreference, as_preference
 from .checks import number, whole_number
 
 
@@ -42,7 +43,10 @@ def mixture(rewards, weights=None, labels=None, name: str = "annotators") -> Pre
         )
     margins = np.tensordot(shares, 0.5 * np.tanh(0.5 * (rewards[:, :, None] - rewards[:, None, :])), axes=1)
     upper = np.triu(margins, 1)
-    return PreferenceGame(upper - upper.T + 0.5, labels=labels, name=name)
+    preference = as_preference(upper - upper.T + 0.5)
+    if isinstance(preference, DensePreference):
+        preference = DensePreference(preference.dense(), users=(rewards, shares))
+    return PreferenceGame(preference, labels=labels, name=name)
 
 
 def condorcet_annotators(spread: float = 2.0) -> PreferenceGame:

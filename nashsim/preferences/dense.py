@@ -49,6 +49,8 @@ class DensePreference:
     ----------
     skew : ndarray, shape (actions, actions) or (contexts, actions, actions)
         A, skew-symmetric with entries in [-1/2, 1/2].
+    users : tuple of ndarray or None
+        Utilities, shape (users, actions), and shares of the Bradley-Terry users whose mixture P is, where known.
 
     Raises
     ------
@@ -61,7 +63,9 @@ class DensePreference:
     array([[ 0.25, -0.25]])
     """
 
-    def __init__(self, skew: np.ndarray):
+    users: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __init__(self, skew: np.ndarray, users: tuple[np.ndarray, np.ndarray] | None = None):
         skew = np.array(skew, dtype=np.float64, order="C", ndmin=3)
         check_square(skew)
         check_finite(skew)
@@ -71,7 +75,7 @@ class DensePreference:
             )
         check_margins(skew)
         skew.flags.writeable = False
-        self._skew = skew
+        self._skew, self.users = skew, users
 
     def __setstate__(self, state: dict) -> None:
         # arrays come out of a pickle writeable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from ..equilibrium.certificate import average
 from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame, check_tau
-from ..preferences import AnnotatorPreference, DensePreference, check_dense
+from ..preferences import DensePreference, check_dense
 from .concept import Table
+from .further import further, users_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,8 @@ class Solutions:
         Utilities of the users, where they are known.
     shares : ndarray or None, shape (users,)
         Share of each user.
+    facts : dict of str to dict
+        What samples, Blackwell winner and CVaR promise and reach, by the name of their solution.
     """
 
     game: PreferenceGame
@@ -47,6 +50,7 @@ class Solutions:
     conventions: dict[str, object]
     utilities: np.ndarray | None = None
     shares: np.ndarray | None = None
+    facts: dict[str, dict] = field(default_factory=dict)
 
     @property
     def policies(self) -> dict[str, pd.Series]:
@@ -121,6 +125,7 @@ class Solutions:
                 "worst_win_rate": worst[name],
                 "against_reference": float(rates.loc[name, "reference"]),
                 "definition": self.definitions[name],
+                **self.facts.get(name, {}),
             }
             if welfare is not None:
                 found[name]["welfare"] = welfare[name]
@@ -145,6 +150,9 @@ def solutions(
     tau_leader: float | None = None,
     utilities=None,
     shares=None,
+    samples: int | None = None,
+    alpha: float | None = None,
+    criteria: Sequence[PreferenceGame] = (),
 ) -> Solutions:
     """Return the policies of several solution concepts on the same game, side by side.
 
@@ -160,10 +168,18 @@ def solutions(
     tau_follower, tau_leader : float or None
         Regularisations of the Stackelberg players; ``None`` is tau.
     utilities : array_like or None, shape (users, actions)
-        Utilities of users, for the welfare of each solution; ``None`` takes the rewards of an
-        ``AnnotatorPreference``, and tells no welfare of any other storage.
+        Utilities of users, for the welfare of each solution; ``None`` takes the rewards of annotators, and tells no
+        welfare of any other game.
     shares : array_like or None, shape (users,)
         Share of each user; ``None`` is the annotators' own, else uniform.
+    samples : int or None
+        k: adds ``samples``, the Nash policy of k + 1 players, of a game whose users are known; see
+        :func:`~nashsim.solutions.sample_nash`.
+    alpha : float or None
+        Share in (0, 1]: adds ``cvar``, averse to the worst opponents, and ``cvar-users`` where users are known, see
+        :func:`~nashsim.solutions.cvar_policy` and :func:`~nashsim.solutions.cvar_users`.
+    criteria : sequence of PreferenceGame
+        Further criteria on the same responses: adds ``blackwell``, see :func:`~nashsim.solutions.blackwell_winner`.
 
     Returns
     -------
@@ -199,17 +215,24 @@ def solutions(
         "tau_follower": tau if tau_follower is None else check_tau(tau_follower, "tau_follower"),
         "tau_leader": tau if tau_leader is None else check_tau(tau_leader, "tau_leader"),
     }
-    tables = [Table(_context(game, c), **numbers) for c in range(game.contexts)]
+    contexts = [_context(game, c) for c in range(game.contexts)]
+    tables = [Table(one, **numbers) for one in contexts]
     probabilities, notes = {}, {}
     for name in names:
         found = [by_name[name]().policy(table) for table in tables]
         probabilities[name] = np.stack([policy for policy, _ in found])
         notes[name] = " ".join(dict.fromkeys(note for _, note in found if note))
+    definitions = {name: by_name[name].definition for name in names}
+    facts = {}
+    for name, one in further(game, contexts, samples, alpha, criteria).items():
+        probabilities[name], definitions[name], notes[name], facts[name] = (
+            one.probabilities, one.definition, one.note, one.facts,
+        )  # fmt: skip
     known, weights = _users(game, utilities, shares)
     return Solutions(
         game=game,
         probabilities=probabilities,
-        definitions={name: by_name[name].definition for name in names},
+        definitions=definitions,
         notes=notes,
         conventions={
             "tau": tau,
@@ -222,6 +245,7 @@ def solutions(
         },
         utilities=known,
         shares=weights,
+        facts=facts,
     )
 
 
@@ -247,10 +271,10 @@ def _at_least_zero(beta) -> float:
 
 def _users(game: PreferenceGame, utilities, shares) -> tuple[np.ndarray | None, np.ndarray | None]:
     if utilities is None:
-        if not isinstance(game.preference, AnnotatorPreference):
+        users = users_of(game)
+        if users is None:
             return None, None
-        utilities = game.preference.rewards
-        shares = game.preference.weights if shares is None else shares
+        utilities, shares = users[0], users[1] if shares is None else shares
     known = np.array(utilities, dtype=float, ndmin=2)
     if known.shape[1] != game.actions or not np.isfinite(known).all():
         raise NashsimError(

@@ -80,16 +80,7 @@ def sample_nash(utilities, samples: int, shares=None) -> SampleNash:
     >>> found.probabilities.round(6), round(found.worst_win_rate, 9) >= round(2 / 3, 9)
     (array([0.333333, 0.333333, 0.333333]), True)
     """
-    known = np.array(utilities, dtype=float, ndmin=2)
-    if known.ndim != 2 or not known.size or not np.isfinite(known).all():
-        raise NashsimError(
-            f"utilities: a finite matrix (users, actions) is needed, found shape {known.shape}"
-        )
-    weights = np.full(len(known), 1 / len(known)) if shares is None else np.array(shares, dtype=float)
-    if weights.shape != known.shape[:1] or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-9:
-        raise NashsimError(
-            f"shares: {len(known)} shares >= 0 with sum 1 are needed, found {weights.tolist()}"
-        )
+    known, weights = check_users(utilities, shares)
     if samples != int(samples) or samples < 1:
         raise NashsimError(f"samples: a whole number k >= 1 is needed, found {samples!r}")
     game = _ChoiceGame(known, weights, int(samples))
@@ -102,6 +93,21 @@ def sample_nash(utilities, samples: int, shares=None) -> SampleNash:
     return SampleNash(
         policy, int(samples), samples * share, float(1 - game.payoff(policy).max()), float(max(gap, 0.0))
     )
+
+
+def check_users(utilities, shares=None) -> tuple[np.ndarray, np.ndarray]:
+    """Return utilities, shape (users, actions), and shares, uniform by default; raise NashsimError for bad ones."""
+    known = np.array(utilities, dtype=float, ndmin=2)
+    if known.ndim != 2 or not known.size or not np.isfinite(known).all():
+        raise NashsimError(
+            f"utilities: a finite matrix (users, actions) is needed, found shape {known.shape}"
+        )
+    weights = np.full(len(known), 1 / len(known)) if shares is None else np.array(shares, dtype=float)
+    if weights.shape != known.shape[:1] or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-9:
+        raise NashsimError(
+            f"shares: {len(known)} shares >= 0 with sum 1 are needed, found {weights.tolist()}"
+        )
+    return known, weights
 
 
 class _ChoiceGame:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.values import is_number
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..preferences import AnnotatorPreference
@@ -63,6 +65,53 @@ class Clusters:
         """
         preference = AnnotatorPreference(self.rewards, self.shares / self.shares.sum())
         return PreferenceGame(preference, **{"labels": self.labels, "name": "clusters", **arguments})
+
+
+def load_utilities(path: str | Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray | None]:
+    """Return labels, utilities, shape (users, labels), and shares of users from a table with a row a user.
+
+    Parameters
+    ----------
+    path : str or Path
+        Table with a header of labels. A column ``share`` holds the users' shares, one ``user`` their names.
+
+    Returns
+    -------
+    tuple
+        Shares are ``None`` where there is no such column.
+
+    Raises
+    ------
+    NashsimError
+        For a file that is not there or no such table, or cells that are no numbers.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "crowd.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("share,a,b\\n0.75,1,0\\n0.25,0,2\\n")
+    >>> load_utilities(path)
+    (('a', 'b'), array([[1., 0.],
+           [0., 2.]]), array([0.75, 0.25]))
+    """
+    from ..data.cells import read_table
+    from ..data.content import decode, read_content
+
+    name = Path(path).name
+    text, _ = decode(read_content(Path(path)))
+    if text is None:
+        raise NashsimError(f"{name}: a text table of utilities is needed, found a binary file")
+    table = read_table(text, name)
+    body, header = table.body(), table.rows[0]
+    labels = tuple(label for label in header if label not in ("share", "user"))
+    if not body or not labels or all(map(is_number, labels)):
+        raise NashsimError(
+            f"{name}: utilities have a header of labels and a row a user, found {len(body)} rows under"
+            f" {', '.join(map(repr, header[:6]))}"
+        )
+    utilities = np.stack([table.numbers(body, header.index(label)) for label in labels], axis=1)
+    return labels, utilities, table.numbers(body, header.index("share")) if "share" in header else None
 
 
 def votes_by_user(
