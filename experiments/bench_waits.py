@@ -178,7 +178,10 @@ def _games_at_once(games: list[PreferenceGame], quick: bool) -> list[dict]:
 
 
 def _first_results(quick: bool) -> list[dict]:
-    """Processor's seconds of ``nashsim run rps`` in processes of their own, with numba's caches and without."""
+    """Processor's seconds of ``nashsim run rps`` in processes of their own, with numba's caches and without.
+
+    Bytecode is kept as on any machine, whatever the environment says.
+    """
     rows = []
     with tempfile.TemporaryDirectory() as cache:
         for work, repeats in (
@@ -198,6 +201,7 @@ def _first_result(cache: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "nashsim", "run", "rps", "--json"]
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     subprocess.run(command, env=environment, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

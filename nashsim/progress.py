@@ -23,6 +23,9 @@ def progress_bar(
     console : rich.console.Console or None
         Place of the bar; ``None`` is stderr. Where it is no terminal, nothing is shown.
     """
+    if not visible:  # rich takes longer to load than a short run
+        yield lambda done, total, text=None: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -30,7 +33,7 @@ def progress_bar(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # rich would print what is written to stdout on the bar's console, past a pipe that stdout goes into.
     options = {"transient": True, "redirect_stdout": sys.stdout.isatty()}
-    with Progress(*columns, console=console, disable=not (visible and console.is_terminal), **options) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal, **options) as bar:
         task = bar.add_task(description, total=None)
 
         def tell(done: float, total: float, text: str | None = None) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import os
 import shlex
 import sys
 from collections.abc import Sequence
+
+#: More objects than a command makes by loading what it needs (numba: a quarter of a million).
+_LOADED = 400_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -16,7 +21,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str or None
         ``None`` takes them from the process.
     """
+    _collect_later()
     sys.exit(call(arguments))
+
+
+def _collect_later() -> None:
+    """Put off the collection of cyclic garbage until after what is loaded, which leaves none, as usual from then on."""
+    usual = gc.get_threshold()
+
+    def resume(phase: str, info: dict) -> None:
+        if phase == "stop":
+            gc.callbacks.remove(resume)
+            gc.set_threshold(*usual)
+
+    gc.callbacks.append(resume)
+    gc.set_threshold(_LOADED, *usual[1:])
 
 
 def call(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +47,10 @@ def call(arguments: Sequence[str] | None = None) -> int:
     from .output import say, spoken_warnings
 
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    named = [one for one in app.registered_commands if one.callback.__name__ == arguments[0]]
+    if named:  # to build all the others takes as long as a short run
+        app = copy.copy(app)
+        app.registered_commands = named
     try:
         with spoken_warnings():
             status = app(args=arguments, prog_name="nashsim", standalone_mode=False) or 0

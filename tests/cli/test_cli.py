@@ -377,6 +377,32 @@ def test_light_imports_and_start():
         assert min(times) < limit, (command, times)
 
 
+def test_a_run_loads_what_it_needs_and_collects_no_garbage_meanwhile():
+    script = """
+import gc, sys
+from nashsim.cli import main
+passes = []
+gc.callbacks.append(lambda phase, info: passes.append(phase))
+usual = gc.get_threshold()
+sys.argv = ["nashsim", "run", "rps", "--json"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code and not passes
+unused = {"scipy.linalg", "numpy.f2py", "pandas", "matplotlib", "rich", "cvxpy", "torch"} & set(sys.modules)
+assert not unused, unused
+gc.collect()
+assert gc.get_threshold() == usual
+
+import numba, numpy as np
+dot = numba.njit(lambda a, b: np.dot(a, b))
+assert dot(np.arange(3.0), np.ones(3)) == 3.0  # and numba finds its BLAS when there is a use for it
+assert "scipy.linalg.cython_blas" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_one_rule_and_one_learner_by_name(nashsim):
     [rule] = nashsim("rules", "egpo", "--json")
     assert rule["name"] == "egpo" and "egpo" in nashsim("rules", "egpo")

@@ -18,6 +18,7 @@ def vectors_work() -> bool:
     if os.environ.get("NASHSIM_PORTABLE", "0") != "0":
         return False
     try:
+        _load_numba()
         from .llvm_registers import has
         from .llvm_vectors import shape_of
         from .probe import probe
@@ -28,3 +29,19 @@ def vectors_work() -> bool:
         return probe(shape_of(1, 4), np.arange(1.0, 5.0)) == 2.0 + 4.0 + 8.0 + 16.0
     except Exception:  # whatever keeps them from compiling
         return False
+
+
+def _load_numba() -> None:
+    """Load what numba knows of arrays, but not ``scipy.linalg``, which takes longer than a short run.
+
+    numba loads that only to ask whether there is a BLAS, and it is there: SciPy is a dependency. Kernels that call it
+    load it when they are compiled.
+    """
+    from numba.np import linalg
+
+    ask = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        linalg.ensure_blas = ask
