@@ -205,6 +205,9 @@ def _reproducible(plays: _Plays, game: PreferenceGame) -> str | None:
         _stirred(plays.subject, game, budget, seed, noise)
         for seed, noise in ((_SEED, 3), (_SEED, 4), (_SEED + 1, 3))
     )
+    raised = next((trace.error for trace in (first, second, other) if trace.error), "")
+    if raised and (not _same(first, second) or _same(first, other)):
+        return f"it could not be tried: with a budget of {budget} duels on {game.name!r} it raised {raised}"
     if not _same(first, second):
         return (
             "played twice with one seed, it went two ways: it draws from a global generator, or remembers the play"

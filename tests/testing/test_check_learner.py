@@ -116,6 +116,23 @@ def test_a_global_generator():
     assert "reproducibility" not in found(seeded)
 
 
+def test_an_error_is_told_by_every_property_that_needs_a_play():
+    def breaks(duels, seed):
+        raise RuntimeError("no such weights")
+
+    def breaks_later(duels, seed):
+        while duels.left > 3:
+            duels.round(duels.game.log_reference)
+        raise RuntimeError(f"no such weights, {np.random.uniform()}")  # noqa: NPY002
+
+    for learner in (breaks, breaks_later):
+        failures = found(learner)
+        assert "it raised RuntimeError: no such weights" in failures["plays"].finding
+        assert set(failures) >= {"sublinear regret on a cycle", "sublinear regret on a Condorcet game"}
+        assert all("RuntimeError: no such weights" in failure.finding for failure in failures.values())
+    assert "it raised RuntimeError" in found(breaks)["reproducibility"].finding
+
+
 def test_linear_regret():
     def stays(duels):
         while duels.left:
