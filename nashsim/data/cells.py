@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from ..errors import NashsimError, unknown_name
-from .values import numbers
+from .values import is_text, numbers
 
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "blanks"}
 # Rows by which a separator is chosen.
@@ -147,6 +147,8 @@ def read_tables(
     found = []
     for mark in marks:
         rows, numbers = _split(lines[start:], mark, name)
+        if header is not True and _begins_with_blanks(lines[start - 1] if start else "", rows, mark):
+            rows, numbers = [[""] * len(rows[0]), *rows], [0, *numbers]
         table = Table(name, rows, [start + k for k in numbers], header, None, decimal, len(comments))
         alike = [cells for line in comments if len(cells := _comment_cells(line, mark)) == len(rows[0]) > 1]
         # Without a blank after its # a line may be a row; else the last one before the table may be its header.
@@ -215,6 +217,16 @@ def _split(lines: list[str], mark: str, name: str) -> tuple[list[list[str]], lis
     if mark == "|" and len(rows) > 1 and all(map(_RULE.fullmatch, rows[1])):
         del rows[1], numbers[1]
     return rows, numbers
+
+
+def _begins_with_blanks(line: str, rows: list[list[str]], mark: str) -> bool:
+    """Whether a line of nothing but tabs is the first row of a triangle without labels, and not an empty line."""
+    return (
+        mark == "\t"
+        and line.strip("\r\n") == "\t" * (len(rows[0]) - 1) != ""
+        and all(len(row) == len(rows[0]) == len(rows) + 1 for row in rows)
+        and not any(is_text(cell) for row in rows for cell in row)
+    )
 
 
 def _width(reader: Iterator[list[str]]) -> float:

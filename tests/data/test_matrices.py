@@ -138,6 +138,20 @@ def test_a_blank_diagonal_is_no_row_of_labels(tmp_path):
     assert load(path, unit="count", header=True).labels == ("6", "4")
 
 
+def test_a_first_row_of_blanks_is_a_row_whatever_separates_them(tmp_path):
+    for mark in ",;\t":
+        for p in (
+            [["", "", ""], [0.3, "", ""], [0.2, 0.4, ""]],
+            [["", 0.7, 0.8], ["", "", 0.6], ["", "", ""]],
+        ):
+            text = "".join(mark.join(map(str, row)) + "\n" for row in p)
+            data = load(write(tmp_path, "triangle.dat", text))
+            assert data.labels == ("0", "1", "2")
+            np.testing.assert_allclose(data.probability, [[0.5, 0.7, 0.8], [0.3, 0.5, 0.6], [0.2, 0.4, 0.5]])
+    padded = load(write(tmp_path, "padded.dat", "\t\t\na\tb\t.3\nb\tc\t.2\n"), format="triples")
+    assert padded.labels == ("a", "b", "c")
+
+
 def test_one_label():
     assert read_matrix(read_table("0.5\n", "m")).labels == ("0",)
     assert read_matrix(read_table("x\n0.5\n", "m")).labels == ("x",)
