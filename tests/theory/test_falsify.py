@@ -225,6 +225,18 @@ def test_games_without_an_equilibrium_to_measure_against_are_counted_not_passed_
     assert found.unsolved > 0 and np.isfinite(found.ratio)
 
 
+def test_a_newton_step_moves_no_coordinate_that_has_no_slope_or_leads_out():
+    space = Space(get_claim("nash-ratio"), get_claim("nash-ratio").sample(0))
+    x = space.clamp(np.zeros(len(space.low)))
+    slope, bend = np.zeros(len(x)), np.ones(len(x))
+    slope[0], slope[1], x[1] = 0.5, 0.5, space.high[1]
+    points, lengths = climbing._trials(space, x, slope, bend, None, 1.0, np.zeros_like(x), np.zeros_like(x))
+    assert len(points) == len(lengths) == 4
+    for point, length in zip(points, lengths, strict=True):
+        assert point[0] - x[0] == pytest.approx(min(0.5, length, space.high[0] - x[0]))
+        assert np.array_equal(point[1:], x[1:])
+
+
 def test_a_vector_of_an_instance_gives_it_back():
     for seed in range(12):
         claim = get_claim("one-call-linear")

@@ -1,15 +1,17 @@
 """The small changes of a rule that tight claims must notice, and what makes a verdict."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nashsim.rules import POLICY, REFERENCE
-from nashsim.theory import Domain, get_claim
+from nashsim.theory import CLAIMS, Domain, get_claim
 from nashsim.theory.claims import stacks
 from nashsim.theory.claims.claim import Evidence
 from nashsim.theory.claims.comal import inner
+from nashsim.theory.claims.rounding import EPS
 from nashsim.theory.claims.rule_claims import mutated, scaled
 from nashsim.theory.verification import Verification, examine
 
@@ -103,6 +105,49 @@ def test_a_false_bound_on_the_ratio_to_the_reference_is_refuted_at_once():
     claim = get_claim("nash-ratio")
     assert claim.ratios(claim.instances(GAMES)).max() > 0.97
     assert claim.domain == Domain() and claim.domain.tau == (1e-3, 100.0)
+
+
+#: Claims with narrower ranges than those that all have: what their statement or their own words say.
+NARROWER = {
+    "class-game": {"tau": 0.1},  # its quotient is solved at tau/classes too
+    "self-play-contraction": {"tau": 0.55},  # tau > 1/2
+    "comal-last": {"tau": 0.1},  # exact inner solves take 72/log(1 + 4 tau^2) steps
+    "mpo-last": {"tau": 0.1},
+    "nash-mp-actions": {"step": 0.5},
+    "spo-average": {"step": 1.0},  # c in [1, sqrt 8]
+    "dno-ranking": {"step": 0.5},
+}
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claim in CLAIMS if claim.kind != "statistical"], ids=lambda claim: claim.id
+)
+def test_no_range_is_narrower_than_the_conditions_say(claim):
+    """Tau from 0.05, or what the conditions name, to 1 or more; steps from 0.3 of the largest to what they name."""
+    domain, narrower = claim.domain, NARROWER.get(claim.id, {})
+    stated = re.search(r"τ ≥ ([\d.]+)", claim.conditions)
+    if domain.tau[0] < domain.tau[1]:
+        assert domain.tau[0] <= (float(stated[1]) if stated else narrower.get("tau", 0.05))
+        assert domain.tau[1] >= (0.25 if "rock-paper-scissors" in claim.conditions else 1.0)
+    if domain.step[0] < domain.step[1]:
+        assert domain.step[0] <= narrower.get("step", 0.3)
+    if stated := re.search(r"η ≤ ([\d.]+) of", claim.conditions):
+        assert domain.step[1] == float(stated[1])
+    if domain.actions[0] < domain.actions[1]:
+        assert domain.actions[1] >= 8
+
+
+def test_an_exact_estimate_leaves_the_plug_in_nothing_but_the_square_of_a_rounding():
+    """The estimate is Bradley-Terry of the start: of a game that is that, the error is rounding."""
+    claim = get_claim("plug-in-gap")
+    drawn = claim.instances(12)
+    given = [one.replace(skew=0.5 * np.tanh((one.log_start[:, None] - one.log_start) / 2)) for one in drawn]
+    for _, stack in stacks(given):
+        evidence = claim.evidence(stack)
+        size = (
+            np.abs([stack.log_reference, stack.log_start]).max(axis=(0, 2)) + (stack.actions + 4) / stack.tau
+        )
+        assert (evidence.bound[:, 0] <= (1e3 * EPS * size) ** 2 * (stack.tau + 1)).all()
 
 
 def test_what_is_drawn_is_as_wide_as_the_conditions():

@@ -229,6 +229,19 @@ def test_ticks_count_whole_games_and_zeros_are_shown():
     assert line.count("<circle") == 1 and "exact zeros" in line
 
 
+def test_powers_of_ten_beyond_a_thousand_are_written_as_powers():
+    marks = svg.Axis(1e-5, 10.0, 0, 1, log=True).ticks()
+    assert [text for _, text in marks] == ["1e-5", "1e-4", "0.001", "0.01", "0.1", "1", "10"]
+    assert [text for _, text in svg.Axis(1e3, 1e5, 0, 1, log=True).ticks()] == ["1000", "1e4", "1e5"]
+
+
+def test_games_beyond_the_mark_stand_beyond_it():
+    text = histogram(np.array([0.5, 2.0, 4.0]), "ratio")
+    bars = sorted(float(x) for x in re.findall(r'<rect class="measured" x="([\d.]+)"', text))
+    mark = float(re.search(r'<line class="bound" x1="([\d.]+)"', text)[1])
+    assert len(bars) == 3 and bars[0] < mark < bars[1] < bars[2]
+
+
 def test_figures_of_hard_data():
     x = np.arange(1, 50)
     text = line_figure(x, [("a", "measured", np.exp(-x)), ("b", "bound", np.full(49, np.nan))], "t", "KL <1>")

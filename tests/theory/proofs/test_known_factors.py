@@ -1,12 +1,15 @@
 """Factors that are known from elsewhere: closed forms of the papers, and numbers of an earlier trial."""
 
 import math
+from fractions import Fraction
 
 import pytest
 
 from nashsim.rules import EGPO, INPO, MMD, OMD, NashMD, NashMP
 from nashsim.theory import prove
+from nashsim.theory.proofs.numbers import NotProved
 from nashsim.theory.proofs.proving import largest_step, search_of
+from nashsim.theory.proofs.search import Search
 
 from .optimism import Optimism
 
@@ -44,6 +47,15 @@ def test_the_largest_step_of_the_one_call_map():
     assert abs(largest_step(OMD(), 0.3) - 1.2 / 1.36) < 3e-6
     proof = prove("omd", 0.3, best=True)
     assert abs(proof.factor_per_query - 1 / 1.36) < 1e-6
+
+
+def test_how_far_above_the_least_factor_a_certificate_was_looked_for_is_said(monkeypatch):
+    tried = []
+    monkeypatch.setattr(Search, "certify", lambda self, factor, fixed=None: tried.append(factor))
+    found = search_of(OMD.with_eta(0.5, 0.3), 0.3)
+    with pytest.raises(NotProved, match="within 9e-07 of it"):
+        found.contraction(Fraction(1, 2))
+    assert abs(float(max(tried)) - found.least_factor - 9e-7) < 1e-9
 
 
 @pytest.mark.parametrize("tau, eta", [(0.05, 0.9), (0.1, 0.9), (0.3, 0.75)])
