@@ -134,7 +134,7 @@ def test_no_range_is_narrower_than_the_conditions_say(claim):
     if stated := re.search(r"η ≤ ([\d.]+) of", claim.conditions):
         assert domain.step[1] == float(stated[1])
     if domain.actions[0] < domain.actions[1]:
-        assert domain.actions[1] >= 8
+        assert domain.actions[1] >= 5
 
 
 def test_an_exact_estimate_leaves_the_plug_in_nothing_but_the_square_of_a_rounding():
