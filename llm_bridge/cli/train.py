@@ -121,7 +121,8 @@ def recipes(json_: Annotated[bool, typer.Option("--json", help="Print them as JS
 
 def evaluate(
     runs: Annotated[
-        list[str] | None, typer.Argument(help="Folders of runs, or of models that from_pretrained loads.")
+        list[str] | None,
+        typer.Argument(help="Folders of runs, of PEPO's ensembles, or of models that from_pretrained loads."),
     ] = None,
     prompts: Annotated[int, typer.Option(help="Largest number of prompts to compare on.")] = 64,
     samples: Annotated[int, typer.Option(help="Answers to each prompt.")] = 4,
@@ -134,7 +135,8 @@ def evaluate(
 ) -> None:
     """Let runs and their reference answer the same prompts and be judged: win rates, lottery, exploitability.
 
-    Prompts, judge and reference are those of the first run's configuration.
+    Prompts, judge and reference are those of the first run's configuration. An ensemble that says nothing answers by
+    the reference; its agreement and how often it is silent are told.
 
     Examples: llm-bridge evaluate runs/inpo runs/dpo --samples 8 --out comparison;
     llm-bridge evaluate runs/dno --checkpoints

@@ -183,20 +183,74 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, RunParts]:
     NashsimError
         For a folder without an ensemble.
     """
-    if not (Path(folder) / DESCRIPTION).is_file():
+    if not is_ensemble(folder):
         raise NashsimError(
             f"ensemble: {str(folder)!r} holds none ({DESCRIPTION} is not there); train pepo into it"
         )
-    folders = sorted(Path(folder).glob("member-*"), key=lambda path: int(path.name.partition("-")[2]))
-    parts = assemble(load_config(config_of(folders[0])))
-    return gathered(parts.policy, folders), parts
+    parts = assemble(load_config(config_of(member_folder(folder, 0))))
+    return gathered(parts.policy, member_folders(folder)), parts
+
+
+def is_ensemble(folder: str | Path) -> bool:
+    """Return whether a whole ensemble was trained into a folder."""
+    return (Path(folder) / DESCRIPTION).is_file()
+
+
+def member_folders(folder: str | Path) -> list[Path]:
+    """Return the folders of the members' runs, in their order."""
+    return sorted(Path(folder).glob("member-*"), key=lambda path: int(path.name.partition("-")[2]))
+
+
+def evaluated_config(run: str | Path) -> Config:
+    """Return the configuration that a run is evaluated by; of an ensemble the members' one, with the rows of all.
+
+    Parameters
+    ----------
+    run : str or Path
+        Folder of a run or of an ensemble.
+    """
+    config = load_config(config_of(member_folder(run, 0) if is_ensemble(run) else run))
+    if is_ensemble(run):
+        parameters = {**config.algorithm.parameters, "member": None}
+        config = replace(config, algorithm=replace(config.algorithm, parameters=parameters))
+    # Answers that the run paid for lie in its folder, wherever that is now.
+    return replace(config, output=replace(config.output, folder=str(run)))
+
+
+def answered(
+    ensemble: Ensemble, rows: Sequence[tuple[int, ...]], length: int, seed: int, engine: Engine
+) -> tuple[list[tuple[int, ...] | None], dict[str, float]]:
+    """Return what an ensemble says to prompts, ``None`` for nothing, and how far its members agree.
+
+    ``agreement`` is the mean of min_l pi_l(y)/pi_0(y) over y ~ pi_0, an estimate of Z; ``silent`` the share of rows
+    without a response.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Ensemble to ask.
+    rows : sequence of tuple of int
+        Token ids of the prompts, one a response.
+    length : int
+        Most tokens of a response.
+    seed : int
+        Seed of the responses.
+    engine : callable
+        Sampler with the contract of ``llm_bridge.decoding.eager.sample``.
+    """
+    drawn = engine(ensemble.policy, rows, {"first": pure(ensemble.members[0], seed)}, length)["first"]
+    logs = ensemble.log_probs(drawn.sequences).cpu().numpy()
+    said = ensemble.sample(rows, length, seed=seed, engine=engine)
+    return said, {
+        "agreement": float(np.exp(logs.min(axis=0) - logs[0]).mean()),
+        "silent": sum(y is None for y in said) / len(said),
+    }
 
 
 def measured(ensemble: Ensemble, parts: RunParts, config: Config) -> dict[str, float]:
     """Return what the ensemble says to the prompts of evaluation: agreement, silence, win rate where there is a judge.
 
-    ``agreement`` is the mean of min_l pi_l(y)/pi_0(y) over y ~ pi_0, an estimate of Z; ``silent`` the share of prompts
-    without a response; ``ensemble_win_rate`` counts the reference's response where nothing is said, so 1/2.
+    As :func:`answered`, and ``ensemble_win_rate``, which counts the reference's response where nothing is said: 1/2.
 
     Parameters
     ----------
@@ -210,17 +264,11 @@ def measured(ensemble: Ensemble, parts: RunParts, config: Config) -> dict[str, f
     chosen = [x for x, _ in parts.evaluated[: config.evaluation.prompts]]
     rows = [x for x in chosen for _ in range(config.evaluation.samples)]
     seed, length, engine = config.training.seed, parts.source.length, parts.source.engine
-    roles = {"first": pure(ensemble.members[0], seed), "reference": pure("reference", seed)}
-    drawn = engine(ensemble.policy, rows, roles, length)
-    logs = ensemble.log_probs(drawn["first"].sequences).cpu().numpy()
-    said = ensemble.sample(rows, length, seed=seed, engine=engine)
-    found = {
-        "agreement": float(np.exp(logs.min(axis=0) - logs[0]).mean()),
-        "silent": sum(y is None for y in said) / len(said),
-    }
+    said, found = answered(ensemble, rows, length, seed, engine)
     if config.judge.kind == "task":
         return found
-    other = drawn["reference"].sequences.responses()
+    other = engine(ensemble.policy, rows, {"reference": pure("reference", seed)}, length)
+    other = other["reference"].sequences.responses()
     asked = [Comparison(x, y, z) for x, y, z in zip(rows, said, other, strict=True) if y is not None]
     won = float(np.sum(parts.judge(asked))) if asked else 0.0
     return found | {"ensemble_win_rate": (won + 0.5 * (len(rows) - len(asked))) / len(rows)}

@@ -23,17 +23,20 @@ from ..storage.run_folder import FINAL, STATES, config_of
 from .building.assembly import assemble
 from .building.parts import RunParts
 from .configuration.config import load_config
+from .ensemble import Ensemble, gathered, is_ensemble, member_folders
 
 
-def players_of(parts: RunParts, runs: list[Path], checkpoints: bool) -> Iterator[tuple[str, dict | None]]:
-    """Yield names and live weights, those of the reference first: None, since they are there at the start.
+def players_of(
+    parts: RunParts, runs: list[Path], checkpoints: bool
+) -> Iterator[tuple[str, dict | Ensemble | None]]:
+    """Yield names and live weights or ensembles, the reference first: None, its weights are there at the start.
 
     Parameters
     ----------
     parts : RunParts
         Parts of the first run.
     runs : list of Path
-        Folders of runs or of models.
+        Folders of runs, of ensembles or of models.
     checkpoints : bool
         Whether every checkpoint that stands is a player too.
     """
@@ -49,6 +52,9 @@ def players_of(parts: RunParts, runs: list[Path], checkpoints: bool) -> Iterator
             for step in kept.steps()[:-1]:
                 state = load_state(kept.path(step))
                 yield f"{label} @ {state['iteration']}", _rule_policy(state)
+        if is_ensemble(run):
+            yield label, gathered(parts.policy, member_folders(run))
+            continue
         final = run / FINAL if (run / FINAL).exists() else run
         yield label, weights_of(parts.policy, final)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,10 @@ from ..decoding.roles import pure
 from ..evaluation import WinRates, length_adjusted, win_rates
 from ..evaluation.text_measure import response_statistics
 from ..quiet import quiet
-from ..storage.run_folder import config_of
 from ..training.rollout import seed_of
 from .building.assembly import assemble
 from .building.parts import RunParts
-from .configuration.config import load_config
+from .ensemble import Ensemble, answered, evaluated_config
 from .players import players_of
 
 
@@ -36,7 +35,7 @@ class Tournament:
     ordered : bool
         Whether the players are iterates of one run, so that each is to beat the one before.
     responses : list of dict
-        Every response as text, with its ``player`` and ``prompt``.
+        Every response as text, with its ``player`` and ``prompt``; ``None`` where an ensemble says nothing.
     """
 
     rates: WinRates
@@ -140,7 +139,8 @@ def run_tournament(
     Parameters
     ----------
     runs : list of Path
-        Folders of runs or of models; the first must be a run, whose configuration has prompts, judge and reference.
+        Folders of runs, of ensembles or of models; the first must be no model: its configuration has prompts, judge and
+        reference. An ensemble that says nothing answers by the reference, and its ``silent`` says how often.
     prompts : int
         Largest number of prompts.
     samples : int
@@ -159,30 +159,41 @@ def run_tournament(
         raise NashsimError(f"prompts, samples: each must be >= 1, found {prompts} and {samples}")
     if not runs:
         raise NashsimError("runs: the folder of at least one is needed, the first that of a run")
-    config = load_config(config_of(runs[0]))
-    # Answers that the run paid for lie in its folder, wherever that is now.
-    config = replace(config, output=replace(config.output, folder=str(runs[0])))
-    parts = assemble(config)
+    parts = assemble(evaluated_config(runs[0]))
     chosen, texts = map(list, zip(*parts.evaluated[:prompts], strict=True))
     length, engine = parts.source.length, parts.source.engine
     answers: dict[str, list] = {}
     players: list[dict] = []
     responses: list[dict] = []
-    for number, (name, weights) in enumerate(players_of(parts, runs, checkpoints)):
-        if weights is not None:
-            parts.policy.load_weights(weights)
-        rows = [x for x in chosen for _ in range(samples)]
-        role = {"answer": pure(seed=seed_of(seed, number))}
-        drawn = engine(parts.policy, rows, role, length)["answer"].sequences
-        flat = drawn.responses()
+    whole: list[tuple[int, ...]] = []
+    rows = [x for x in chosen for _ in range(samples)]
+    for number, (name, player) in enumerate(players_of(parts, runs, checkpoints)):
+        own = seed_of(seed, number)
+        if isinstance(player, Ensemble):
+            said, found = answered(player, rows, length, own, engine)
+            # where nothing is said the reference is asked, whose answers are the first
+            flat = [first if y is None else y for y, first in zip(said, whole, strict=True)]
+            found["length"] = float(np.mean([len(y) for y in flat]))
+        else:
+            if player is not None:
+                parts.policy.load_weights(player)
+            drawn = engine(parts.policy, rows, {"answer": pure(seed=own)}, length)["answer"].sequences
+            said = flat = drawn.responses()
+            whole = whole or flat
+            found = response_statistics(parts.policy, drawn)
+            found = {"kl (k1)" if key == "kl" else key: value for key, value in found.items()} | _measured(
+                parts
+            )
         answers[name] = [flat[i : i + samples] for i in range(0, len(flat), samples)]
         responses += [
-            {"player": name, "prompt": texts[i // samples], "response": parts.decode(y)}
-            for i, y in enumerate(flat)
+            {
+                "player": name,
+                "prompt": texts[i // samples],
+                "response": None if y is None else parts.decode(y),
+            }
+            for i, y in enumerate(said)
         ]
-        found = response_statistics(parts.policy, drawn)
-        found = {"kl (k1)" if key == "kl" else key: value for key, value in found.items()}
-        players.append({"player": name, **found, **_measured(parts)})
+        players.append({"player": name, **found})
     rates = win_rates(answers, chosen, parts.judge, seed=seed)
     groups = np.repeat(np.arange(len(chosen)), samples)
     for i, player in enumerate(players[1:], 1):

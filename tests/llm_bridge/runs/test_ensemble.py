@@ -13,6 +13,7 @@ from llm_bridge.models.tiny import save_tiny
 from llm_bridge.runs.building.assembly import assemble
 from llm_bridge.runs.configuration.config import load_config
 from llm_bridge.runs.ensemble import Ensemble, load_ensemble
+from llm_bridge.runs.tournament import run_tournament
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.training.given import part_of
@@ -137,10 +138,41 @@ def test_one_command_trains_the_ensemble(home, capsys):
     # nothing is trained twice
     assert call(["train", str(home / "own.yaml"), "--quiet", "--resume"]) == 0
     assert json.loads((home / "run" / "ensemble.json").read_text()) == told
-    assert call(["evaluate", str(home / "run")]) == 2
+    capsys.readouterr()
+    assert call(["compare", str(home / "run")]) == 2
     assert "holds an ensemble; name the folders of its members" in capsys.readouterr().err
     with pytest.raises(NashsimError, match="holds none"):
         load_ensemble(home)
+
+
+def test_an_ensemble_is_evaluated_beside_its_members(home, capsys):
+    if not (home / "run" / "ensemble.json").exists():
+        assert call(["train", str(home / "own.yaml"), "--quiet"]) == 0
+    capsys.readouterr()
+    runs = [str(home / "run"), str(home / "run" / "member-0")]
+    assert call(["evaluate", *runs, "--samples", "3", "--json", "--out", str(home / "out")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    reference, ensemble, member = found["players"]
+    assert (ensemble["player"], member["player"]) == ("run", "member-0")
+    assert 0 < ensemble["agreement"] <= 1 and 0 <= ensemble["silent"] <= 1 and "silent" not in member
+    rows = [json.loads(line) for line in (home / "out" / "responses.jsonl").read_text().splitlines()]
+    said = {name: [row for row in rows if row["player"] == name] for name in ("run", "reference", "member-0")}
+    assert {name: len(part) for name, part in said.items()} == {
+        "run": 15,
+        "reference": 15,
+        "member-0": 15,
+    }  # all 5
+    assert np.mean([row["response"] is None for row in said["run"]]) == pytest.approx(ensemble["silent"])
+
+
+def test_where_nothing_is_said_the_reference_answers(home, monkeypatch):
+    """Members that never agree: the ensemble and the reference tie to the last sample, and the texts say nothing."""
+    if not (home / "run" / "ensemble.json").exists():
+        assert call(["train", str(home / "own.yaml"), "--quiet"]) == 0
+    monkeypatch.setattr(Ensemble, "sample", lambda self, rows, *_, **__: [None] * len(rows))
+    found = run_tournament([home / "run"], samples=2)
+    assert found.players[1]["silent"] == 1 and (found.rates.outcomes == 0.5).all()
+    assert [row["response"] for row in found.responses if row["player"] == "run"] == [None] * 10
 
 
 @pytest.mark.parametrize(
