@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog, minimize
+from scipy.optimize import brentq, linprog, minimize
 
 import nashsim
 from nashsim import NashsimError, PreferenceGame, games
@@ -62,6 +62,37 @@ def test_rlhf_maximises_the_likelihood_then_the_reward_under_kl(seed):
     reward = game.tau * np.log(solved(game, "rlhf") / mu)
     model = 1 / (1 + np.exp(reward[None] - reward[:, None]))
     assert np.abs((mu[:, None] * mu * (p - model)).sum(axis=1)).max() < 1e-14
+
+
+@pytest.mark.parametrize("log_rare", [-15.0, -30.0, -300.0, -2000.0])
+def test_rlhf_rewards_of_a_response_that_the_reference_hardly_has(log_rare):
+    """The others keep the rewards of the game without it; its own solves sum_z mu(z) sigma(r - r_z) = P(y ≻ mu)."""
+    p = np.array([[0.5, 0.7, 0.2, 0.1], [0.3, 0.5, 0.6, 0.4], [0.8, 0.4, 0.5, 0.3], [0.9, 0.6, 0.7, 0.5]])
+    mu = np.array([0.5, 0.3, 0.2])
+    full = solved(PreferenceGame(p[:3, :3], mu, tau=1.0), "rlhf")
+    reward = np.log(full / mu)
+
+    def missing(r):
+        return mu @ (1 / (1 + np.exp(reward - r))) - mu @ p[3, :3]
+
+    own = brentq(missing, -50, 50, xtol=1e-14)
+    tau = (own - reward.max()) / abs(log_rare)  # such that the rare response has much of the mass
+    game = PreferenceGame(p, log_reference=np.append(np.log(mu), log_rare), tau=tau)
+    policy = solved(game, "rlhf")
+    raw = np.append(np.log(mu) + reward / tau, log_rare + own / tau)
+    raw = np.exp(raw - raw.max())
+    # the rare response moves the others' rewards by at most its mass over the least slope of a sigmoid here
+    assert np.abs(policy - raw / raw.sum()).max() < 1e-9 + 10 * np.exp(log_rare) / tau
+    assert policy[3] > 0.1
+
+
+def test_rlhf_refuses_rewards_that_rounding_decides():
+    near = 1 - 2.0**-50
+    game = PreferenceGame(
+        [[0.5, 1 - near], [near, 0.5]], log_reference=[np.log1p(-np.exp(-21)), -21.0], tau=1.6
+    )
+    with pytest.raises(NashsimError, match="rlhf: preferences so near to 0 or 1"):
+        solutions(game, concepts=["rlhf"])
 
 
 def test_rlhf_with_an_infinite_reward_is_the_limit_of_ever_surer_labels():
