@@ -12,7 +12,7 @@ from ..errors import ConvergenceError
 from ..logspace import log_normalise
 from .concept import Concept
 
-_LONGEST_STEP, _SETTLED, _STEPS = 2.0, 1e-12, 500
+_LONGEST_STEP, _NEAR, _SETTLED, _STEPS = 2.0, 1e-6, 1e-12, 500
 #: Ratio of the masses of mu above which the fit of counts is a start, and nearly always the end.
 _SKEWED = 1e-10
 _EPS = np.finfo(float).eps
@@ -37,15 +37,8 @@ class RLHF(Concept):
         top = _top_group(table.wins[np.ix_(played, played)] > 0)
         inside = played[top]
         log_mu = table.log_reference[inside]
-        reward, doubt = _rewards(table.wins[np.ix_(inside, inside)], np.exp(log_mu - log_mu.max()))
         policy = np.zeros(len(table.reference))
-        policy[inside] = np.exp(log_normalise(log_mu + reward / table.tau))
-        moved = policy[inside] @ np.expm1(np.minimum(doubt / table.tau, 700.0))
-        if not moved <= _EXACT:
-            raise ConvergenceError(
-                f"rlhf: preferences so near to 0 or 1 that rounding moves Bradley-Terry rewards by {doubt.max():.2g},"
-                f" too much at tau = {table.tau:g}; use a larger tau, or leave rlhf out (--concept)"
-            )
+        policy[inside] = _policy(table.wins[np.ix_(inside, inside)], log_mu, table.tau)
         if top.all():
             return policy, ""
         return policy, (
@@ -62,8 +55,8 @@ def _top_group(beats: np.ndarray) -> np.ndarray:
     return ~loses[group]
 
 
-def _rewards(wins: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return r with sum_z mu(z) (P(y ≻ z) - sigma(r_y - r_z)) = 0 for every y, and what rounding may move it by.
+def _policy(wins: np.ndarray, log_mu: np.ndarray, tau: float) -> np.ndarray:
+    """Return mu exp(r/tau) over its sum with sum_z mu(z) (P(y ≻ z) - sigma(r_y - r_z)) = 0 for every y.
 
     These are the derivatives of the likelihood, each divided by its mu(y): rewards of responses that mu hardly has
     are as exact as the others, and the Jacobian without row and column of the largest mu, whose r stays, is diagonally
@@ -73,29 +66,40 @@ def _rewards(wins: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     ----------
     wins : ndarray, shape (actions, actions)
         P(y ≻ y') with y the row, such that a finite maximum exists.
-    weight : ndarray, shape (actions,)
-        mu over its largest mass.
+    log_mu : ndarray, shape (actions,)
+        log mu on any scale.
+    tau : float
+
+    Raises
+    ------
+    ConvergenceError
+        If rounding of P decides the policy.
     """
+    weight = np.exp(log_mu - log_mu.max())
     free = np.arange(len(weight)) != weight.argmax()
-    reward, doubt = np.zeros(len(weight)), np.zeros(len(weight))
-    if not free.any():
-        return reward, doubt
-    if weight.min() > _SKEWED:
+    reward = np.zeros(len(weight))
+    if weight.min() > _SKEWED and free.any():
         with contextlib.suppress(ConvergenceError):
             reward = fit_strengths(weight[:, None] * weight * wins)
     for _ in range(_STEPS):
+        policy = np.exp(log_normalise(log_mu + reward / tau))
         p = np.exp(-np.logaddexp(0.0, reward - reward[:, None]))
         slopes = weight * p * p.T
         jacobian = (np.diag(slopes.sum(axis=1)) - slopes)[np.ix_(free, free)]
+        # errors of one rounding in every sum move r by at most ``doubt``
         sides = np.stack([(weight * (wins - p)).sum(axis=1), np.full(len(p), _EPS * weight.sum())], axis=1)
         try:
-            step, doubt[free] = np.linalg.solve(jacobian, sides[free]).T
+            step, doubt = np.linalg.solve(jacobian, sides[free]).T
         except np.linalg.LinAlgError:
             break
-        if (np.abs(step) <= np.maximum(_SETTLED, doubt[free])).all():
-            return reward, doubt
-        reward[free] += step * min(1.0, _LONGEST_STEP / np.abs(step).max())
+        moved, moved_by_rounding = policy[free] @ np.expm1(np.minimum(np.abs([step, doubt]).T / tau, 700.0))
+        size = np.abs(step).max(initial=0.0)
+        if moved <= max(_SETTLED, moved_by_rounding) and size <= max(_NEAR, doubt.max(initial=0.0)):
+            if moved_by_rounding <= _EXACT:
+                return policy
+            break
+        reward[free] += step * min(1.0, _LONGEST_STEP / size)
     raise ConvergenceError(
-        "rlhf: the Bradley-Terry rewards do not settle; use preferences further from 0 and 1, or leave rlhf out"
-        " (--concept)"
+        f"rlhf: preferences so near to 0 or 1 that rounding decides the rewards at tau = {tau:g}; use a larger"
+        " tau, or leave rlhf out (--concept)"
     )

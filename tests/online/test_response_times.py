@@ -119,8 +119,8 @@ def test_one_person_and_non_decision_time():
     # the control: time that is not taken off biases the estimate towards 0
     biased = mean_drift(choices, times, 1.5)
     assert abs(biased.estimate) < abs(found.estimate) - 2 * found.standard_error
-    signed, _ = mean_drift(np.where(choices, 1, -1), times, 1.5, 0.3)
-    assert signed == found.estimate
+    for told in (np.where(choices, 1, -1), choices.astype(int)):
+        assert mean_drift(told, times, 1.5, 0.3) == found
 
 
 def test_a_crowds_mean_drift_is_seen_though_its_choices_say_the_contrary():
@@ -171,8 +171,10 @@ def test_sure_preferences_are_refused_with_the_remedy():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (([2], [1.0], 1.0), "True or False"),
-        (([True], [1.0, 2.0], 1.0), "one a choice"),
+        (([2], [1.0], 1.0), "True and False"),
+        (([-1, 0, 1], [1.0, 1.0, 1.0], 1.0), "found -1, 0, 1"),
+        (([True], ["fast"], 1.0), "times: numbers"),
+        (([True], [1.0, 2.0], 1.0), "one time a choice"),
         (([True], [0.2], 1.0, 0.3), "above non_decision"),
         (([True], [np.nan], 1.0), "above non_decision"),
         (([], [], 1.0), "at least one duel"),

@@ -39,8 +39,8 @@ def mean_drift(choices, times, boundary: float, non_decision: float = 0.0) -> Me
 
     Parameters
     ----------
-    choices : array_like of bool or ±1, shape (duels,)
-        True or +1 where the first was chosen.
+    choices : array_like of bool, 0 and 1 or ±1, shape (duels,)
+        True or 1 where the first was chosen.
     times : array_like, shape (duels,)
         Response times.
     boundary : float
@@ -86,13 +86,18 @@ def drift_scores(choices, times, boundary: float, non_decision: float = 0.0) -> 
     if not (np.isfinite(non_decision) and non_decision >= 0):
         raise NashsimError(f"non_decision: a finite time >= 0 is needed, found {non_decision!r}")
     chosen = np.atleast_1d(np.asarray(choices))
-    if chosen.dtype != bool and not np.isin(chosen, (-1, 1)).all():
-        odd = chosen[~np.isin(chosen, (-1, 1))][0]
-        raise NashsimError(f"choices: True or False, or +1 and -1, are needed, found {odd!r}")
-    signs = np.where(chosen, 1.0, -1.0) if chosen.dtype == bool else chosen.astype(float)
-    spent = np.atleast_1d(np.asarray(times, dtype=float)) - non_decision
+    if not any(np.isin(chosen, pair).all() for pair in ((0, 1), (-1, 1))):
+        found = ", ".join(map(str, np.unique(chosen)[:4]))
+        raise NashsimError(f"choices: True and False, 1 and 0, or +1 and -1, are needed, found {found}")
+    signs = np.where(chosen == 1, 1.0, -1.0)
+    try:
+        spent = np.atleast_1d(np.asarray(times, dtype=float)) - non_decision
+    except (TypeError, ValueError):
+        raise NashsimError(f"times: numbers are needed, found {times!r:.60}") from None
     if spent.shape != signs.shape or spent.ndim != 1:
-        raise NashsimError(f"times: one a choice is needed, shape {signs.shape}, found {spent.shape}")
+        raise NashsimError(
+            f"choices, times: one time a choice is needed, shape (duels,), found {signs.shape} and {spent.shape}"
+        )
     bad = spent[~(np.isfinite(spent) & (spent > 0))]
     if bad.size:
         raise NashsimError(
