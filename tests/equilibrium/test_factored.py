@@ -59,10 +59,11 @@ def test_small_tau_follows_the_path_too(tau):
     ).residual <= (2e-16 / tau)
 
 
-@pytest.mark.parametrize("scale", [1.0, 3.0])
-def test_accurate_margin_meets_its_error_bound(scale):
+@pytest.mark.parametrize("scales", [(1.0, 1.0), (3.0, 3.0), (1.0, 0.125), (2.0**-10, 1.0)])
+@pytest.mark.parametrize("lean", [0.0, 2.0, -2.0])
+def test_accurate_margin_meets_its_error_bound(scales, lean):
     rng = np.random.default_rng(3)
-    left, right = scale * rng.normal(size=(2, 40, 2))
+    left, right = np.array(scales)[:, None, None] * (lean + rng.normal(size=(2, 40, 2)))
     policy = rng.dirichlet(np.full(40, 0.3))
     found = FactoredSystem.of_low_rank(left, right).accurate_margin(policy)
     exact = [[Fraction(x) for x in row] for row in np.hstack([left, right]).tolist()]

@@ -9,6 +9,7 @@ import pytest
 
 from nashsim import NashsimError, PreferenceGame, certify, duality_gap, exploitability, lottery, solve
 from nashsim.equilibrium import check_agreement
+from nashsim.equilibrium.links import dropped_note
 from nashsim.regularisers import get_regulariser
 from nashsim.regularisers.kl import KL
 
@@ -212,3 +213,12 @@ def test_what_is_of_kl_alone_says_so():
     for call in (lambda: rankings(game), lambda: play_learner(game, "enpo", rounds=10)):
         with pytest.raises(NashsimError, match="chi2"):
             call()
+
+
+def test_a_response_at_the_edge_of_having_mass_is_called_so():
+    """chi2 at mu = (1/2, 1/2) drops the worse response from tau = margin/2 on: links 1 and -1 are margin/tau apart."""
+    at_edge = "at the edge within rounding"
+    for tau, said in ((0.25, at_edge), (0.25 - 5e-16, at_edge), (0.25 - 5e-15, "beyond rounding")):
+        game = PreferenceGame([[0.5, 1.0], [0.0, 0.5]], tau=tau, regulariser="chi2")
+        log_policy = np.array([[0.0, -np.inf]])
+        assert said in dropped_note(game, log_policy, np.zeros(1))

@@ -3,14 +3,16 @@
 import dataclasses
 import importlib
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
 
 from nashsim import EquilibriumDisagreement, PreferenceGame
-from nashsim.equilibrium import check_agreement, exact, lottery, solve_newton
+from nashsim.equilibrium import check_agreement, exact, lottery, lottery_in_reach, solve_newton
 from nashsim.equilibrium.newton import _accuracy
-from nashsim.equilibrium.pivoting import Pivoted, only_policy
+from nashsim.equilibrium.pivoting import Pivoted, only_policy, pivoted_vertex
+from nashsim.preferences import LowRankPreference
 
 EPS = np.finfo(float).eps
 RPS = np.array([[0.0, 0.4, -0.3], [-0.4, 0.0, 0.5], [0.3, -0.5, 0.0]])
@@ -90,6 +92,20 @@ def test_the_only_policy_needs_mass_slack_and_a_nonsingular_block():
     tiny = 1e-13 * RPS
     assert only(tiny, LOTTERY, [True] * 3) is None
     assert only(1e-6 * RPS, LOTTERY, [True] * 3) is not None
+
+
+def test_pivoting_finds_the_vertex_whichever_action_stands_where():
+    game = grown([-0.1, 0.2, -0.2])
+    for order in permutations(range(4)):
+        mixed = game[np.ix_(order, order)]
+        point = pivoted_vertex(mixed, float(mixed.max()))
+        assert point is not None and (mixed @ np.where(point.inside, point.values, 0.0)).max() < 1e-12
+
+
+def test_five_thousand_actions_are_the_most_without_a_matrix():
+    for actions, reached in ((5000, True), (5001, False)):
+        game = PreferenceGame(LowRankPreference(np.full((actions, 1), 0.1), np.full((actions, 1), 0.2)))
+        assert lottery_in_reach(game) is reached
 
 
 def test_zero_is_one_part_in_1e11_where_floats_decide_alone(monkeypatch):
