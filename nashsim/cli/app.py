@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from textwrap import indent
 from typing import Annotated, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import NashsimError
-from ..progress import progress_bar
+from ..progress import progress_bar, waiting
 from .crowd import crowd
 from .exploring import explore
 from .names import complete_figure, complete_rule, require_rule
@@ -227,7 +228,8 @@ def solve(
         raise NashsimError(
             f"tau: the method {method!r} needs --tau T with T > 0 (only the lottery does without)"
         )
-    found = solve_game(game, method)
+    with nullcontext() if json else waiting(f"solving {game.name}"):
+        found = solve_game(game, method)
     result = {
         "game": game.name,
         "labels": list(game.labels),

@@ -22,7 +22,7 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     small; see :func:`regularised_equilibrium`. pi* is the only fixed point [derived]. Other regularisers likewise, on
     the values of their link, with the responses that get no mass decided; see :mod:`~nashsim.equilibrium.links`. The
     linear systems are solved as the storage allows (:func:`systems_of`): a low rank in O(actions) time and memory, a
-    triangle or blocks by products alone, a matrix by LU.
+    triangle or blocks by products alone, a matrix by LU, of more than 500 actions on those whose mass matters.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -375,6 +376,19 @@ def test_light_imports_and_start():
             times.append(sum(os.times()[2:4]) - began)
         # processor time, the least of five: the limits are for the program, not for what else the machine does
         assert min(times) < limit, (command, times)
+
+
+def test_solve_shows_that_it_is_at_work_where_somebody_reads(monkeypatch, capsys):
+    shown = []
+
+    @contextmanager
+    def waiting(text):
+        shown.append(text)
+        yield
+
+    monkeypatch.setattr("nashsim.cli.app.waiting", waiting)
+    assert call(["solve", "rps", "--tau", "0.1", "--json"]) == 0 and not shown
+    assert call(["solve", "rps", "--tau", "0.1"]) == 0 and shown == ["solving rps"]
 
 
 def test_a_run_loads_what_it_needs_and_collects_no_garbage_meanwhile():

@@ -3,6 +3,7 @@ import pytest
 
 from nashsim import ConvergenceError, NashsimError, PreferenceGame
 from nashsim.equilibrium import lottery, regularised_equilibrium, solve_newton, unregularised_gap
+from nashsim.equilibrium.systems import DenseSystem
 from tests.zoo import damped_iteration, random_game
 
 from .definition import long_residual
@@ -47,6 +48,40 @@ def test_fixed_point_at_500_actions(family):
 def test_fixed_point_at_1000_actions(family):
     game = make_game(family, 1000, 0.01)
     assert_fixed_point(game, solve_newton(game))
+
+
+def test_steps_of_large_games_solve_for_the_actions_whose_mass_matters(monkeypatch):
+    """A lottery of a random game plays half of the actions: at a small tau a system is an eighth of the work."""
+    sizes, solve = [], DenseSystem._solve
+
+    def recorded(skew, *arguments):
+        sizes.append(len(skew))
+        return solve(skew, *arguments)
+
+    monkeypatch.setattr(DenseSystem, "_solve", staticmethod(recorded))
+    game = make_game("uniform", 600, 1e-5)
+    small = solve_newton(game)
+    assert_fixed_point(game, small)
+    assert max(sizes) == 600 and min(sizes) < 330 and len(sizes) <= 80
+    assert (np.array(sizes) / 600.0 <= 0.75).mean() > 0.6
+
+    monkeypatch.setattr(DenseSystem, "_felt", staticmethod(lambda policy, sharpness: None))
+    whole = solve_newton(game)
+    apart = np.abs(np.exp(small.log_policy) - np.exp(whole.log_policy)).sum()
+    assert apart <= small.accuracy[0] + whole.accuracy[0]
+
+
+def test_a_step_without_the_mass_that_does_not_matter_is_newtons():
+    rng = np.random.default_rng(3)
+    system = DenseSystem(random_game(3, 600).preference.dense()[0])
+    policy = np.exp(-np.arange(600) / 8.0)
+    policy /= policy.sum()
+    payoff, mismatch, sharpness = system.margin(policy), rng.normal(size=600), 100.0
+    step = system.newton_step(policy, payoff, mismatch, sharpness)
+    assert system._felt(policy, sharpness).size < 300
+    left = mismatch - step + sharpness * system.margin(policy * (step - policy @ step))
+    assert np.abs(left).max() <= (1e-9 + 1e-11) * np.abs(step).max()  # the bound, and rounding
+    assert system._felt(policy[:500], sharpness) is None  # as ever
 
 
 @pytest.mark.slow
