@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -95,6 +96,17 @@ def regret(
     noise: Annotated[
         float, typer.Option(help="Probability that an observed label is flipped.", metavar="P")
     ] = 0.0,
+    mean_utility: Annotated[
+        bool,
+        typer.Option(
+            "--mean-utility",
+            help="Charge regret in the game of the crowd's mean utilities; SOURCE is one of annotators.",
+        ),
+    ] = False,
+    until: Annotated[
+        float | None,
+        typer.Option(help="Say from which duel on mean regret a round stays at most this.", metavar="R"),
+    ] = None,
     reference: Reference = None,
     regulariser: Regulariser = None,
     jobs: Annotated[int, typer.Option(help="Threads over seeds; the result is the same.", metavar="N")] = 1,
@@ -107,32 +119,46 @@ def regret(
     """Let learners play a game from duels and say what regret they are charged.
 
     Examples: nashsim regret rps --learner inpo-online --tau 0.1;
-    nashsim regret hard-b --learner inpo-online nash-md-online --tau 0.05 --rounds 1e6 --out regret
+    nashsim regret hard-b --learner inpo-online nash-md-online --tau 0.05 --rounds 1e6 --out regret;
+    nashsim regret two-opinions --learner minimax-times minimax-adversary --mean-utility --until 0.02
     """
-    from ..online import play_learner
+    from ..online import mean_utility_game, play_learner
 
+    if until is not None and not (math.isfinite(until) and until > 0):
+        raise NashsimError(f"until: a finite regret a round > 0 is needed, found {until:g}")
     game = open_game(source, options, tau=tau, reference=reference, seed=0, regulariser=regulariser)
+    people = game if mean_utility else None
+    game = mean_utility_game(game) if mean_utility else game
     chosen = _chosen([*(learner or []), *(more or [])], game)
     folder = _checkpoints(out, resume)
     plays = []
     with progress_bar(f"{len(chosen)} learners on {game.name}", not json) as tell:
         for number, one in enumerate(chosen):
             how = {"rounds": rounds, "seeds": seeds, "noise": noise, "jobs": jobs, "interval": INTERVAL}
+            how["people"] = people
             how["checkpoint"] = None if folder is None else folder / f"{one.name}.npz"
             how["progress"] = lambda done, total, at=number: tell(at * total + done, len(chosen) * total)
             plays.append(play_learner(game, one, **how))
-    summary = [_summary(play) for play in plays]
+    summary = [_summary(play, until) for play in plays]
     if out is not None:
         arguments = {"source": source, "tau": game.tau, "rounds": rounds, "seeds": seeds, "noise": noise}
         _save(
             plays,
             summary,
-            {**arguments, "reference": reference, "regulariser": game.regulariser.word},
+            {
+                **arguments,
+                "reference": reference,
+                "regulariser": game.regulariser.word,
+                "mean_utility": mean_utility,
+            },
             Path(out),
         )
     if json:
         return print_json(summary)
     _print(game.name, summary)
+    for row in summary if until is not None else ():
+        reached = "never" if row["duels_until"] is None else f"from {row['duels_until']} duels on"
+        say(f"{row['learner']}: mean regret a round at most {until:g} {reached}")
     say(f"regret: {summary[0]['definition']}")
     if out is not None:
         say(f"all records in {out}/records.csv, the summary in {out}/regret.json")
@@ -165,8 +191,8 @@ def _checkpoints(out: str | None, resume: bool) -> Path | None:
     return folder
 
 
-def _summary(play) -> dict:
-    """Return what one play came to: its regret at the end and the power of T at which it grew."""
+def _summary(play, until: float | None = None) -> dict:
+    """Return what one play came to: its regret, the power of T at which it grew, the duels until it is small."""
     from ..online import DEFINITIONS
     from ..online.play import REGRET_OF_OTHERS
     from ..theory import mean_band, power_of_rounds
@@ -174,6 +200,12 @@ def _summary(play) -> dict:
     curves = play.values["regret"]
     mean, low, high = (float(value) for value in mean_band(curves[:, -1], least=0))
     exponent = power_of_rounds(play.rounds, curves)
+    budget = {}
+    if until is not None:
+        above = (curves.mean(axis=0) / play.rounds > until).nonzero()[0]
+        first = above[-1] + 1 if len(above) else 0
+        reached = int(play.rounds[first]) if first < len(play.rounds) else None
+        budget = {"until": until, "duels_until": reached}
     return {
         "learner": play.learner.name,
         "tau": play.game.tau,
@@ -185,6 +217,7 @@ def _summary(play) -> dict:
         "exponent": exponent.value,
         "exponent_low": exponent.low,
         "exponent_high": exponent.high,
+        **budget,
         "definition": DEFINITIONS["regret"],
         **(
             {}

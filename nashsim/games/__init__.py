@@ -1,6 +1,6 @@
 """The catalogue: cyclic and named games, random families, hard instances, real tables."""
 
-from .annotators import condorcet_annotators, mixture, random_annotators
+from .annotators import condorcet_annotators, mixture, random_annotators, two_opinions
 from .catalogue import entries, names
 from .cyclic import biased_rps, rps
 from .entry import Entry
@@ -13,5 +13,5 @@ from .tables import glasgow, minneapolis, tldr
 __all__ = [
     "Entry", "biased_rps", "comal", "condorcet_annotators", "dial", "dice", "entries", "get", "glasgow", "hard_a",
     "hard_b", "hard_c", "low_rank", "minneapolis", "mixture", "names", "p_eps", "random_annotators",
-    "reward_preference", "rps", "sign", "sparse", "three_humans", "tldr", "uniform",
+    "reward_preference", "rps", "sign", "sparse", "three_humans", "tldr", "two_opinions", "uniform",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..game import PreferenceGame
-from ..preferences import DensePreference, as_preference
+from ..preferences import AnnotatorPreference, DensePreference, as_preference
 from .checks import number, whole_number
 
 
@@ -72,6 +72,32 @@ def condorcet_annotators(spread: float = 2.0) -> PreferenceGame:
     """
     rewards = 0.5 * _spread(spread) * np.array([[2, 1, 0], [0, 2, 1], [1, 0, 2]])
     return mixture(rewards, labels=("a", "b", "c"), name="condorcet-annotators")
+
+
+def two_opinions(share: float = 0.2) -> PreferenceGame:
+    """A crowd of two opinions: choices rank a, c, b, and mean utilities b, c, a, as few hate what most like a little.
+
+    Rewards (1, 0, .5) of most people and (-5, 1, -2) of a share; stored as annotators, so that each has a drift of
+    their own in duels with response times.
+
+    Parameters
+    ----------
+    share : float
+        Share in (0, 1) of the second opinion.
+
+    Raises
+    ------
+    NashsimError
+        For a share outside its range.
+
+    Examples
+    --------
+    >>> two_opinions().probabilities[0, 0].round(3)
+    array([0.5  , 0.585, 0.507])
+    """
+    share = number("share", share, "between 0 and 1", lambda x: 0 < x < 1)
+    preference = AnnotatorPreference(np.array([[1.0, 0.0, 0.5], [-5.0, 1.0, -2.0]]), [1 - share, share])
+    return PreferenceGame(preference, labels=("a", "b", "c"), name="two-opinions")
 
 
 def random_annotators(n: int = 6, annotators: int = 3, spread: float = 4.0, seed: int = 0) -> PreferenceGame:

@@ -92,6 +92,13 @@ ENTRIES: tuple[Entry, ...] = (
         _ANY_TAU,
         _uniform,
     ),
+    Entry(
+        "two-opinions",
+        annotators.two_opinions,
+        "a crowd whose choices hide the strength of a minority [derived]",
+        {"a": _SURE},
+        "mean utilities 0.2, 0 and -0.2 of b, c and a; annotators with response times",
+    ),
     Entry("annotators", annotators.random_annotators, "random family"),
     Entry("uniform", random.uniform, "EGPO's simulations, arXiv 2503.08942 [code]"),
     Entry(
@@ -149,7 +156,7 @@ def entries() -> tuple[Entry, ...]:
     Examples
     --------
     >>> [entry.name for entry in entries() if entry.condorcet_winner]
-    ['reward-preference', 'hard-b', 'hard-c', 'tldr']
+    ['reward-preference', 'two-opinions', 'hard-b', 'hard-c', 'tldr']
     """
     return ENTRIES
 

@@ -6,6 +6,7 @@ from .estimates import BilinearEstimate, BradleyTerryEstimate, CountEstimate, Dr
 from .labels import golden_questions, observed
 from .learners import LEARNERS, Learner, get_learner
 from .play import DEFINITIONS, Play, play_learner
+from .response_times import mean_utility_game
 from .study import run_regret
 from .votes import RecordedVotes
 
@@ -28,6 +29,7 @@ __all__ = [
     "get_learner",
     "golden_questions",
     "mean_drift",
+    "mean_utility_game",
     "observed",
     "play_learner",
     "run_regret",

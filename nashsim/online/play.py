@@ -89,6 +89,7 @@ def play_learner(
     rounds: int = 10_000,
     seeds: int | Sequence[int] = 20,
     noise: float = 0.0,
+    people: PreferenceGame | None = None,
     jobs: int = 1,
     checkpoint: str | Path | None = None,
     interval: float = INTERVAL,
@@ -107,6 +108,9 @@ def play_learner(
         Number of seeds, 0 to seeds - 1, or the seeds themselves.
     noise : float
         Probability in [0, 1/2) that an observed label is flipped.
+    people : PreferenceGame or None
+        Game whose people answer the duels, of the same shape, where regret is charged in another than theirs, such as
+        :func:`~nashsim.online.mean_utility_game` of a crowd; ``None`` is the game itself.
     jobs : int
         Threads over seeds; the result is the same for any number.
     checkpoint : str, Path or None
@@ -123,8 +127,8 @@ def play_learner(
     Raises
     ------
     NashsimError
-        For an unknown learner, rounds or seeds below one, a game of one action or without tau, or one that the
-        learner cannot play.
+        For an unknown learner, rounds or seeds below one, a game of one action or without tau, one that the
+        learner cannot play, or people of another shape.
 
     Examples
     --------
@@ -146,6 +150,11 @@ def play_learner(
         raise NashsimError(f"jobs: at least one thread is needed, found {jobs}")
     learner.check(game)
     arena, book = make_arena(game, noise), open_book(game, seeds)
+    if people is not None:
+        if people.log_reference.shape != game.log_reference.shape:
+            shape = people.log_reference.shape
+            raise NashsimError(f"people: contexts and actions {arena.log_mu.shape} are needed, found {shape}")
+        arena = arena._replace(duel=0.5 + (1 - 2 * noise) * people.preference.dense())
     state = learner.state(arena, len(seeds))
     grid = iteration_grid(int(rounds) // learner.labels)
     kept = {
@@ -162,10 +171,14 @@ def play_learner(
     if checkpoint is not None:
         parts = (repr(learner), game.tau, noise, seeds, int(rounds), *identity(game.preference))
         parts += () if game.kl_regularised else (game.regulariser.word,)
+        parts += () if people is None else identity(people.preference)
         store = Checkpoint(Path(checkpoint), fingerprint(*parts, game.log_reference, game.weights), interval)
         for name, saved in (store.load() or {}).items():
             arrays[name][...] = saved
-    if game.kl_regularised:
+    if learner.timed:
+        answering = learner.people(game if people is None else people)
+        advance = partial(learner.advance_timed, (*answering, float(noise)), arena, book)
+    elif game.kl_regularised:
         advance = partial(learner.advance, arena, book)
     else:
         advance = partial(learner.advance_links, link_arguments(game, arena, book))

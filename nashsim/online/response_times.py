@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import NashsimError
 from ..game import PreferenceGame
-from ..preferences import AnnotatorPreference
+from ..preferences import AnnotatorPreference, DensePreference
 
 
 class TimedChoices(NamedTuple):
@@ -89,6 +89,39 @@ def drifts(game: PreferenceGame, boundary: float) -> tuple[np.ndarray, np.ndarra
         )
     # logit(1/2 + A) = 2 artanh(2 A), odd to the last bit
     return np.ascontiguousarray(np.arctanh(2 * skew)[None] / boundary), np.ones(1)
+
+
+def mean_utility_game(game: PreferenceGame) -> PreferenceGame:
+    """Return the game of a crowd's mean utilities, P(y ≻ y') = sigma(E_u r_u(y) - E_u r_u(y')).
+
+    That is sigma(2 a E_u v_u), what choices with their times tell; reference, tau and labels stay.
+
+    Parameters
+    ----------
+    game : PreferenceGame
+        Game of an ``AnnotatorPreference``.
+
+    Raises
+    ------
+    NashsimError
+        For a preference of another kind, which has no people.
+
+    Examples
+    --------
+    >>> from nashsim import games
+    >>> mean_utility_game(games.get("two-opinions")).probabilities[0, 0].round(3)  # means -0.2, 0.2 and 0
+    array([0.5  , 0.401, 0.45 ])
+    """
+    if not isinstance(game.preference, AnnotatorPreference):
+        raise NashsimError(
+            f"game: {game.name!r} has no people with utilities; use two-opinions, or a PreferenceGame of an"
+            " AnnotatorPreference"
+        )
+    found, shares = drifts(game, 0.5)
+    mean = np.tensordot(shares, found, axes=1)
+    return game.replace(
+        preference=DensePreference(0.5 * np.tanh(0.5 * mean)), name=f"{game.name}-mean-utility"
+    )
 
 
 def check_boundary(boundary) -> float:

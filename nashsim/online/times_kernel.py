@@ -104,6 +104,17 @@ def first_passage(z, stream):
 
 
 @nb.njit(cache=True, nogil=True)
+def answer(drift, shares, boundary, noise, stream, context, first, second):
+    """Draw who answers a duel, whether the first is chosen and how long it takes; ``draw_timed`` has the arguments."""
+    user = draw(shares, stream) if shares.shape[0] > 1 else 0
+    v = drift[user, context, first, second]
+    won = uniform(stream) < 1.0 / (1.0 + math.exp(-2.0 * boundary * v))
+    if noise > 0.0 and uniform(stream) < noise:
+        won = not won
+    return won, boundary * boundary * first_passage(boundary * abs(v), stream)
+
+
+@nb.njit(cache=True, nogil=True)
 def draw_timed(drift, shares, boundary, noise, stream, contexts, first, second, won, times):
     """Draw the user, the choice and the time of every duel.
 
@@ -120,12 +131,27 @@ def draw_timed(drift, shares, boundary, noise, stream, contexts, first, second, 
     times : ndarray, shape (duels,)
     """
     for k in range(contexts.shape[0]):
-        user = draw(shares, stream) if shares.shape[0] > 1 else 0
-        v = drift[user, contexts[k], first[k], second[k]]
-        won[k] = uniform(stream) < 1.0 / (1.0 + math.exp(-2.0 * boundary * v))
-        if noise > 0.0 and uniform(stream) < noise:
-            won[k] = not won[k]
-        times[k] = boundary * boundary * first_passage(boundary * abs(v), stream)
+        won[k], times[k] = answer(drift, shares, boundary, noise, stream, contexts[k], first[k], second[k])
+
+
+@nb.njit(cache=True, nogil=True)
+def bessel_ratio(time):
+    """Return p_B/p_0 at a = 1, the score of the mean drift, as ``estimates.times`` sums it."""
+    upper = lower = 0.0
+    if time < 0.4:
+        for k in range(4):
+            odd = 2 * k + 1
+            term = math.exp((1 - odd * odd) / (2.0 * time))
+            upper += term * (odd * odd / time - 1.0)
+            lower += term * odd if k % 2 == 0 else -term * odd
+        return upper / lower
+    rate = math.pi * math.pi * time / 8.0
+    for k in range(1, 13):
+        odd = 2 * k - 1
+        sign = 1.0 if k % 2 == 1 else -1.0
+        upper += sign * k * k * math.exp(-(4 * k * k - 1) * rate)
+        lower += sign * odd * math.exp(-(odd * odd - 1) * rate)
+    return 2.0 * math.pi * upper / lower
 
 
 @nb.njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ import pytest
 from nashsim import games
 from nashsim.cli import call
 from nashsim.errors import NashsimError
-from nashsim.online import LEARNERS, play_learner
+from nashsim.online import LEARNERS, mean_utility_game, play_learner
 from nashsim.online.learners.iterative import OnlineNashMD
 
 KEYS = [
@@ -109,11 +109,32 @@ def test_learners(capsys):
         (["rps", "--learner", "inpo-online", "--jobs", 0], "jobs"),
         (["rps", "--learner", "inpo-online", "--resume"], "--out"),
         (["no-game", "--learner", "inpo-online"], "unknown game"),
+        (["rps", "--learner", "minimax-times"], "no finite drift"),
+        (["rps", "--learner", "inpo-online", "--mean-utility"], "no people with utilities"),
+        (["rps", "--learner", "inpo-online", "--until", 0], "until"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
 def test_bad_input(capsys, arguments, says):
     assert says in nashsim(capsys, "regret", *arguments, fails=True)
+
+
+def test_the_budget_with_and_without_times(capsys):
+    """In a crowd choices alone never bring regret down to what times reach; the budget is read off the records."""
+    both = ("--learner", "minimax-times", "minimax-adversary")
+    asked = ("--tau", 0.1, "--rounds", 4000, "--seeds", 4)
+    arguments = ("regret", "two-opinions", *both, *asked, "--mean-utility", "--until", 0.015)
+    times, choices = json.loads(nashsim(capsys, *arguments, "--json"))
+    assert choices["duels_until"] is None and times["until"] == 0.015
+    crowd = games.get("two-opinions").replace(tau=0.1)
+    played = play_learner(mean_utility_game(crowd), "minimax-times", rounds=4000, seeds=4, people=crowd)
+    rates = played.values["regret"].mean(axis=0) / played.rounds
+    reached = played.rounds >= times["duels_until"]
+    assert (rates[reached] <= 0.015).all() and rates[~reached][-1] > 0.015
+
+    assert call([str(argument) for argument in arguments]) == 0
+    printed = capsys.readouterr()
+    assert "minimax-adversary: mean regret a round at most 0.015 never" in printed.out + printed.err
 
 
 def test_a_game_of_one_action(capsys, tmp_path):

@@ -66,7 +66,13 @@ def test_condorcet_winners_beat_everyone(entry):
 
 def test_condorcet_winners_by_name():
     found = {entry.name: entry.condorcet_winner for entry in games.entries() if entry.condorcet_winner}
-    assert found == {"reward-preference": "y2", "hard-b": "c", "hard-c": "c", "tldr": "MD1"}
+    assert found == {
+        "reward-preference": "y2",
+        "two-opinions": "a",
+        "hard-b": "c",
+        "hard-c": "c",
+        "tldr": "MD1",
+    }
 
 
 @every_game

@@ -36,6 +36,8 @@ class Learner(abc.ABC):
     labels: ClassVar[int] = 1
     #: Whether it plays games of any regulariser, by ``advance_links``; the others take the steps of KL.
     any_regulariser: ClassVar[bool] = False
+    #: Whether it sees response times, by ``advance_timed``; the others see choices alone.
+    timed: ClassVar[bool] = False
     #: Parameters that must be > 0 where they are given, and those with a choice of values.
     positive: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[dict[str, tuple]] = {}
@@ -74,6 +76,16 @@ class Learner(abc.ABC):
     def advance_links(self, arguments: tuple, state: State, t0: int, t1: int, first: int, last: int) -> None:
         """Do the same under another regulariser than KL, from ``links.link_arguments``; for those that can."""
         raise NotImplementedError(f"{self.name} has any_regulariser False")
+
+    def people(self, game: PreferenceGame) -> tuple[np.ndarray, np.ndarray]:
+        """Return drifts and shares of a game's people, as ``response_times.drifts`` does; for those that are timed."""
+        raise NotImplementedError(f"{self.name} has timed False")
+
+    def advance_timed(
+        self, people: tuple, arena: Arena, book: Book, state: State, t0: int, t1: int, first: int, last: int
+    ) -> None:
+        """Do the same on choices with their times; ``people`` are drifts, shares and the probability of a flip."""
+        raise NotImplementedError(f"{self.name} has timed False")
 
 
 def _is_number(value) -> bool:
