@@ -7,7 +7,7 @@ import numpy as np
 from ...data import PreferenceData
 from ...equilibrium import exploitability, solve_newton
 from ...game import PreferenceGame
-from ...offline import Bandit, error_constant, fit_preference, pair_policies, pair_shares
+from ...offline import Bandit, error_constant, fit_preference, misspecification, pair_policies, pair_shares
 from ...online import Duels, RecordedVotes
 from .claim import Claim, Control, Evidence
 from .domain import Domain
@@ -47,6 +47,22 @@ def _gap(word: str):
         return once(measured, span**2 / (8 * stack.tau) + slack)
 
     return measure
+
+
+def _floor(stack: Stack, algorithm: float) -> Evidence:
+    """Exploitability that infinitely many duels leave of a Bradley-Terry class, its error's span, and e^2."""
+    measured, bound = [], []
+    for instance in stack.instances:
+        game, n = instance.game, instance.actions
+        even = np.full((1, n, n), 2 / n**2)
+        error, fitted = misspecification(game.probabilities, even, "bradley-terry")
+        log_policy = solve_newton(game.replace(preference=fitted, tau=algorithm * stack.tau)).log_policy
+        span = np.ptp((fitted - game.probabilities)[0] @ np.exp(log_policy[0]))
+        measured.append([exploitability(game, log_policy)[0], span**2 / (8 * stack.tau)])
+        bound.append([span**2 / (8 * stack.tau), n * (n - 1) * error**2 / (4 * stack.tau)])
+    # as of the plug-in, for a span of at most 2
+    slack = 4 * logit_rounding(stack)[:, None]
+    return Evidence(np.arange(2), np.array(measured), np.array(bound), slack, x_label="")
 
 
 def _bandit(stack: Stack, word: str) -> Evidence:
@@ -141,6 +157,22 @@ CLAIMS = (
         "R is 1-strongly convex in l1, so R* 1-smooth in max |.|, whose least over constants is span/2",
         Domain(actions=(2, 12), structure=spread, **_TAUS),
         150,
+    ),
+    Claim(
+        id="misspecified-floor",
+        statement="of a Bradley-Terry class infinitely many duels leave max J(π', π̂) − ½ ≤ span((P̂ − P) π̂)²/(8τ)"
+        " ≤ n(n − 1) e²/(4τ), e² = E(P̂ − P)² over uniform pairs: the floor is of the order of the misspecification",
+        source="derived; misspecified KL-regularised learning, arXiv 2606.06053 (abstract)",
+        tag="derived",
+        kind="bound",
+        conditions="any game, log μ within 6 of its largest, and τ",
+        quantity="exploitability of the class's π̂; span((P̂ − P) π̂)²/(8τ)",
+        predicted="span((P̂ − P) π̂)²/(8τ); n(n − 1) e²/(4τ)",
+        measure=_floor,
+        algorithm=1.0,
+        control=Control("the Nash of the class at 2τ", 2.0),
+        domain=Domain(actions=(2, 6), structure=spread, **_TAUS),
+        games=24,
     ),
     Claim(
         id="forward-kl-bandit",
