@@ -124,7 +124,7 @@ def test_the_budget_with_and_without_times(capsys):
     both = ("--learner", "minimax-times", "minimax-adversary")
     asked = ("--tau", 0.1, "--rounds", 4000, "--seeds", 4)
     arguments = ("regret", "two-opinions", *both, *asked, "--mean-utility", "--until", 0.015)
-    times, choices = json.loads(nashsim(capsys, *arguments, "--json"))
+    times, choices = nashsim(capsys, *arguments, "--json")
     assert choices["duels_until"] is None and times["until"] == 0.015
     crowd = games.get("two-opinions").replace(tau=0.1)
     played = play_learner(mean_utility_game(crowd), "minimax-times", rounds=4000, seeds=4, people=crowd)
