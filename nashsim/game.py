@@ -388,5 +388,7 @@ def _check_distribution(log_values: np.ndarray, shape: tuple[int, int], what: st
         raise NashsimError(f"{what}: probabilities must sum to 1, found a sum of {totals[off.argmax()]:.9g}")
     # What is normalised to rounding is kept as it is, so that a copy of a game has the same bits.
     rounding = np.finfo(float).eps * (4 + shape[1])
-    values = np.where((off <= rounding)[:, None], log_values, log_normalise(log_values))
+    values, kept = log_values, off <= rounding
+    if not kept.all():
+        values = np.where(kept[:, None], log_values, log_normalise(log_values))
     return np.ascontiguousarray(np.broadcast_to(values, shape))

@@ -59,17 +59,18 @@ def kl(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
     ndarray, shape (...)
         ``inf`` where p has mass that q lacks.
     """
-    log_p, log_q = np.broadcast_arrays(np.asarray(log_p, float), np.asarray(log_q, float))
+    log_p, log_q = np.asarray(log_p, float), np.asarray(log_q, float)
+    if log_p.shape != log_q.shape:
+        log_p, log_q = np.broadcast_arrays(log_p, log_q)
     present = log_p != -np.inf  # NaN stays NaN
     with np.errstate(invalid="ignore", over="ignore"):
         d = np.where(present, log_p - log_q, 0.0)
         series = d * d * (0.5 - d * (1 / 6 - d * (1 / 24 - d / 120)))
         bregman = np.where(np.abs(d) < 1e-3, series, d + np.expm1(-d))
-        inside = np.exp(log_p) * bregman
+        p, q = np.exp(log_p), np.exp(log_q)
         # p (exp(-d)) is q: write it so where exp(-d) alone would overflow.
-        steep = d < -500
-        inside = np.where(steep, np.exp(log_p) * (d - 1) + np.exp(log_q), inside)
-    return np.where(present, inside, np.exp(log_q)).sum(axis=-1)
+        inside = np.where(d < -500, p * (d - 1) + q, p * bregman)
+    return np.where(present, inside, q).sum(axis=-1)
 
 
 def span(values: np.ndarray) -> np.ndarray:

@@ -123,12 +123,14 @@ class Tiles(Rows):
             at, rows = 0, np.zeros((side, self.width))
             for i in range(0, self.width, side):
                 found = matrix[i : i + side, i:]
-                rows[len(found) :] = 0.0
-                rows[: len(found), i : i + found.shape[1]] = found
-                rows[:, i : i + side][below] = 0.0
+                if found.shape != (side, self.width - i):  # filled up with zeros
+                    rows[len(found) :] = 0.0
+                    rows[: len(found), i : i + found.shape[1]] = found
+                    found = rows[:, i:]
                 size = side * (self.width - i)
                 tile = tiles[context, at : at + size].reshape(-1, side, side)
-                tile.transpose(1, 0, 2)[:] = rows[:, i:].reshape(side, -1, side)
+                tile.transpose(1, 0, 2)[:] = found.reshape(side, -1, side)
+                tile[0][below] = 0.0
                 at += size
         self._product = aligned((self.problems, self.width), 0.0)
         return tiles

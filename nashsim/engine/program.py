@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..rules import Rule
 from .codes import PURE
-from .table import StepTable
+from .table import StepTable, tabulate
 
 
 class Program(NamedTuple):
@@ -67,6 +68,20 @@ def program(table: StepTable) -> Program:
         int(np.flatnonzero(table.query)[-1]),
         int(table.played),
     )
+
+
+def stationary_program(rule: Rule, tau: float) -> Program:
+    """Return the program of a rule that is the same at every iteration; the rule keeps the last one asked of it.
+
+    Parameters
+    ----------
+    rule : Rule
+    tau : float
+    """
+    kept = vars(rule).get("_program")  # as a cached_property would be, of one tau
+    if kept is None or kept[0] != tau:
+        kept = vars(rule)["_program"] = (tau, program(tabulate(rule, tau, 0, 1)))
+    return kept[1]
 
 
 def _sparse(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

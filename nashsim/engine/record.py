@@ -47,7 +47,8 @@ def record_steps(steps: int, record: str | int | Iterable[int] = "log") -> np.nd
     else:
         grid = np.fromiter(record, dtype=float)
     whole = np.round(grid).astype(np.int64)
-    return np.unique(np.concatenate([[0], whole[(whole >= 0) & (whole <= steps)], [steps]]))
+    whole = np.sort(np.concatenate([[0], whole[(whole >= 0) & (whole <= steps)], [steps]]))
+    return whole[np.diff(whole, prepend=-1) > 0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from ..logspace import log_normalise
 from ..rules import POLICY, REFERENCE, Rule
 from .feedback import Feedback
 from .layouts import ABSENT, choose_layout
-from .program import program
+from .program import program, stationary_program
 from .table import SEGMENT, tabulate
 from .work import in_threads
 
@@ -51,7 +51,7 @@ class VectorDrive:
             self._layout.write(self._logits, slot, np.maximum(first * np.log2(np.e), ABSENT))
             self._layout.write(self._powers, slot, np.exp(first))
         self._t = 0
-        self._stationary = program(tabulate(rule, game.tau, 0, 1)) if rule.stationary else None
+        self._stationary = stationary_program(rule, game.tau) if rule.stationary else None
 
     def advance(self, t0: int, t1: int) -> None:
         """Do the iterations ``t0 <= t < t1``."""

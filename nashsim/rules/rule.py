@@ -265,7 +265,7 @@ class Rule(abc.ABC):
     def largest_eta(self, tau: Any) -> float:
         """Return the largest constant forward step that the condition admits."""
 
-    @property
+    @cached_property
     def init(self) -> dict[str, str]:
         """Every named policy of the rule, and where it starts: at ``POLICY``, the first policy pi_0, or ``REFERENCE``.
 
@@ -285,12 +285,12 @@ class Rule(abc.ABC):
         numbers = [weight for mixture in mixtures for weight in mixture.values()]
         return all(np.ndim(number) == 0 for number in [*numbers, *(step.eta for step in steps)])
 
-    @property
+    @cached_property
     def constant(self) -> bool:
         """Whether the forward step is the same at every iteration."""
         return self.eta(1.0, 0) == self.eta(1.0, 9)
 
-    @property
+    @cached_property
     def queries_per_step(self) -> int:
         """Payoff vectors P(. ≻ opponent) asked for in one iteration."""
         return sum(bool(step.opponent) for step in self.steps(1.0, 0))

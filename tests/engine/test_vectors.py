@@ -6,9 +6,13 @@ import numba as nb
 import numpy as np
 import pytest
 
+from nashsim.engine import run_many
 from nashsim.engine.kernels import llvm_registers as registers
 from nashsim.engine.kernels import llvm_vectors as v
 from nashsim.engine.kernels.unrolled import step_games, sum_actions
+from nashsim.engine.table import tabulate
+from nashsim.rules import EGPO
+from tests.zoo import random_game
 
 #: Registers and lanes.
 SHAPES = ((1, 4), (1, 8), (2, 4), (3, 4), (2, 8))
@@ -150,3 +154,16 @@ def test_a_step_of_eight_games(actions, panel):
     assert np.abs(rows[1] - logits).max() <= bound
     assert np.abs(rows[2] / np.exp2(logits) - 1).max() <= bound
     np.testing.assert_allclose(numbers, [np.exp2(logits).sum(axis=0), values.sum(axis=1)], rtol=bound)
+
+
+def test_a_rule_that_is_run_again_is_not_tabulated_again(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "nashsim.engine.program.tabulate", lambda *given: asked.append(given[1]) or tabulate(*given)
+    )
+    rule, games = EGPO(), [random_game(1, tau=0.2), random_game(2, tau=0.2), random_game(3, tau=0.5)]
+    first = run_many(games, rule, queries=40)
+    assert asked == [0.2, 0.5]
+    for again in (run_many(games[2:], rule, queries=40), run_many(games[2:], EGPO(), queries=40)):
+        assert np.array_equal(again[0].log_policy, first[2].log_policy)
+    assert asked == [0.2, 0.5, 0.5]  # the last by a rule of its own
