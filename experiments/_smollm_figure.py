@@ -5,7 +5,8 @@ import textwrap
 
 import numpy as np
 import pandas as pd
-from _smollm_methods import CRITERIA, GROUPS, MARKERS, MASS, NASH, PLANS, REFERENCE, TAU, TRIPLES
+from _smollm_methods import CRITERIA, GROUPS, MARKERS, MASS, NASH, PLANS, REFERENCE, REWARD, TAU, TRIPLES
+from _smollm_tournament import ALL
 
 from nashsim.figures import Finding
 from nashsim.plots import PALETTE, legend_below
@@ -16,27 +17,29 @@ def draw(frame: pd.DataFrame):
     import matplotlib.pyplot as plt
 
     judges = list(frame.judge.unique())
-    figure = plt.figure(figsize=(10.2, 6.9 * len(judges) + 0.4), layout="constrained")
-    for part, judge in zip(np.atleast_1d(figure.subfigures(len(judges), 1)), judges, strict=True):
-        _draw_judge(part, frame[frame.judge == judge], judge)
-    size = frame["model"].iloc[0]
+    parts = [frame[frame.judge == judge] for judge in judges]
+    heights = [_height(len(_names(part))) for part in parts]
+    figure = plt.figure(figsize=(10.2, sum(heights) + 0.5), layout="constrained")
+    figures = np.atleast_1d(figure.subfigures(len(judges), 1, height_ratios=heights))
+    for subfigure, part, judge in zip(figures, parts, judges, strict=True):
+        _draw_judge(subfigure, part, judge)
     spent = frame[frame.metric == "comparisons"].value
     texts = frame[frame.metric == "response"]
     asked = texts.text.str.partition(" | ")[0].nunique()
-    each = len(texts) // (asked * texts["method"].nunique())
+    each = len(texts) // (asked * sum(len(_names(part)) for part in parts))
     left_out = [name for name in PLANS if name not in set(frame["method"])]
     absent = f" Not run: {', '.join(left_out)}." if left_out else ""
-    second = " The learnt preference model as a judge was not run."
-    if len(judges) > 1:
-        few = [name for name in PLANS if name in set(frame["method"][frame.judge == judges[1]])]
-        second = f" After the {judges[1]}: {', '.join(few)} alone." if len(few) < len(PLANS) else ""
-    seeds = frame[frame.metric == "comparisons"].seed.nunique()
+    second = "" if len(judges) > 1 else " The learnt preference model as a judge was not run."
+    told = "; ".join(f"{judge}, {_seeds(part)}" for judge, part in zip(judges, parts, strict=True))
+    size = "SmolLM2-135M-Instruct, LoRA of rank 16"
     note = (
-        f"{'SmolLM2-135M-Instruct, LoRA of rank 16' if size == 'SmolLM2' else 'A tiny random model'}, τ = {TAU:g};"
-        f" {spent.max():.0f} comparisons a run, {seeds} seed{'s' if seeds > 1 else ''} of training: differences between"
-        f" methods are this seed's.\nBars: 95% over {asked} held-out prompts, {each} answers each, this policy given;"
-        f" they tell nothing of other seeds.{absent}{second}"
+        f"{size if frame['model'].iloc[0] == 'SmolLM2' else 'A tiny random model'}, τ = {TAU:g}; {spent.max():.0f}"
+        f" comparisons a run. Seeds of training: {told}. Small dots: seeds. Bars: 95%, Student's t over seeds and"
+        f" {asked} held-out prompts, {each} answers of a seed to each (KL: over seeds); of one seed over prompts (KL:"
+        f" over answers), and nothing is told of others. Of the maximum on the right the bar is a bootstrap over both,"
+        f" and the dots are against the same opponent.{absent}{second}"
     )
+    note = textwrap.fill(note, 150)
     handles = [
         plt.Line2D([], [], color=PALETTE[c], marker="o", linestyle="", label=t) for c, t in GROUPS.items()
     ]
@@ -48,9 +51,27 @@ def draw(frame: pd.DataFrame):
     return figure
 
 
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [name for name in (REFERENCE, *PLANS) if name in set(frame["method"])]
+
+
+def _height(players: int) -> float:
+    """Return the inches of a judge's panels."""
+    return 2.9 + 0.44 * players
+
+
+def _seeds(frame: pd.DataFrame) -> str:
+    """Say of which methods there are how many seeds."""
+    counts = frame[frame.metric == "comparisons"].groupby("method", sort=False).size()
+    if counts.nunique() == 1:
+        return f"{counts.iloc[0]} of each"
+    several = [name for name in counts.index if counts[name] > 1]
+    return f"{counts.max()} of {', '.join(several)}, 1 of the others"
+
+
 def _draw_judge(part, frame: pd.DataFrame, judge: str) -> None:
     """Draw one judge's panels."""
-    names = [name for name in (REFERENCE, *PLANS) if name in set(frame["method"])]
+    names = _names(frame)
     [cycles] = frame[frame.metric == TRIPLES].itertuples()
     part.suptitle(
         f"Judge: {judge}; {100 * cycles.value:.1f}% [{100 * cycles.low:.1f}, {100 * cycles.high:.1f}] of triples of"
@@ -58,39 +79,39 @@ def _draw_judge(part, frame: pd.DataFrame, judge: str) -> None:
         fontsize=10,
     )
     upper, lower = part.subfigures(2, 1, height_ratios=[1, 1.35])
-    axes = upper.subplots(1, 5, sharey=True, width_ratios=[1.2, 1.2, 1, 0.8, 1])
+    widths = [1.2, 1.2, 1, 0.8, 1]
+    if not frame.metric.str.startswith("wins ").any():
+        widths.pop(1)
+    axes = list(upper.subplots(1, len(widths), sharey=True, width_ratios=widths))
     _draw_strips(axes, frame, names)
     left, right = lower.subplots(1, 2, width_ratios=[1, 1.5])
     _draw_matrix(left, frame, names)
-    _draw_examples(right, frame, names)
+    _draw_examples(right, frame, names, _height(len(PLANS) + 1) / _height(len(names)))
 
 
 def _colour(name: str) -> str:
     return PALETTE[PLANS[name].group] if name in PLANS else PALETTE["black"]
 
 
-def _draw_strips(axes, frame: pd.DataFrame, names: list[str]) -> None:
+def _draw_strips(axes: list, frame: pd.DataFrame, names: list[str]) -> None:
     """Draw wins, wins by criterion, KL, length and exploitability of every method, one below the other."""
-    wins, by_criterion, kl, length, exploited = axes
+    wins, *between, kl, length, exploited = axes
+    against = frame[frame.opponent == REFERENCE]
     for place, name in enumerate(names):
-        mine, colour = frame[frame["method"] == name].set_index("metric"), _colour(name)
-        bar = {"color": colour, "marker": "o", "markersize": 4, "capsize": 2}
+        look = {"color": _colour(name), "marker": "o", "markersize": 4, "capsize": 2}
         if name != REFERENCE:
-            over = mine[mine.opponent == REFERENCE]
-            _bar(wins, over.loc["wins"], place, 100, bar)
+            _strip(wins, against, name, "wins", place, 100, look)
+            _strip(kl, frame, name, "kl", place, 1, look)
+        for ax in between if name != REFERENCE else ():
             for shift, marker, criterion in zip((-0.22, 0, 0.22), MARKERS, CRITERIA, strict=True):
-                if f"wins {criterion}" in over.index:
-                    look = bar | {"marker": marker, "markersize": 3.5, "elinewidth": 0.8, "capsize": 0}
-                    _bar(by_criterion, over.loc[f"wins {criterion}"], place + shift, 100, look)
-            half = 1.96 * mine.value["kl_error"]
-            kl.errorbar(mine.value["kl"], place, xerr=half, **bar)
-        length.plot(mine.value["length"], place, "o", color=colour, markersize=4)
-        _bar(exploited, mine.loc["exploitability"], place, 100, bar)
-    by_criterion.set_visible(frame.metric.str.startswith("wins ").any())
-    for ax in (wins, by_criterion):
+                fine = look | {"marker": marker, "markersize": 3.5, "elinewidth": 0.8, "capsize": 0}
+                _strip(ax, against, name, f"wins {criterion}", place + shift, 100, fine, dots=False)
+        _strip(length, frame, name, "length", place, 1, look)
+        _strip(exploited, frame, name, "exploitability", place, 100, look)
+    for ax in (wins, *between):
         ax.axvline(50, color=PALETTE["grey"], linewidth=0.9, linestyle="dotted")
-    titles = ("wins against\nthe reference, %", "by criterion, %", "KL to the\nreference, nats", "tokens a\nresponse",
-              "best win rate in the\npool against it − 50, %")  # fmt: skip
+    titles = ("wins against\nthe reference, %", *["by criterion, %"] * len(between), "KL to the\nreference, nats",
+              "tokens a\nresponse", "best win rate in the\npool against it − 50, %")  # fmt: skip
     for ax, title in zip(axes, titles, strict=True):
         ax.set_title(title, fontsize=8.5)
         ax.tick_params(labelsize=7.5)
@@ -100,17 +121,24 @@ def _draw_strips(axes, frame: pd.DataFrame, names: list[str]) -> None:
         tick.set_color(_colour(name))
 
 
-def _bar(ax, row, place: float, scale: float, look: dict) -> None:
-    """Draw a value with its interval, which of a maximum may lie wholly above it."""
-    spread = [[max(scale * (row.value - row.low), 0)], [max(scale * (row.high - row.value), 0)]]
-    ax.errorbar(scale * row.value, place, xerr=spread, **look)
+def _strip(ax, frame, name: str, metric: str, place: float, scale: float, look: dict, dots=True) -> None:
+    """Draw a mean with its interval, which of a maximum may lie wholly above it, and the values of its seeds."""
+    mine = frame[(frame["method"] == name) & (frame.metric == metric)]
+    seeds = mine[mine.seed != ALL].value
+    if dots and len(seeds) > 1:
+        below = np.full(len(seeds), place + 0.27)
+        ax.plot(scale * seeds, below, "o", color=look["color"], markersize=2.2, alpha=0.7, markeredgewidth=0)
+    for row in mine[mine.seed == ALL].itertuples():
+        ends = row.value - row.low, row.high - row.value
+        spread = [[max(scale * end, 0)] for end in ends] if np.isfinite(ends).all() else None
+        ax.errorbar(scale * row.value, place, xerr=spread, **look)
 
 
 def _draw_matrix(ax, frame: pd.DataFrame, names: list[str]) -> None:
     """Draw who beats whom, those set in bold whose interval leaves out one half."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    cells = frame[frame.metric == "wins"].set_index(["method", "opponent"])
+    cells = frame[(frame.metric == "wins") & (frame.seed == ALL)].set_index(["method", "opponent"])
     values = np.array([[cells.value.get((a, b), 0.5) for b in names] for a in names])
     colours = LinearSegmentedColormap.from_list("wins", [PALETTE["vermilion"], "white", PALETTE["blue"]])
     ax.imshow(values, cmap=colours, vmin=0.25, vmax=0.75)
@@ -129,8 +157,8 @@ def _draw_matrix(ax, frame: pd.DataFrame, names: list[str]) -> None:
     ax.set_title("wins of the row against the column, %\n(bold: the interval leaves out 50)", fontsize=8.5)
 
 
-def _draw_examples(ax, frame: pd.DataFrame, names: list[str]) -> None:
-    """Write the first answers of some players to two prompts."""
+def _draw_examples(ax, frame: pd.DataFrame, names: list[str], step: float) -> None:
+    """Write the first answers of some players to two prompts, lines apart by ``step`` times what all players take."""
     said = frame[frame.metric == "response"]
     parts = said.text.str.partition(" | ")
     shown = [name for name in (REFERENCE, "nash-md-pg", "inpo", "dpo") if name in names]
@@ -140,14 +168,14 @@ def _draw_examples(ax, frame: pd.DataFrame, names: list[str]) -> None:
     lines = 1.0
     for prompt in parts[0].drop_duplicates().iloc[:2]:
         ax.text(0, lines, prompt, fontsize=7, weight="bold", va="top")
-        lines -= 0.065
+        lines -= 0.065 * step
         for name in shown:
             text = parts[2][(parts[0] == prompt) & (said["method"] == name)].iloc[0]
             words = " ".join(text.encode("latin-1", "replace").decode("latin-1").split()).replace("$", r"\$")
             wrapped = textwrap.wrap(f"{name}: {words}", 120)[:3]
             ax.text(0.02, lines, "\n".join(wrapped), fontsize=6.3, va="top", color=_colour(name))
-            lines -= 0.052 * len(wrapped) + 0.018
-        lines -= 0.03
+            lines -= (0.052 * len(wrapped) + 0.018) * step
+        lines -= 0.03 * step
 
 
 def findings(frame: pd.DataFrame) -> list[Finding]:
@@ -177,21 +205,31 @@ def _findings(frame: pd.DataFrame, judge: str) -> list[Finding]:
     without = f", without {', '.join(absent)}" if absent else ""
     told = f"{len(PLANS) - len(absent)} of {len(PLANS)}{without}"
     found.append(Finding(f"{judge}: methods run", told, "all", not absent))
+    counts = frame[frame.metric == "comparisons"].groupby("method").size()
+    enough = bool((counts >= 3).sum() >= 2)
+    found.append(Finding(f"{judge}: seeds of training", _seeds(frame), "3 of two methods at least", enough))
+    every, frame = frame, frame[frame.seed == ALL]
     over = frame[(frame.opponent == REFERENCE) & (frame.metric == "wins")].set_index("method")
     kl = frame[frame.metric == "kl"].set_index("method").value
     worst = frame[frame.metric == "exploitability"].set_index("method")
     for name in over.index:
         row = over.loc[name]
+        measured = _interval(row) + _each(every, name, REFERENCE)
         found.append(
-            Finding(
-                f"{judge}: {name} against the reference", _interval(row), "above 1/2", bool(row.low > 0.5)
-            )
+            Finding(f"{judge}: {name} against the reference", measured, "above 1/2", bool(row.low > 0.5))
         )
         gain, price = row.value - 0.5, TAU * kl[name]
         found.append(
             Finding(f"{judge}: {name}, win rate gained over τ KL", f"{gain:.3f} over {price:.3f}",
                     "above: the regularised value is more than the reference's", bool(gain > price))
         )  # fmt: skip
+    between = frame[(frame.metric == "wins") & (frame["method"] == "nash-md-pg") & (frame.opponent == REWARD)]
+    for row in between.itertuples():
+        measured = _interval(row) + _each(every, row.method, row.opponent)
+        what = f"{judge}: nash-md-pg against {REWARD}"
+        found.append(
+            Finding(what, measured, "1/2 or above", bool(row.low <= 0.5 <= row.high or row.value > 0.5))
+        )
     groups = {
         what: [n for n in over.index if (n in NASH) == nash]
         for what, nash in (("Nash", True), ("reward", False))
@@ -211,3 +249,10 @@ def _findings(frame: pd.DataFrame, judge: str) -> list[Finding]:
 
 def _interval(row) -> str:
     return f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
+
+
+def _each(frame: pd.DataFrame, name: str, opponent: str) -> str:
+    """Say the win rate of each seed, where there are several."""
+    mine = frame[(frame["method"] == name) & (frame.opponent == opponent) & (frame.metric == "wins")]
+    seeds = mine[mine.seed != ALL].value
+    return f"; seeds {', '.join(f'{v:.3f}' for v in seeds)}" if len(seeds) else ""

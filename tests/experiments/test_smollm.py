@@ -56,20 +56,55 @@ def test_a_run_that_was_cut_off_goes_on_and_what_is_kept_is_not_made_again(figur
     assert made == [1]
 
 
-def test_wins_are_those_of_the_answers_and_of_the_recipe_s_criteria(figure, tmp_path):
+def test_wins_are_those_of_the_answers_and_of_the_recipe_s_criteria_seed_by_seed(figure, tmp_path):
     from llm_bridge.judges import Comparison, rules
 
-    few = replace(figure.QUICK, methods=("online-ipo",))
+    few = replace(figure.QUICK, methods=("online-ipo", "dpo"), several=("online-ipo",))
     frame = figure.play(few, tmp_path)
-    files = [next(tmp_path.glob(f"*/answers-{number}-*.json")) for number in (0, 1)]
-    other, mine = (figure.json.loads(file.read_text())["answers"] for file in files)
-    asked = [Comparison(x, a, b) for x in mine for a, b in zip(mine[x], other[x], strict=True)]
-    each = [np.mean(rule(asked)) for rule in (rules.brief, rules.faithful, rules.plain)]
-    over = (
-        frame[(frame["method"] == "online-ipo") & (frame.opponent == "reference")].set_index("metric").value
-    )
-    found = [over[f"wins {name}"] for name in ("brief", "faithful", "plain")]
-    assert found == pytest.approx(each, abs=1e-6) and over["wins"] == pytest.approx(np.mean(each), abs=1e-6)
+    texts = {
+        number: figure.json.loads(next(tmp_path.glob(f"*/answers-{number}-*.json")).read_text())["answers"]
+        for number in (0, 1, 2, 9, 10)
+    }
+    over = frame[frame.opponent == "reference"].set_index(["method", "seed", "metric"]).value
+    # the reference is 0 and 9, online IPO 1 and 10, and DPO of its one seed 2 against both of the reference's
+    for name, pairs in (("online-ipo", ((1, 0), (10, 9))), ("dpo", ((2, 0), (2, 9)))):
+        each = []
+        for mine, other in pairs:
+            mine, other = texts[mine], texts[other]
+            asked = [Comparison(x, a, b) for x in mine for a, b in zip(mine[x], other[x], strict=True)]
+            each.append([np.mean(rule(asked)) for rule in (rules.brief, rules.faithful, rules.plain)])
+        found = [over[name, "all", f"wins {criterion}"] for criterion in ("brief", "faithful", "plain")]
+        assert found == pytest.approx(np.mean(each, axis=0), abs=1e-6)
+        assert over[name, "all", "wins"] == pytest.approx(np.mean(each), abs=1e-6)
+        if name == "online-ipo":
+            seeds = [over[name, str(s), "wins"] for s in (0, 1)]
+            assert seeds == pytest.approx(np.mean(each, axis=1), abs=1e-6) and seeds[0] != seeds[1]
+    assert ("dpo", "0", "wins") not in over.index
+
+
+def test_an_interval_covers_the_mean_of_seeds_and_prompts_that_were_not_drawn(figure):
+    interval = sys.modules["_smollm_tournament"].interval
+    rng, times = np.random.default_rng(0), 1000
+    for spread in (0.0, 0.01, 0.08):  # of seeds, beside 0.05 of prompts and 0.09 of what is neither's
+        hits = 0
+        for _ in range(times):
+            drawn = [size * rng.normal(size=shape) for size, shape in zip(
+                (spread, 0.05, 0.09), ((1, 3), (32, 1), (32, 3)), strict=True
+            )]  # fmt: skip
+            low, high = interval(0.5 + sum(drawn))
+            hits += low < 0.5 < high
+        # Satterthwaite's degrees of freedom are a fit, and may miss two points beside what 1000 draws may
+        assert hits / times > 0.93 - 3 * np.sqrt(0.93 * 0.07 / times)
+
+
+def test_an_interval_of_one_seed_is_student_s_over_prompts(figure):
+    from scipy import stats
+
+    interval = sys.modules["_smollm_tournament"].interval
+    rates = np.random.default_rng(1).uniform(size=20)
+    expected = stats.t.interval(0.95, 19, rates.mean(), stats.sem(rates))
+    assert interval(rates[:, None]) == pytest.approx(expected, abs=1e-12)
+    assert interval(np.full((5, 3), 0.5)) == (0.5, 0.5)
 
 
 def test_a_learnt_preference_model_is_the_second_judge(figure, tmp_path, monkeypatch):
