@@ -34,10 +34,10 @@ def draw(frame: pd.DataFrame):
     size = "SmolLM2-135M-Instruct, LoRA of rank 16"
     note = (
         f"{size if frame['model'].iloc[0] == 'SmolLM2' else 'A tiny random model'}, τ = {TAU:g}; {spent.max():.0f}"
-        f" comparisons a run. Seeds of training: {told}. Small dots: seeds. Bars: 95%, Student's t over seeds and"
-        f" {asked} held-out prompts, {each} answers of a seed to each (KL: over seeds); of one seed over prompts (KL:"
-        f" over answers), and nothing is told of others. Of the maximum on the right the bar is a bootstrap over both,"
-        f" and the dots are against the same opponent.{absent}{second}"
+        f" comparisons a run. Seeds of training: {told}. Small dots: single seeds. Bars: 95% by Student's t over seeds"
+        f" and {asked} held-out prompts, {each} answers of a seed to each (KL: over seeds); with one seed over prompts"
+        " (KL: over answers), which tells nothing of other seeds. On the right: by a bootstrap over both, and the dots"
+        f" are against the mean's opponent.{absent}{second}"
     )
     note = textwrap.fill(note, 150)
     handles = [
