@@ -15,6 +15,8 @@ ALL = "all"
 def tournament(answers: dict[str, list[dict[str, list[str]]]], judge) -> list[tuple]:
     """Let a judge compare methods and return rows (method, opponent, seed, metric, value, low, high, text).
 
+    Intervals between two methods of one seed are bootstrapped over prompts, and tell nothing of other seeds.
+
     Parameters
     ----------
     answers : dict of str to list
@@ -45,7 +47,7 @@ def tournament(answers: dict[str, list[dict[str, list[str]]]], judge) -> list[tu
         cells = by_seed(found.outcomes, seeds)
         for i, j in np.argwhere(~np.eye(len(names), dtype=bool)):
             several = max(len(answers[names[k]]) for k in (i, j))
-            ends = interval(cells[i, j, :, :several])
+            ends = (found.low[i, j], found.high[i, j]) if several == 1 else interval(cells[i, j])
             add(i, j, f"wins {criterion}".rstrip(), found.rates[i, j], *ends, cells[i, j].mean(0))
     cells = by_seed(rates.outcomes, seeds)
     ends = np.percentile(0.5 - resampled(cells).min(axis=2), [2.5, 97.5], axis=0)
@@ -65,14 +67,14 @@ def interval(cells: np.ndarray) -> tuple[float, float]:
 
     Squared error s_x^2 / X + s_s^2 / S, the spread of the means of prompts and of the means of seeds: what is neither's
     alone is in both, so that it is not too small. Student's t with Satterthwaite's degrees of freedom (sum e)^2 /
-    sum (e^2 / df). One seed: prompts alone, and nothing is told of others.
+    sum (e^2 / df).
 
     Parameters
     ----------
     cells : ndarray, shape (prompts, seeds)
         Win rates of every prompt by every seed.
     """
-    means = [cells.mean(axis) for axis in (1, 0) if cells.shape[1 - axis] > 1]
+    means = cells.mean(1), cells.mean(0)
     errors = np.array([m.var(ddof=1) / len(m) for m in means])
     if not errors.any():
         return cells.mean(), cells.mean()

@@ -83,13 +83,13 @@ def compute(quick: bool) -> pd.DataFrame:
 def compute_full() -> pd.DataFrame:
     """Train SmolLM2 after each judge; runs that are finished are kept, one that was cut off goes on.
 
-    The second judge, of few methods, is a preference model in the folder that NASHSIM_PREFERENCE_MODEL names; without
-    it there is one.
+    The second judge, of few methods and one seed, is a preference model in the folder that NASHSIM_PREFERENCE_MODEL
+    names; without it there is one judge.
     """
     home = Path(os.environ.get("NASHSIM_CACHE", Path.home() / ".cache" / "nashsim")) / "smollm"
     frames = [play(FULL, home)]
     if learnt := os.environ.get("NASHSIM_PREFERENCE_MODEL"):
-        few = replace(FULL, methods=LEARNT, preference_model=learnt)
+        few = replace(FULL, methods=LEARNT, seeds=1, preference_model=learnt)
         frames.append(play(few, home / "preference-model"))
     return pd.concat(frames, ignore_index=True)
 
