@@ -227,9 +227,7 @@ def _findings(frame: pd.DataFrame, judge: str) -> list[Finding]:
     for row in between.itertuples():
         measured = _interval(row) + _each(every, row.method, row.opponent)
         what = f"{judge}: nash-md-pg against {REWARD}"
-        found.append(
-            Finding(what, measured, "1/2 or above", bool(row.low <= 0.5 <= row.high or row.value > 0.5))
-        )
+        found.append(Finding(what, measured, "the interval reaches 1/2 or is above", bool(row.high >= 0.5)))
     groups = {
         what: [n for n in over.index if (n in NASH) == nash]
         for what, nash in (("Nash", True), ("reward", False))
