@@ -165,7 +165,7 @@ def test_every_vote_is_used_once():
     assert env.votes_left == 0
     with pytest.raises(NashsimError, match="no vote between 'm0' and 'm2'"):
         env.duel(0, 2)
-    assert env.fought == 21 and len(env.log.won) == 21
+    assert env.fought == 21 and len(env.log.won) == 21 and not env.log.contexts.any()
 
 
 def test_rejected_pairs_are_counted_and_an_empty_record_is_told():

@@ -8,7 +8,7 @@ from nashsim.logspace import kl, log_normalise
 from nashsim.rules import EGPO, HALF, OMD, POLICY, REFERENCE, RULES, MirrorStep, NashMD, NashMP
 from nashsim.testing import RuleCheckError, check_rule, parametrize_with_checks
 from nashsim.testing.problem import generic
-from nashsim.testing.properties import _kl_rounding, tolerance
+from nashsim.testing.properties import _kl_rounding, _normal, tolerance
 from nashsim.testing.subject import make_subject
 
 from .broken import BROKEN, correct, normal
@@ -336,6 +336,11 @@ def test_memories_that_are_not_what_they_claim():
 
     with pytest.raises(RuleCheckError, match="must return \\(policy, memory\\)"):
         check_rule(Halfway)
+
+
+def test_policies_are_shown_as_such_however_far_their_logits_are_from_normal():
+    for shift in (-900.0, 0.0, 900.0):
+        np.testing.assert_allclose(_normal(shift + np.log([1.0, 3.0])), [0.25, 0.75], rtol=1e-12)
 
 
 def test_the_slack_of_a_divergence_is_what_rounding_of_the_logits_makes():
