@@ -19,6 +19,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -283,8 +284,13 @@ def outcome(tree: Path, file: str, source: str, mutated: str) -> dict:
         return {"outcome": "survives"}
     if first.is_file():
         return {"outcome": "noticed", "by": first.read_text(encoding="utf-8")}
-    if process.exitcode is not None and process.exitcode < 0:
+    if process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
         return {"outcome": "out of time"}
+    if process.exitcode is not None and process.exitcode < 0:
+        return {
+            "outcome": "noticed",
+            "by": f"the end of the process by {signal.Signals(-process.exitcode).name}",
+        }
     raise RuntimeError(f"{file}: pytest left with {process.exitcode} of {tests_of(file)}")
 
 

@@ -91,6 +91,18 @@ def test_newton_of_the_round_is_the_exact_equilibrium(seed, tau):
     np.testing.assert_allclose(log_policy, np.asarray(solve_newton(game).log_policy)[0], atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_one_newton_step_of_the_round_squares_the_residual(seed):
+    """At tau = 1 second derivatives are of order 1: from 1e-4 the one step that is asked for leaves 1e-8."""
+    game = random_game(seed, actions=6, tau=1.0)
+    n, skew = game.actions, np.ascontiguousarray(game.preference.dense()[0])
+    exact = skew @ np.exp(np.asarray(solve_newton(game).log_policy)[0])
+    theta = exact + 1e-4 * np.cos(np.arange(n))
+    log_policy, policy = np.zeros(n), np.zeros(n)
+    assert solve_nash(skew, game.log_reference[0], 1.0, theta, 5e-5, log_policy, policy, np.zeros((n + 5, n)))
+    assert np.abs(theta - skew @ policy).max() < 1e-7
+
+
 @pytest.mark.parametrize("cls", LEARNERS)
 def test_the_tolerance_of_a_round_costs_little(cls):
     """A round's residual leaves a gap <= tolerance^2 tau/(2t) beside the estimate's; their sum over T = 20,000 is .005.
