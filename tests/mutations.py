@@ -1,10 +1,10 @@
 """Mutations of the package's own sources, and whether the tests of the file notice them: ``tests/mutations.json``.
 
-``python -m tests.mutations [--rooms theory ...] [--count 20] [--seed 0]`` draws so many from every constant,
-comparison, sum, product, ``min`` and ``max`` of each room, adds the named ones, and tries each in a copy of the tree by
-the tests that belong to its file. What survives stands in the outcome by file, line, before and after, with the reason
-why no result that a user sees changes, which is written there by hand. What was noticed before, or has its reason, is
-not tried again, so that a run that was cut off goes on; it stays in the outcome as long as its line stands.
+``python -m tests.mutations [--rooms theory ...] [--count 20] [--seed 0]`` tries the named mutations, and of each room
+so many that are drawn from every constant, comparison, sum, product, ``min`` and ``max``, in a copy of the tree by the
+tests that belong to the file. What was tried stays in the outcome as long as its line stands, and counts among the
+drawn. What survives is tried again, until a test notices it or its row has a ``reason``, written there by hand, why no
+result that a user sees changes.
 """
 
 from __future__ import annotations
@@ -174,24 +174,51 @@ def _between(source, left, right, op, at):
     return [(place, place + len(_SIGNS[type(op)]), _SWAPS[type(op)])] if place >= 0 else []
 
 
-def drawn(rooms, count: int, seed: int) -> list[tuple[str, str, str, int]]:
-    """Return (file, source, mutated, line) of the named mutations, and of ``count`` drawn ones of each room."""
-    tried = []
+def key(row: dict) -> tuple[str, str, str]:
+    """Return what tells one mutation from another: its file, and its line before and after."""
+    return row["file"], row["before"], row["after"]
+
+
+def a_row(file: str, source: str, first: int, last: int, text: str, named: bool) -> dict:
+    """Return the mutation that puts ``text`` in place of ``source[first:last]``, one line of a file."""
+    line = source[:first].count("\n")
+    mutated = source[:first] + text + source[last:]
+    before, after = (one.splitlines()[line].strip() for one in (source, mutated))
+    return {"file": file, "line": line + 1, "named": named, "before": before, "after": after}
+
+
+def read(file: str) -> str:
+    """Return the source of a file of the package."""
+    return (ROOT / "nashsim" / file).read_text(encoding="utf-8")
+
+
+def chosen_rows(known: list[dict], rooms, count: int, seed: int) -> list[dict]:
+    """Return the rows of the outcome: those known whose line stands, the named ones, and drawn ones up to ``count``."""
+    rows = {key(row): row for row in known if row["before"] in map(str.strip, read(row["file"]).splitlines())}
     for file, before, after in NAMED:
-        source = (ROOT / "nashsim" / file).read_text(encoding="utf-8")
+        source = read(file)
         assert before in source, f"{file}: {before!r} stands there no more"
-        if file.split("/")[0] in rooms or file.split("/")[0] not in ROOMS:
-            first = source.index(before)
-            tried.append((file, source, source.replace(before, after, 1), source[:first].count("\n") + 1))
+        first = source.index(before)
+        row = a_row(file, source, first, first + len(before), after, named=True)
+        rows.setdefault(key(row), row)
     for room in rooms:
-        pool = []
-        for path in sorted((ROOT / "nashsim" / room).rglob("*.py")):
-            source = path.read_text(encoding="utf-8")
-            pool += [(path.relative_to(ROOT / "nashsim").as_posix(), source, *site) for site in sites(source)]
-        for file, source, first, last, text in random.Random(seed).sample(pool, min(count, len(pool))):
-            mutated = source[:first] + text + source[last:]
-            tried.append((file, source, mutated, source[:first].count("\n") + 1))
-    return tried
+        left = count - sum(not row["named"] and row["file"].startswith(room) for row in rows.values())
+        files = [p.relative_to(ROOT / "nashsim").as_posix() for p in (ROOT / "nashsim" / room).rglob("*.py")]
+        pool = [(file, read(file), *site) for file in sorted(files) for site in sites(read(file))]
+        for place in random.Random(seed).sample(pool, len(pool)) if left > 0 else ():
+            row = a_row(*place, named=False)
+            if left > 0 and key(row) not in rows:
+                rows[key(row)], left = row, left - 1
+    return list(rows.values())
+
+
+def mutated(source: str, row: dict) -> str:
+    """Return a source with the mutation of a row, whose number of the line is renewed."""
+    lines = source.splitlines(keepends=True)
+    places = [k for k, line in enumerate(lines) if line.strip() == row["before"]]
+    at = min(places, key=lambda k: abs(k + 1 - row["line"]))
+    row["line"], lines[at] = at + 1, lines[at].replace(row["before"], row["after"])
+    return "".join(lines)
 
 
 def tests_of(file: str) -> list[str]:
@@ -266,14 +293,18 @@ def attempt(tree: Path, chosen: list[str], compiled: bool) -> None:
     os._exit(code)
 
 
-def outcome(tree: Path, file: str, source: str, mutated: str) -> dict:
+def outcome(tree: Path, row: dict) -> dict:
     """Return the outcome of a mutation, and by which test it is noticed."""
-    path, first = tree / "nashsim" / file, tree / "first"
+    path, first, source = (
+        tree / "nashsim" / row["file"],
+        tree / "first",
+        (tree / "nashsim" / row["file"]).read_text(encoding="utf-8"),
+    )
     first.unlink(missing_ok=True)
     times = path.stat().st_atime_ns, path.stat().st_mtime_ns
-    path.write_text(mutated, encoding="utf-8")
+    path.write_text(mutated(source, row), encoding="utf-8")
     try:
-        given = (tree, tests_of(file), "njit" in source)
+        given = (tree, tests_of(row["file"]), "njit" in source)
         process = multiprocessing.get_context("fork").Process(target=attempt, args=given)
         process.start()
         process.join()
@@ -291,7 +322,7 @@ def outcome(tree: Path, file: str, source: str, mutated: str) -> dict:
             "outcome": "noticed",
             "by": f"the end of the process by {signal.Signals(-process.exitcode).name}",
         }
-    raise RuntimeError(f"{file}: pytest left with {process.exitcode} of {tests_of(file)}")
+    raise RuntimeError(f"{row['file']}: pytest left with {process.exitcode} of {tests_of(row['file'])}")
 
 
 def main() -> None:
@@ -302,11 +333,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
-    tried = drawn(chosen.rooms, chosen.count, chosen.seed)
-    named = len(drawn(chosen.rooms, 0, chosen.seed))
     known = json.loads(chosen.out.read_text(encoding="utf-8"))["mutations"] if chosen.out.is_file() else []
-    known = {(row["file"], row["before"], row["after"]): row for row in known if stands(row)}
-    done = {key for key, row in known.items() if row["outcome"] == "noticed" or "reason" in row}
+    rows = chosen_rows(known, chosen.rooms, chosen.count, chosen.seed)
+    others = {row["file"].split("/")[0] for row in rows} - set(ROOMS)
+    tried = [row for row in rows if row["file"].split("/")[0] in (*chosen.rooms, *others)]
+    tried = [row for row in tried if row.get("outcome") != "noticed" and "reason" not in row]
     preload()
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
@@ -314,23 +345,11 @@ def main() -> None:
         for part in ("nashsim", "tests", "llm_bridge", "docs", "figures", "pyproject.toml"):
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
             copy(ROOT / part, tree / part)
-        for k, (file, source, mutated, line) in enumerate(tried):
-            before, after = (text.splitlines()[line - 1].strip() for text in (source, mutated))
-            key = (file, before, after)
-            if key not in done:
-                row = {"file": file, "line": line, "named": k < named, "before": before, "after": after}
-                known[key] = row | outcome(tree, file, source, mutated)
-                write(chosen.out, chosen.seed, list(known.values()))
-            print(
-                f"{k + 1}/{len(tried)} {known[key]['outcome']}: {file}:{line} {known[key].get('by', '')}",
-                flush=True,
-            )
-
-
-def stands(row: dict) -> bool:
-    """Whether the line that a mutation changes is still in its file."""
-    source = (ROOT / "nashsim" / row["file"]).read_text(encoding="utf-8")
-    return row["before"] in [line.strip() for line in source.splitlines()]
+        for k, row in enumerate(tried):
+            row |= outcome(tree, row)
+            write(chosen.out, chosen.seed, [row for row in rows if "outcome" in row])
+            said = f"{k + 1}/{len(tried)} {row['outcome']}: {row['file']}:{row['line']} {row.get('by', '')}"
+            print(said, flush=True)
 
 
 def write(out: Path, seed: int, rows: list[dict]) -> None:
