@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ``None`` takes them from the process.
     """
     _collect_later()
-    sys.exit(call(arguments))
+    status = call(arguments)
+    gc.freeze()  # the interpreter, as it ends, else looks through all that was loaded for garbage: a third of a second
+    sys.exit(status)
 
 
 def _collect_later() -> None:
