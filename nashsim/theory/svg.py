@@ -12,8 +12,8 @@ WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 26, 40
 
 
-_LOWERED = re.compile(r"_(?:\{([^}]*)\}|(I,t|[A-Za-z]+|[πτμ∞]['′]?|\d+))")
-_RAISED = re.compile(r"\^(?:\{([^}]*)\}|([A-Za-z0-9πτμ]+))")
+_LOWERED = re.compile(r"_(?:\{([^}]*)\}|(I,t|[A-Za-z]+|[α-ω∞]['′]?|\d+))")
+_RAISED = re.compile(r"\^(?:\{([^}]*)\}|([A-Za-z0-9α-ω]+))")
 
 
 def set_scripts(text: str, lowered: str, raised: str) -> str:
