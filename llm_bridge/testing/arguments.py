@@ -97,7 +97,8 @@ def wanted(loss: Callable, constants: Mapping[str, Any]) -> dict[str, Any]:
         For a parameter without default that is not known.
     """
     try:
-        parameters = inspect.signature(loss).parameters.values()
+        called = loss.forward if isinstance(loss, torch.nn.Module) else loss
+        parameters = inspect.signature(called).parameters.values()
     except (TypeError, ValueError) as error:
         raise NashsimError(f"loss: a callable with named parameters is needed ({error})") from None
     found = {}

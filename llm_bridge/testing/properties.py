@@ -81,8 +81,8 @@ def padding(subject: LossSubject, example: Example) -> str | None:
     apart = (plain - other).abs().reshape(-1)
     row = rows[int(apart.argmax())] if len(apart) == len(rows) else rows[0]
     return (
-        f"with log-probabilities of -3.7 after the end, in place of 0, the loss of {_words(example, row)} changes by"
-        f" {float(apart.max()):.6g}: mask what follows EOS"
+        f"with log-probabilities of -3.7, -7.4, ... after the end, in place of 0, the loss of {_words(example, row)}"
+        f" changes by {float(apart.max()):.6g}: mask what follows EOS"
     )
 
 

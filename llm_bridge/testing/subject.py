@@ -70,10 +70,12 @@ class LossSubject:
         payoff : Tensor, shape (responses,)
             P(. ≻ opponent).
         pad : float
-            Log-probability that stands after the end of a response.
+            Log-probability that stands after the end of a response, times 1, 2, ... from argument to argument, so that
+            no difference of two takes it out.
         """
         return {
-            name: self._value(kind, example, tables, rows, payoff, pad) for name, kind in self.wanted.items()
+            name: self._value(kind, example, tables, rows, payoff, k * pad)
+            for k, (name, kind) in enumerate(self.wanted.items(), 1)
         }
 
     def _value(self, kind, example, tables, rows, payoff, pad):

@@ -100,6 +100,6 @@ def _policy(wins: np.ndarray, log_mu: np.ndarray, tau: float) -> np.ndarray:
             break
         reward[free] += step * min(1.0, _LONGEST_STEP / size)
     raise ConvergenceError(
-        f"rlhf: preferences so near to 0 or 1 that rounding decides the rewards at tau = {tau:g}; use a larger"
+        f"rlhf: rounding decides Bradley-Terry rewards at tau = {tau:g}, of preferences so near to 0 or 1; use a larger"
         " tau, or leave rlhf out (--concept)"
     )

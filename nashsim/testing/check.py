@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import NashsimError, unknown_name
 from ..regularisers import Regulariser, get_regulariser
 from . import properties as p
-from .problem import Problem, degenerate, extreme_tau, generic, indifferent, rare
+from .problem import Problem, cyclic, degenerate, extreme_tau, generic, indifferent, rare
 from .report import CheckReport, Failure, RuleCheckError, collect
 from .shrink import shrink
 from .subject import PRECISIONS, RuleSubject, Subject, make_subject
@@ -112,8 +112,12 @@ def _with_rare(subject: Subject, kl: bool) -> list[Problem]:
 
 
 def _rates(subject: Subject, kl: bool) -> list[Problem]:
-    """Where the step is claimed at every tau, rare actions too; indifference, where a factor is tight."""
-    return [*generic(), *(indifferent() if kl else ()), *(rare() if kl and subject.every_tau else ())]
+    """Where the step is claimed at every tau, rare actions too; indifference and cycles, where a factor is tight."""
+    return [
+        *generic(),
+        *((*indifferent(), *cyclic()) if kl else ()),
+        *(rare() if kl and subject.every_tau else ()),
+    ]
 
 
 def _near(subject: Subject, kl: bool) -> list[Problem]:

@@ -189,6 +189,20 @@ def indifferent() -> tuple[Problem, ...]:
 
 
 @cache
+def cyclic() -> tuple[Problem, ...]:
+    """Return sure cycles of 3, 5 and 7 actions, each beating the next half: where it matters most which opponent
+    answers, how strongly and how late."""
+    found = []
+    for k, (n, tau) in enumerate([(3, 1.0), (3, 2.0), (3, 0.5), (5, 1.0), (7, 2.0), (5, 0.5)]):
+        ahead = (np.arange(n) - np.arange(n)[:, None]) % n
+        skew = np.where(ahead == 0, 0.0, np.where(ahead <= n // 2, 0.5, -0.5))
+        start = np.full(n, 0.1 / (n - 1))
+        start[0] = 0.9
+        found.append(Problem(0.5 + skew, np.full(n, 1 / n), start, tau, origin=f"cyclic()[{k}]"))
+    return tuple(found)
+
+
+@cache
 def extreme_tau() -> tuple[Problem, ...]:
     """Return problems whose tau is tiny or huge."""
     found = [problem.replace(tau=tau) for problem in generic(count=3) for tau in (1e-3, 1e3)]

@@ -91,7 +91,7 @@ def test_rlhf_refuses_rewards_that_rounding_decides():
     game = PreferenceGame(
         [[0.5, 1 - near], [near, 0.5]], log_reference=[np.log1p(-np.exp(-21)), -21.0], tau=1.6
     )
-    with pytest.raises(NashsimError, match="rlhf: preferences so near to 0 or 1"):
+    with pytest.raises(NashsimError, match="rlhf: rounding decides"):
         solutions(game, concepts=["rlhf"])
 
 

@@ -313,6 +313,28 @@ def test_rules_that_remember_are_classes(rule):
         check_rule(rule, memoryless=True)
 
 
+def test_an_opponent_of_one_step_ago_breaks_the_largest_steps_rate():
+    """Half of that step leaves room for it: the claim is true there, and passes."""
+
+    class Stale(Optimistic):
+        def step(self, policy, game, step):
+            before = policy if self.previous is None else self.previous
+            self.previous = policy
+            base = policy ** (1 - step * game.tau) * game.reference ** (step * game.tau)
+            return normal(base * np.exp(step * game.probabilities @ before))
+
+    def rate(step, tau):
+        return 1 - step * tau
+
+    def largest(tau):
+        return 4 * tau / (1 + 4 * tau**2)
+
+    with pytest.raises(RuleCheckError, match="claimed rate is broken"):
+        check_rule(Stale, step=largest, contraction=rate)
+    check_rule(Stale, contraction=rate)
+    check_rule(correct, step=largest, contraction=rate, monotone=True)
+
+
 def test_memories_that_are_not_what_they_claim():
     with pytest.raises(RuleCheckError, match=r"reproducibility.*start\(game\) must empty the memory"):
         check_rule(Forgetful)

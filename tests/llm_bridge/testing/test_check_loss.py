@@ -218,6 +218,30 @@ def test_mistakes_on_tokens():
     assert set(found(half_the_pull, "policy-gradient")) == {"expected gradient"}
 
 
+class OnTokens(torch.nn.Module):
+    """DPO of every token's log-ratio to the reference, after the end or not."""
+
+    def __init__(self, masked):
+        super().__init__()
+        self.masked = masked
+
+    def forward(
+        self, policy_chosen_token_logps, policy_rejected_token_logps, reference_chosen_token_logps,
+        reference_rejected_token_logps, chosen_mask, rejected_mask, beta,
+    ):  # fmt: skip
+        chosen = policy_chosen_token_logps - reference_chosen_token_logps
+        rejected = policy_rejected_token_logps - reference_rejected_token_logps
+        if self.masked:
+            chosen, rejected = chosen * chosen_mask, rejected * rejected_mask
+        return -logsigmoid(beta * (chosen.sum(-1) - rejected.sum(-1))).mean()
+
+
+def test_padding_does_not_cancel_against_the_references():
+    check_loss(OnTokens(masked=True), "dpo")
+    with pytest.raises(LossCheckError, match="padding is broken: .* after the end"):
+        check_loss(OnTokens(masked=False), "dpo")
+
+
 def test_labels_of_kto_exchanged():
     def exchanged(logps, reference_logps, desirable, beta, z0):
         return kto_loss(logps, reference_logps, ~desirable, beta, z0=z0)
