@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 from llm_bridge.algorithms import get_algorithm
 from llm_bridge.parallel.processes import Processes
 from llm_bridge.policy import CausalPolicy
+from llm_bridge.runs.configuration.config import load_config
+from llm_bridge.runs.train_run import train_run
 from llm_bridge.tasks import EnumerableTask
 from llm_bridge.tasks.enumerated_source import Enumerated
 from llm_bridge.training.settings import Settings
@@ -25,28 +27,30 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def train(tmp_path, recipe, processes):
-    out = tmp_path / f"{recipe}-{processes}"
-    words = ("-m", "llm_bridge", "train", recipe, "--quiet", *OPTIONS, f"--output.folder={out}")
-    done = launched(*words, processes=processes)
-    assert done.returncode == 0, done.stderr[-2000:]
-    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return load_file(out / "final" / "model.safetensors"), records
+PROGRAM = """
+import os
+print("process", os.environ["RANK"], "of", os.environ["WORLD_SIZE"], flush=True)
+from llm_bridge.cli import main
+main()
+"""
 
 
-def test_the_launcher_starts_two(tmp_path):
-    """Else everything below would hold one process against itself."""
-    (tmp_path / "who.py").write_text(
-        "import os; print('process', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])"
-    )
-    done = launched(tmp_path / "who.py")
-    assert sorted(done.stdout.splitlines()) == ["process 0 of 2", "process 1 of 2"], done.stderr
+def trained(folder):
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return load_file(folder / "final" / "model.safetensors"), records
 
 
 @pytest.mark.parametrize("recipe", ["enumerable-enpo"])
 def test_two_processes_are_one(tmp_path, recipe):
-    one, alone = train(tmp_path, recipe, 1)
-    two, shared = train(tmp_path, recipe, 2)
+    """Were one started, it would be held against itself: each says who it is."""
+    train_run(load_config(recipe, [*OPTIONS, f"--output.folder={tmp_path / 'one'}"]))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = launched(
+        tmp_path / "program.py", "train", recipe, "--quiet", *OPTIONS, f"--output.folder={tmp_path / 'two'}"
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {"process 0 of 2", "process 1 of 2"} <= set(done.stdout.splitlines())
+    (one, alone), (two, shared) = trained(tmp_path / "one"), trained(tmp_path / "two")
     assert [r["comparisons"] for r in alone] == [r["comparisons"] for r in shared]
     for name in one:
         # Adam divides by the root of a second moment, which magnifies float32's rounding in Llama's norms.
