@@ -28,6 +28,12 @@ def made(request):
     return found
 
 
+#: Mixtures of whole sequences are made of the draws and log-probabilities that are held to enumerations above.
+one_architecture = pytest.mark.parametrize(
+    "made", ["gpt2", pytest.param("llama", marks=pytest.mark.slow)], indirect=True
+)
+
+
 def drawn(made, role, prompts=PROMPTS, length=5, **options):
     return sample(made, prompts, {"y": role}, length, **options)["y"]
 
@@ -163,6 +169,7 @@ def test_temperature_belongs_to_samples_too():
     assert surprise(found, hot.sequence_log_probs(batch).detach()) > 2
 
 
+@one_architecture
 def test_sequence_mixture_is_exact_where_it_accepts(made):
     weights = {"policy": 0.5, "reference": 0.5}
     exact = sequence_level(made, every_response(made, 3), weights)
@@ -179,6 +186,7 @@ def test_sequence_mixture_is_exact_where_it_accepts(made):
     assert surprise(counts(kept, responses(4, 3)), token) > 1
 
 
+@one_architecture
 def test_one_coin_for_two_decisions_would_be_seen(made, monkeypatch):
     """The planted fault: the coin that picks the voice of a candidate also accepts it."""
     honest = candidates.uniforms
@@ -189,6 +197,7 @@ def test_one_coin_for_two_decisions_would_be_seen(made, monkeypatch):
     assert surprise(kept, sequence_level(made, every_response(made, 3), weights)) > 1
 
 
+@one_architecture
 def test_tilt_of_sequences_by_reweighting(made):
     weights = {"policy": 1.2, "reference": -0.2}
     batch = every_response(made, 3)
@@ -222,10 +231,12 @@ def surprise_of_two_candidates(made):
     return surprise(found, exact)
 
 
+@one_architecture
 def test_two_candidates_reweighted_follow_their_own_enumeration(made):
     assert surprise_of_two_candidates(made) < 1
 
 
+@one_architecture
 def test_candidates_chosen_without_their_weights_would_be_seen(made, monkeypatch):
     monkeypatch.setattr(
         candidates, "_resampled", lambda ratio, coins: torch.zeros(len(ratio), dtype=torch.long)
