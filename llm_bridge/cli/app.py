@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from nashsim.errors import NashsimError
 
@@ -117,6 +119,12 @@ app.command()(commands.recipes)
 app.command("preference-model")(preference_model)
 
 
+@cache
+def _command():
+    """Return the command line as it is parsed, built once a process."""
+    return get_command(app)
+
+
 def call(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 1 of a check that fails, or 2 with a line for bad input.
 
@@ -129,7 +137,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
 
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        return app(args=arguments, prog_name="llm-bridge", standalone_mode=False) or 0
+        return _command()(args=arguments, prog_name="llm-bridge", standalone_mode=False) or 0
     except TyperException as error:
         problem = error.format_message() if hasattr(error, "format_message") else str(error)
     except NashsimError as error:
