@@ -4,7 +4,8 @@ A point is a vector of margins, logits, log tau and step, in units in which a ch
 logits are of the size of payoffs/tau, and move with it. Gradients are
 central differences through the compiled engine; a side that the conditions cut off costs no evaluation. Quasi-Newton
 directions are tried at several lengths, and the differences grow finer where none of them gains (implicit filtering,
-Kelley 2011), so that kinks and rounding stop a climb late.
+Kelley 2011), so that kinks stop a climb late. Where a score is the largest of many records, hence full of kinks, or
+rounding, a cloud of points that moves by their ranks goes further: evolution.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from .claims import Claim, Instance
 _UNITS = (0.5, 1.0, 4.0, 1.0, 0.3)
 #: First and finest differences.
 _COARSE, _FINE = 0.05, 1e-6
+#: Coordinates of which evolution learns a full covariance, at most: those of twelve actions.
+_FULL = 100
+#: Share of the value below which a gain of evolution is none.
+_IDLE = 0.01
+#: Share of the value that so many rounds of gradients gain at least together.
+_GAIN, _ROUNDS = 1e-4, 4
 
 
 class Space:
@@ -89,8 +96,10 @@ def same(one: Instance, other: Instance) -> bool:
     )
 
 
-def gradient(claim: Claim, start: Instance, value: float, measure: Measure, over: Callable[[], bool]) -> None:
-    """Climb from a start by gradients until no direction gains at the finest differences.
+def gradient(
+    claim: Claim, start: Instance, value: float, measure: Measure, over: Callable[[], bool]
+) -> tuple[Instance, float]:
+    """Climb from a start by gradients until no direction gains at the finest differences, or some rounds gain little.
 
     Parameters
     ----------
@@ -101,12 +110,19 @@ def gradient(claim: Claim, start: Instance, value: float, measure: Measure, over
     measure : callable
     over : callable
         Whether the budget is spent.
+
+    Returns
+    -------
+    instance : Instance
+        The best met.
+    value : float
     """
     space = Space(claim, start)
+    gains = [np.inf] * _ROUNDS
     x, h, radius = space.clamp(space.vector(start)), _COARSE, 1.0
     inverse, last, moved = None, None, np.zeros_like(x)
     active = np.ones(len(x), dtype=bool)
-    while h >= _FINE and not over():
+    while h >= _FINE and sum(gains[-_ROUNDS:]) > _GAIN * abs(value) and not over():
         slope, bend, best, gained = _differences(space, x, value, h, measure, active)
         if last is not None:
             inverse = _bfgs(inverse, x - last[0], last[1] - slope)
@@ -125,11 +141,13 @@ def gradient(claim: Claim, start: Instance, value: float, measure: Measure, over
                 k = int(np.argmax(values[: len(lengths)]))
                 radius = float(np.clip(lengths[k] if values[k] > value else min(lengths) / 4, h, 20.0))
         gain = reached - value
+        gains.append(gain)
         if gain > 0:
             x, value, moved = found, reached, found - x
         if gain <= 1e-3 * h * abs(value):
             h, radius = h / 5, max(radius, h)
             inverse, last = None, None
+    return space.instance(x), value
 
 
 def _trials(space: Space, x, slope, bend, inverse, radius: float, beside, moved) -> tuple[list, list]:
@@ -203,52 +221,133 @@ def _bfgs(inverse: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarr
     return left @ inverse @ left.T + np.outer(step, step) / product
 
 
+def sweep(
+    claim: Claim, start: Instance, value: float, measure: Measure, over: Callable[[], bool]
+) -> tuple[Instance, float]:
+    """Climb by long moves, of tau and step together and of every other part alone, until they gain less than a tenth.
+
+    Where a draw lies far out, small moves stay there. Tau and step go to values spread over their ranges, policies to
+    a quarter of their logits or none, the start to the reference, margins to a third or to sure preferences.
+
+    Parameters
+    ----------
+    claim : Claim
+    start : Instance
+    value : float
+        Its score.
+    measure : callable
+    over : callable
+        Whether the budget is spent.
+
+    Returns
+    -------
+    instance : Instance
+        The best met.
+    value : float
+    """
+    taus, steps = np.geomspace(*claim.domain.tau, 5), claim.domain.step
+    gained = True
+    while gained and not over():
+        before = value
+        for scalars in (True, False):
+            if scalars:
+                moved = [
+                    {"tau": float(tau), "step": s} for s in (*steps, start.step) for tau in (start.tau, *taus)
+                ]
+            else:
+                moved = [
+                    *({"log_reference": log_normalise(share * start.log_reference)} for share in (0.0, 0.25)),
+                    *({"log_start": log_normalise(share * start.log_start)} for share in (0.0, 0.25)),
+                    {"log_start": start.log_reference},
+                    *({"skew": skew} for skew in (start.skew / 3, 0.5 * np.sign(start.skew))),
+                ]
+            points = [start]
+            for change in moved:
+                point = claim.clip(start.replace(**change))
+                if not any(same(point, other) for other in points):
+                    points.append(point)
+            values = np.array([value, *measure(points[1:])])
+            k = int(np.argmax(values))
+            start, value = points[k], float(values[k])
+        gained = value > before + 0.1 * abs(before)
+    return start, value
+
+
 def evolution(
     claim: Claim,
     start: Instance,
     value: float,
     measure: Measure,
     over: Callable[[], bool],
-    rng,
+    rng: np.random.Generator,
     patience: int,
 ) -> tuple[Instance, float]:
-    """Climb by mutants that share one tau and one step, eight a generation, until some generations gain nothing."""
-    size, idle = 0.3, 0
+    """Climb by CMA-ES (Hansen 2016, arXiv 1604.00772, its default numbers) until some generations gain little.
+
+    A point outside the ranges has the score of the nearest one inside. Of many coordinates the covariance is kept
+    diagonal, and learnt faster (Ros and Hansen 2008): its axes would cost more than the scores.
+
+    Parameters
+    ----------
+    claim : Claim
+    start : Instance
+    value : float
+        Its score.
+    measure : callable
+    over : callable
+        Whether the budget is spent.
+    rng : numpy.random.Generator
+    patience : int
+        Generations that gain less than a hundredth, after which it stops.
+
+    Returns
+    -------
+    instance : Instance
+        The best met.
+    value : float
+    """
+    space = Space(claim, start)
+    mean, size, idle = space.vector(start), 0.3, 0
+    n = len(mean)
+    count = 4 + int(3 * np.log(n))
+    weights = np.log((count + 1) / 2) - np.log(np.arange(1, count // 2 + 1))
+    weights /= weights.sum()
+    mass = 1 / (weights**2).sum()
+    c_size = (mass + 2) / (n + mass + 5)
+    damping = 1 + c_size + 2 * max(0.0, np.sqrt((mass - 1) / (n + 1)) - 1)
+    c_path = (4 + mass / n) / (n + 4 + 2 * mass / n)
+    full = n <= _FULL
+    haste = 1 if full else (n + 2) / 3
+    c_one = haste * 2 / ((n + 1.3) ** 2 + mass)
+    c_all = min(1 - c_one, haste * 2 * (mass - 2 + 1 / mass) / ((n + 2) ** 2 + mass))
+    expected = np.sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n**2))
+    covariance, path, path_size, generation = np.eye(n) if full else np.ones(n), np.zeros(n), np.zeros(n), 0
     while idle < patience and not over():
-        children = _generation(claim, start, size, rng)
-        values = measure(children)
-        k = int(np.argmax(values))
-        if values[k] > value * (1 + 1e-6):
-            size, idle = min(1.5 * size, 1.0), 0
-        else:
-            size, idle = max(size / 1.5, 1e-4), idle + 1
-        if values[k] >= value:
-            start, value = children[k], float(values[k])
+        generation += 1
+        scales, axes = np.linalg.eigh(covariance) if full else (covariance, None)
+        scales = np.sqrt(np.maximum(scales, 1e-20))
+        spread = size * (rng.normal(size=(count, n)) * scales)
+        points = mean + (spread @ axes.T if full else spread)
+        instances = [space.instance(point) for point in points]
+        values = measure(instances)
+        best = np.argsort(-values, kind="stable")[: len(weights)]
+        idle = 0 if values[best[0]] > value + _IDLE * abs(value) else idle + 1
+        if values[best[0]] >= value:
+            start, value = instances[best[0]], float(values[best[0]])
+        moves = (points[best] - mean) / size
+        move = weights @ moves
+        mean = mean + size * move
+        straight = axes @ ((axes.T @ move) / scales) if full else move / scales
+        path_size = (1 - c_size) * path_size + np.sqrt(c_size * (2 - c_size) * mass) * straight
+        length = np.linalg.norm(path_size) / np.sqrt(1 - (1 - c_size) ** (2 * generation)) / expected
+        going = length < 1.4 + 2 / (n + 1)
+        path = (1 - c_path) * path + going * np.sqrt(c_path * (2 - c_path) * mass) * move
+        one = np.outer(path, path) if full else path**2
+        every = (c_all * (moves.T * weights)) @ moves if full else c_all * (weights @ moves**2)
+        covariance = (1 - c_one - c_all) * covariance + c_one * one + every
+        growth = c_size / damping * (np.linalg.norm(path_size) / expected - 1)
+        size = float(np.clip(size * np.exp(growth), 1e-4, 2.0))
     return start, value
-
-
-def _generation(claim: Claim, centre: Instance, size: float, rng: np.random.Generator) -> list[Instance]:
-    """Return mutants of an instance that share one tau and one step; each moves some of its parts."""
-    tau, step = centre.tau, centre.step
-    if rng.uniform() < 0.5:
-        tau = float(tau * np.exp(size * rng.normal()))
-    if rng.uniform() < 0.5:
-        step = float(step + 0.5 * size * rng.normal())
-    children = []
-    for _ in range(8):
-        skew = centre.skew + size * rng.normal(size=centre.skew.shape) * _some(rng, centre.skew.shape)
-        logs = [
-            log_normalise(log + 4 * size * rng.normal(size=log.shape) * _some(rng, log.shape))
-            for log in (centre.log_reference, centre.log_start)
-        ]
-        mutant = centre.replace(skew=skew, log_reference=logs[0], log_start=logs[1], tau=tau, step=step)
-        children.append(claim.clip(mutant))
-    return children
-
-
-def _some(rng: np.random.Generator, shape) -> np.ndarray:
-    """Return a mask over which part of the numbers moves, none of them in one case of four."""
-    return rng.uniform(size=shape) < rng.choice([0.0, 0.2, 0.5, 1.0])
 
 
 def cma(claim: Claim, start: Instance, measure: Measure, over: Callable[[], bool], rng) -> None:
@@ -272,4 +371,4 @@ def cma(claim: Claim, start: Instance, measure: Measure, over: Callable[[], bool
     while not es.stop() and not over():
         points = es.ask()
         values = measure([space.instance(point) for point in points])
-        es.tell(points, list(-np.where(np.isfinite(values), values, 1e30)))
+        es.tell(points, list(np.clip(-values, -1e30, 1e30)))

@@ -1,7 +1,9 @@
 """The falsifier: searches the conditions of a claim for the instance where its bound is tightest, or broken.
 
 Starts are the tightest of random instances, catalogue and corners drawn alike; from each the engine climbs. "gradient"
-mutates a little and then follows central differences through the compiled engine, "cma" is CMA-ES (extra ``cma``).
+makes long moves of tau, step and policies, then evolves and follows central differences through the compiled engine, in
+turn while both gain; what an identity misses is rounding, which has no gradient: there evolution and long moves take
+turns. "cma" is CMA-ES of the package of that name (extra ``cma``), what the first is held against.
 What is climbed is ``Evidence.tightness``: a rate as a share of what was measured, so that a bound that holds because
 nothing moves is not a find; for a claim that states no rate, measured/bound. Statistical claims, and claims of named
 games, are not searched: the largest of many draws of a statistic with a level exceeds that level.
@@ -20,14 +22,16 @@ from ..errors import NashsimError, unknown_name
 from .claims import Claim, Instance, get_claim
 from .claims.domain import corners
 from .claims.files import save_instance
-from .climbing import cma, evolution, gradient
+from .climbing import cma, evolution, gradient, sweep
 
 #: Engines of a search, the default first.
 ENGINES = ("gradient", "cma")
 #: Random instances a start is the tightest of.
 _DRAWN = 20
-#: Generations of mutants without gain before gradients take over, and before a new start where there are none.
-_PATIENCE = (3, 12)
+#: Generations of little gain before gradients take over, and before long moves where there are none.
+_PATIENCE = (4, 3)
+#: Share of the value that a round of evolution and what follows it must gain for another.
+_LITTLE = 1e-3
 #: Actions of every other start, or the nearest number that there is.
 _FEW = 3
 
@@ -94,8 +98,8 @@ class _Objective:
         self.spent = self.unsolved = 0
         self.best: Instance | None = None
         self.ratio = self.tightness = self.value = -np.inf
-        #: Whether some draw is claimed to fall at a rate; until it is known, a ratio counts too.
-        self.states_rate: bool | None = None
+        #: Whether some draw was claimed to fall at a rate; until one is, measured/bound leads the search.
+        self.states_rate = False
 
     @property
     def seconds(self) -> float:
@@ -110,18 +114,19 @@ class _Objective:
         return count if self._most is None else max(0, min(count, self._most - self.spent))
 
     def __call__(self, instances: list[Instance]) -> np.ndarray:
-        """Return the values of instances; -inf where there is none, or beyond the budget."""
+        """Return the values of instances; -inf where there is none, or beyond the budget.
+
+        They are tightnesses, and until one is positive measured/bound - 1, which is less; of a violation, the larger.
+        """
         taken = instances[: self.left(len(instances))]
         values = np.full(len(instances), -np.inf)
         if not taken:
             return values
         ratios, tightness = self._scores(taken)
-        if self.states_rate is None:
-            self.states_rate = bool(np.nanmax(tightness) > 0)
         self.spent += len(taken)
-        values[: len(taken)] = np.where(ratios > 1, np.maximum(ratios, tightness), tightness)
-        if not self.states_rate:
-            values[: len(taken)] = ratios
+        self.states_rate = self.states_rate or bool((tightness > 0).any())
+        held = tightness if self.states_rate else ratios - 1
+        values[: len(taken)] = np.where(ratios > 1, np.maximum(ratios, tightness), held)
         k = int(np.argmax(values))
         if values[k] > self.value:
             self.best, self.value = instances[k], float(values[k])
@@ -186,25 +191,35 @@ def search(
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0xFA15]))
     measure, starts = _Objective(claim, evaluations, seconds), 0
     waiting: list[tuple[float, Instance]] = []
+    # rounding has no gradient, and few evaluations: every other start is the tightest draw that is left
+    rough = claim.kind == "identity"
     while measure.best is None or not measure.over():
         starts += 1
+        odd = starts % 2 == 1
         first = int(rng.integers(2**31))
-        edges = list(corners(claim.domain)) if starts == 1 else []
-        drawn = (edges + [claim.sample(first + k) for k in range(_DRAWN)])[: max(1, measure.left(_DRAWN))]
+        drawn = list(corners(claim.domain)) if starts == 1 else []
+        if odd or not rough:
+            drawn += [claim.sample(first + k) for k in range(_DRAWN)]
+        drawn = drawn[: max(1, measure.left(_DRAWN))]
         waiting += zip(measure(drawn).tolist(), drawn, strict=True)
         # every other start is of three actions: a climb there costs little, and bounds are most often tightest there
         few = np.abs([instance.actions - _FEW for _, instance in waiting])
         values = np.array([value for value, _ in waiting])
-        k = int(np.argmax(np.where(few == few.min(), values, -np.inf) if starts % 2 else values))
+        k = int(np.argmax(np.where(few == few.min(), values, -np.inf) if odd else values))
         value, centre = waiting.pop(k)
         if engine == "cma":
             cma(claim, centre, measure, measure.over, rng)
             continue
-        # rounding has no gradient
-        rough = claim.kind == "identity"
-        centre, value = evolution(claim, centre, value, measure, measure.over, rng, _PATIENCE[rough])
-        if not rough:
-            gradient(claim, centre, value, measure, measure.over)
+        if not (rough and odd):
+            centre, value = sweep(claim, centre, value, measure, measure.over)
+        # a start that stays without a claimed decrease is none
+        while not measure.over() and (value > 0 or not measure.states_rate):
+            reached = value
+            centre, value = evolution(claim, centre, value, measure, measure.over, rng, _PATIENCE[rough])
+            climb = sweep if rough else gradient
+            centre, value = climb(claim, centre, value, measure, measure.over)
+            if value - reached <= _LITTLE * abs(value):
+                break
     return Searched(
         given, measure.ratio, measure.tightness, measure.best.replace(name=f"falsified-{claim.id}"), measure.spent,
         measure.unsolved, starts, measure.seconds,
