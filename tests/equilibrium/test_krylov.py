@@ -106,6 +106,8 @@ def test_systems_are_chosen_by_storage_and_size():
     assert kind(LowRankPreference(np.ones((3, 1)) / 2, np.zeros((3, 1)))) == ["FactoredSystem"]
     for n, expected in ((500, "DenseSystem"), (501, "KrylovSystem")):
         assert kind(PackedPreference(np.zeros(n * (n - 1) // 2))) == [expected]
+    for n, expected in ((19_999, "KrylovSystem"), (20_000, "FactoredSystem")):
+        assert kind(AnnotatorPreference(np.linspace(0, 0.1, n)[None])) == [expected]
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.001])

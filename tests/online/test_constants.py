@@ -9,6 +9,7 @@ from nashsim import PreferenceGame
 from nashsim.online.arena import make_arena, open_book
 from nashsim.online.estimates import CountEstimate
 from nashsim.online.learners import get_learner
+from nashsim.online.learners.iterative import OnlineNashMD
 from nashsim.online.learners.minimax import MinimaxSelf
 
 
@@ -31,6 +32,13 @@ def test_online_nash_md_samples_the_mixture_of_nash_md_at_t():
     weights = get_learner("nash-md-online").own_weight(0.3, 0, 6)
     np.testing.assert_allclose(weights, [t / (t + 2) for t in range(6)], rtol=1e-14)
     np.testing.assert_allclose(get_learner("nash-md-online").own_weight(0.3, 4, 6), weights[4:], rtol=1e-14)
+
+
+def test_online_nash_md_at_other_schedules_mixes_by_its_own_step():
+    for schedule, shares in (("constant", np.full(5, 0.3 / 0.8)), ("root", 1 / np.sqrt(np.arange(5) + 4))):
+        learner = OnlineNashMD(schedule=schedule, eta_inverse=0.8)
+        np.testing.assert_allclose(learner.shares(0.3, 0, 5), shares, rtol=1e-14)
+        np.testing.assert_allclose(learner.own_weight(0.3, 0, 5), 1 - shares, rtol=1e-14)
 
 
 def test_the_residual_of_a_round_falls_with_the_root_of_t():

@@ -6,7 +6,7 @@ import pytest
 from nashsim import NashsimError
 from nashsim.logspace import kl, log_normalise
 from nashsim.rules import EGPO, HALF, OMD, POLICY, REFERENCE, RULES, MirrorStep, NashMD, NashMP
-from nashsim.testing import RuleCheckError, check_rule, parametrize_with_checks
+from nashsim.testing import RuleCheckError, check_property, check_rule, parametrize_with_checks
 from nashsim.testing.problem import generic
 from nashsim.testing.properties import _kl_rounding, _normal, tolerance
 from nashsim.testing.subject import make_subject
@@ -358,6 +358,18 @@ def test_memories_that_are_not_what_they_claim():
 
     with pytest.raises(RuleCheckError, match="must return \\(policy, memory\\)"):
         check_rule(Halfway)
+
+
+@pytest.mark.parametrize("tau", [0.1, 3.0, 20.0])
+def test_a_short_step_is_straight_at_every_tau(tau):
+    check_property(correct, "forward step", generic()[0].replace(tau=tau), step=0.01)
+    with pytest.raises(RuleCheckError, match="is not the forward step"):
+        check_property(
+            lambda policy, game, step: correct(policy, game, 1.2 * step),
+            "forward step",
+            generic()[0].replace(tau=tau),
+            step=0.01,
+        )
 
 
 def test_policies_are_shown_as_such_however_far_their_logits_are_from_normal():
