@@ -293,36 +293,39 @@ def attempt(tree: Path, chosen: list[str], compiled: bool) -> None:
     os._exit(code)
 
 
+def run(tree: Path, chosen: list[str], compiled: bool) -> int:
+    """Return the exit status of tests in a process of their own; below 0 the signal that ended it."""
+    process = multiprocessing.get_context("fork").Process(target=attempt, args=(tree, chosen, compiled))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
 def outcome(tree: Path, row: dict) -> dict:
-    """Return the outcome of a mutation, and by which test it is noticed."""
-    path, first, source = (
-        tree / "nashsim" / row["file"],
-        tree / "first",
-        (tree / "nashsim" / row["file"]).read_text(encoding="utf-8"),
-    )
+    """Return the outcome of a mutation, and by which test it is noticed: one that passes without it."""
+    path, first, tests = tree / "nashsim" / row["file"], tree / "first", tests_of(row["file"])
+    source = path.read_text(encoding="utf-8")
+    compiled, times = "njit" in source, (path.stat().st_atime_ns, path.stat().st_mtime_ns)
     first.unlink(missing_ok=True)
-    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
     path.write_text(mutated(source, row), encoding="utf-8")
     try:
-        given = (tree, tests_of(row["file"]), "njit" in source)
-        process = multiprocessing.get_context("fork").Process(target=attempt, args=given)
-        process.start()
-        process.join()
+        status = run(tree, tests, compiled)
     finally:
         path.write_text(source, encoding="utf-8")
         os.utime(path, ns=times)
-    if process.exitcode == 0:
+    if status == 0:
         return {"outcome": "survives"}
     if first.is_file():
-        return {"outcome": "noticed", "by": first.read_text(encoding="utf-8")}
-    if process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
+        by = first.read_text(encoding="utf-8")
+        if run(tree, [by], compiled=False):
+            raise RuntimeError(f"{by} fails without {row['file']}:{row['line']} too")
+        return {"outcome": "noticed", "by": by}
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
         return {"outcome": "out of time"}
-    if process.exitcode is not None and process.exitcode < 0:
-        return {
-            "outcome": "noticed",
-            "by": f"the end of the process by {signal.Signals(-process.exitcode).name}",
-        }
-    raise RuntimeError(f"{row['file']}: pytest left with {process.exitcode} of {tests_of(row['file'])}")
+    if status < 0:
+        return {"outcome": "noticed", "by": f"the end of the process by {signal.Signals(-status).name}"}
+    raise RuntimeError(f"{row['file']}: pytest left with {status} of {tests}")
 
 
 def main() -> None:
@@ -337,7 +340,7 @@ def main() -> None:
     rows = chosen_rows(known, chosen.rooms, chosen.count, chosen.seed)
     others = {row["file"].split("/")[0] for row in rows} - set(ROOMS)
     tried = [row for row in rows if row["file"].split("/")[0] in (*chosen.rooms, *others)]
-    tried = [row for row in tried if row.get("outcome") != "noticed" and "reason" not in row]
+    tried = [row for row in tried if "by" not in row and "reason" not in row]
     preload()
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
