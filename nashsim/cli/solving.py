@@ -11,6 +11,7 @@ import typer
 from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..policies import few
+from ..progress import waiting
 from .options import Json, LoaderOptions, Reference, Regulariser, Source, Tau, with_loader_options
 from .output import as_text, print_facts, print_json, print_table, print_wide_table
 from .source import is_catalogue_name, open_with_data, with_reference
@@ -73,8 +74,9 @@ def solutions(
     if tau is None and not saved:
         raise NashsimError("tau: solutions need --tau T with T > 0, the regularisation of Nash and RLHF")
     criteria = [_of_labels(_open(one, options, {})[0], game, one) for one in criterion or ()]
-    found = solve_all(game, concepts=concept, beta=beta, tau_follower=tau_follower, tau_leader=tau_leader,
-                      samples=samples, alpha=alpha, criteria=criteria)  # fmt: skip
+    with waiting(f"solving {game.name}"):
+        found = solve_all(game, concepts=concept, beta=beta, tau_follower=tau_follower, tau_leader=tau_leader,
+                          samples=samples, alpha=alpha, criteria=criteria)  # fmt: skip
     result = found.to_dict()
     if json:
         return print_json(result)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import NashsimError
+from ..policies import few
 from .cells import read_table
 from .content import decode, read_content
 from .values import is_number
@@ -51,7 +52,9 @@ def load_reference(path: str | Path, labels: Sequence[str]) -> np.ndarray:
     even = len({len(row) for row in rows}) == 1
     turned = [list(column) for column in zip(*rows, strict=True)] if even else rows
     pairs = max(rows, turned, key=lambda pairs: _labels_in(pairs, labels))
-    if _labels_in(pairs, labels) > 0:
+    if _labels_in(pairs, labels) > 0 or all(
+        len(p) == 2 and not _is_plain(p[0]) and _is_plain(p[1]) for p in pairs
+    ):
         return _labelled(pairs, labels, name)
     if 1 not in (len(rows), len(turned)):
         raise NashsimError(
@@ -74,7 +77,7 @@ def _labelled(pairs: list[list[str]], labels: Sequence[str], name: str) -> np.nd
     given = [(label, cell) for label, cell in pairs if label in labels or _is_plain(cell)]
     unknown = [label for label, _ in given if label not in labels]
     if unknown:
-        raise NashsimError(f"{name} names {unknown[0]!r}, which is no action of the game")
+        raise NashsimError(f"{name} names {unknown[0]!r}, which is no action of the game ({few(labels)})")
     values = dict(given)
     for label in labels:
         if not _is_plain(values.get(label, "")):

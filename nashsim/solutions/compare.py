@@ -13,7 +13,7 @@ from ..errors import NashsimError, unknown_name
 from ..game import PreferenceGame, check_tau
 from ..preferences import DensePreference, check_dense
 from .concept import Table
-from .further import further, users_of
+from .further import ARGUMENTS, further, users_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +162,7 @@ def solutions(
     tau : float or None
         Regularisation > 0 of the Nash policy and of RLHF; ``None`` is the game's own.
     concepts : sequence of str or None
-        Names of concepts; ``None`` is all.
+        Names of concepts; ``None`` is all. Those of ``samples``, ``alpha`` and ``criteria`` come with these.
     beta : float or None
         Sharpness of the proportional solution, >= 0; ``None`` is 1/tau.
     tau_follower, tau_leader : float or None
@@ -207,9 +207,14 @@ def solutions(
         check_dense(game.actions, "solutions", _MOST_ACTIONS)
     by_name = {concept.name: concept for concept in CONCEPTS}
     names = list(by_name) if concepts is None else list(concepts)
+    given = {"samples": samples, "alpha": alpha, "criteria": criteria or None}
     for name in names:
-        if name not in by_name:
-            raise unknown_name("solution", name, by_name)
+        argument, option = ARGUMENTS.get(name, ("", ""))
+        if argument and given[argument] is None:
+            raise NashsimError(f"{argument}: the solution {name!r} needs this argument ({option})")
+        if name not in by_name and not argument:
+            raise unknown_name("solution", name, [*by_name, *ARGUMENTS])
+    names = [name for name in names if name in by_name]
     numbers = {
         "beta": 1 / tau if beta is None else _at_least_zero(beta),
         "tau_follower": tau if tau_follower is None else check_tau(tau_follower, "tau_follower"),

@@ -36,6 +36,15 @@ class Found:
     facts: dict[str, object] = field(default_factory=dict)
 
 
+#: Solutions that an argument of :func:`~nashsim.solutions.solutions` adds, with the option that gives it.
+ARGUMENTS = {
+    "samples": ("samples", "--samples K"),
+    "blackwell": ("criteria", "--criterion SOURCE"),
+    "cvar": ("alpha", "--alpha A"),
+    "cvar-users": ("alpha", "--alpha A"),
+}
+
+
 def users_of(game: PreferenceGame) -> tuple[np.ndarray, np.ndarray] | None:
     """Return utilities in units of the choices' noise, shape (users, actions), and shares; None where none are known.
 

@@ -124,6 +124,8 @@ def test_the_command_has_samples_and_risk_of_a_crowd(capsys):
     # a, b, c against a by what the three users think of them beside a
     win = (1 / (1 + np.exp(-np.array([[0.0, -1, -2], [0, 2, 1], [0, -1, 1]])))).mean(axis=1)
     assert said["cvar-users"]["value"] == pytest.approx(cvar(win, [1 / 3] * 3, 0.5))
+    alone = said_by(capsys, "condorcet-annotators", "--tau", 0.1, "--concept", "samples", "--samples", 2)
+    assert list(alone) == ["samples"]
     plain = said_by(capsys, "condorcet-annotators", "--tau", 0.1)
     assert not {"samples", "cvar", "cvar-users", "blackwell"} & set(plain)
 
@@ -165,6 +167,15 @@ def test_a_table_of_utilities_is_a_crowd(capsys, tmp_path):
         (("rps", "--samples", "2"), "samples: a choice among k + 1 responses needs users"),
         (("condorcet-annotators", "--samples", "0"), "samples: a whole number k >= 1"),
         (("annotators:n=20", "--samples", "9"), "too many"),
+        (
+            ("rps", "--concept", "samples"),
+            "samples: the solution 'samples' needs this argument (--samples K)",
+        ),
+        (("rps", "--concept", "cvar-user"), "did you mean 'cvar-users'"),
+        (
+            ("rps", "--reference", "{labels}"),
+            "names 'x', which is no action of the game (rock, paper, scissors)",
+        ),
         (("rps", "--alpha", "0"), "alpha: a share in (0, 1]"),
         (("rps", "--criterion", "comal"), "criterion: 'comal' must have the responses of SOURCE"),
         (("rps", "--criterion", "nothing.csv"), "there is no file 'nothing.csv'"),
@@ -176,7 +187,8 @@ def test_a_table_of_utilities_is_a_crowd(capsys, tmp_path):
 def test_refusals_are_one_line(capsys, tmp_path, arguments, said):
     (tmp_path / "bad.csv").write_text("a,b\n1,x\n")
     (tmp_path / "bare.csv").write_text("1,2\n3,4\n")
-    files = {name: str(tmp_path / f"{name}.csv") for name in ("bad", "bare")}
+    (tmp_path / "labels.csv").write_text("x,0.5\ny,0.5\n")
+    files = {name: str(tmp_path / f"{name}.csv") for name in ("bad", "bare", "labels")}
     assert call(["solutions", *(one.format(**files) for one in arguments), "--tau", "0.1"]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
