@@ -91,6 +91,16 @@ class Bandit:
         best = self.log_optimum[None]
         return self.tau * float(link_divergence(self._game, log_policy, self.rewards[None], best)[0])
 
+    def _behaviour(self, behaviour) -> np.ndarray:
+        chances = np.asarray(behaviour, float)
+        if chances.shape != self.rewards.shape or not (
+            (chances >= 0).all() and abs(chances.sum() - 1) < 1e-9
+        ):
+            raise NashsimError(
+                f"behaviour: {self.arms} probabilities >= 0 with sum 1 are needed, found {chances.tolist()}"
+            )
+        return chances
+
     def sample(self, behaviour, draws: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return a log: how often each arm was drawn, and the rewards it summed up to.
 
@@ -107,8 +117,10 @@ class Bandit:
         -------
         counts, sums : ndarray of int, shape (arms,)
         """
+        if draws != int(draws) or draws < 1:
+            raise NashsimError(f"draws: a whole number >= 1 is needed, found {draws!r}")
         rng = np.random.default_rng(seed)
-        counts = rng.multinomial(int(draws), np.asarray(behaviour, float))
+        counts = rng.multinomial(int(draws), self._behaviour(behaviour))
         return counts, rng.binomial(counts, self.rewards)
 
     def fit(self, counts, sums, pessimism: float = 0.0) -> np.ndarray:
@@ -125,6 +137,11 @@ class Bandit:
         """
         check_pessimism(pessimism)
         counts, sums = np.asarray(counts, float), np.asarray(sums, float)
+        if not (counts.shape == sums.shape == self.rewards.shape and ((sums >= 0) & (sums <= counts)).all()):
+            raise NashsimError(
+                f"counts, sums: 0 <= sums <= counts of shape ({self.arms},) are needed, found {counts.tolist()} and"
+                f" {sums.tolist()}"
+            )
         means = np.divide(sums, counts, out=np.full(self.arms, 0.5), where=counts > 0)
         if pessimism:
             with np.errstate(divide="ignore"):
@@ -144,7 +161,7 @@ class Bandit:
         """
         ratio = ratios(self.log_optimum[None], self._game.log_reference)[0]
         weight = np.where(ratio > 0, self.reference * self._game.regulariser.slope(ratio), 0.0)
-        noise = variance(self.rewards, np.broadcast_to(np.asarray(behaviour, float), self.rewards.shape))
+        noise = variance(self.rewards, self._behaviour(behaviour))
         factor = weight * (1 - weight / weight.sum())
         return float(
             np.where(factor > 0, factor * np.where(factor > 0, noise, 0.0), 0.0).sum() / (2 * self.tau)

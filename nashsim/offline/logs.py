@@ -35,13 +35,20 @@ def read_log(log: DuelLog | Environment, reference) -> tuple[DuelLog, np.ndarray
     Raises
     ------
     NashsimError
-        For no duels, or duels or labels outside the reference's.
+        For no duels, arrays of other lengths or kinds, or duels or labels outside the reference's.
     """
     read = log.read_policy if isinstance(log, Environment) else read_numbered
     log_reference = read(reference, "reference")
     log = log.log if isinstance(log, Environment) else log
     if len(log.won) == 0:
         raise NashsimError("log: at least one duel is needed, found none")
+    if len({np.shape(part) for part in log[:4]}) > 1:
+        raise NashsimError(
+            "log: contexts, first, second and won of one length are needed, found"
+            f" {', '.join(str(np.shape(part)) for part in log[:4])}"
+        )
+    if not np.isin(log.won, (0, 1)).all():
+        raise NashsimError(f"log: won is True or False, found {np.unique(log.won)[:4].tolist()}")
     shape = (*log_reference.shape, log_reference.shape[1])
     contexts, first, second = align_duels(log.contexts, log.first, log.second, shape)
     return DuelLog(contexts, first, second, np.asarray(log.won, bool)), log_reference

@@ -76,6 +76,12 @@ class Ensemble:
         ndarray of int, shape (size,)
         """
         tries, rng = check_tries(tries), np.random.default_rng(seed)
+        contexts = self.log_members.shape[1]
+        if context not in range(contexts) or size < 0:
+            raise NashsimError(
+                f"size, context: draws >= 0 in a context from 0 to {contexts - 1} are needed, found {size!r} and"
+                f" {context!r}"
+            )
         proposal = np.exp(self.log_members[0, context])
         share = np.exp(self.log_shared[context] - np.where(proposal > 0, self.log_members[0, context], 0.0))
         found = np.full(int(size), NOTHING)

@@ -160,6 +160,8 @@ def test_rejection_follows_the_normalised_minimum_and_can_come_back_empty_handed
         assert (np.abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000) + 1e-9).all()
     with pytest.raises(NashsimError, match="tries"):
         ensemble.sample(1, tries=0)
+    with pytest.raises(NashsimError, match="size, context"):
+        ensemble.sample(1, context=7)
 
 
 def test_ties_take_their_mass_and_leave_a_margin():

@@ -260,8 +260,9 @@ def test_kl_bandits_need_the_coverage_of_one_policy():
     rare = np.array([0.5, 0.499, 1e-3])
     bandit = Bandit([0.9, 0.5, 0.1], tau=0.05)
     # the rare arm's variance, .09/1e-3, times what the optimum plays of it, e^{-16}, is 1e-5; the first's is 1e-4
+    two = rare[:2] / rare[:2].sum()
     constant = bandit.error_constant(rare)
-    assert constant == pytest.approx(Bandit([0.9, 0.5], 0.05).error_constant(rare[:2]), rel=0.2)
+    assert constant == pytest.approx(Bandit([0.9, 0.5], 0.05).error_constant(two), rel=0.2)
     assert np.isinf(bandit.error_constant([0.5, 0.5, 0.0]))
     seen = np.array([0.5, 0.5, 0.0])
     blind = Bandit([0.45, 0.4, 0.1], tau=0.05)
@@ -330,3 +331,31 @@ def test_labels_of_the_environment_name_the_policy():
     duels.round(duels.game.reference, size=50)
     assert list(plug_in(duels, duels.game.reference, 0.1).policy.index) == ["rock", "paper", "scissors"]
     assert "never compared" not in plug_in(duels, duels.game.reference, 0.1).status
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"won": [True]}, "of one length"),
+        ({"second": [1]}, "of one length"),
+        ({"won": [2, -1]}, "won is True or False"),
+        ({"first": [0, 9]}, "first: numbers from 0 to 1"),
+    ],
+)
+def test_logs_of_another_form_are_refused_and_not_stretched(changed, said):
+    parts = {"contexts": [0, 0], "first": [0, 1], "second": [1, 0], "won": [True, False]} | changed
+    with pytest.raises(NashsimError, match=said):
+        plug_in(DuelLog(*map(np.array, parts.values())), [0.5, 0.5], tau=0.1)
+
+
+def test_bandits_refuse_logs_that_cannot_be():
+    bandit = Bandit([0.5, 0.2], tau=0.1)
+    for behaviour in ([0.5, 0.6], [1.0], [1.5, -0.5]):
+        for use in (bandit.error_constant, lambda chances: bandit.sample(chances, 10)):
+            with pytest.raises(NashsimError, match="behaviour: 2 probabilities"):
+                use(behaviour)
+    for counts, sums in (([1, 1], [2, 0]), ([1, -1], [0, -1]), ([1], [1])):
+        with pytest.raises(NashsimError, match="0 <= sums <= counts"):
+            bandit.fit(counts, sums)
+    with pytest.raises(NashsimError, match="draws: a whole number"):
+        bandit.sample([0.5, 0.5], 2.5)
