@@ -15,16 +15,10 @@ from .claim import Claim, Control, Evidence
 from .crowds import _SHARPEST, _deceiving, population
 from .domain import Domain
 from .instance import Instance, Stack
+from .regularisers import spread
 from .rounding import EPS, once
 
 _SAMPLES = 3
-
-
-def _near(instance: Instance) -> Instance:
-    """Return the instance with a reference and a start of logits within 6 of the largest."""
-    logs = (instance.log_reference, instance.log_start)
-    reference, start = (log_normalise(np.maximum(log, log.max() - 6)) for log in logs)
-    return instance.replace(log_reference=reference, log_start=start)
 
 
 def _chosen(utilities: np.ndarray, shares: np.ndarray, policy: np.ndarray, samples: int) -> np.ndarray:
@@ -188,7 +182,7 @@ def _leader(stack: Stack, answered: bool) -> Evidence:
 
 
 _USERS = "users who choose y among k + 1 with probability e^(U_uy)/Σ e^(U_uz); 3 or 4 responses, k ≤ 3"
-_K = Domain(actions=(3, 4), tau=(0.1, 1.0), step=(1 / 3, 1.0), structure=_near)
+_K = Domain(actions=(3, 4), tau=(0.1, 1.0), step=(1 / 3, 1.0), structure=spread)
 _PAPER = "Distortion of AI alignment, arXiv 2505.23749; derived: from c x ≤ σ(βx) − ½ ≤ βx/4 for x ≥ 0, c = σ(β) − ½"
 
 CLAIMS = (
@@ -206,7 +200,7 @@ CLAIMS = (
         control=Control(
             "the lottery of two players, drawn k times",
             "two",
-            Domain(actions=(3, 4), tau=(0.1, 0.3), step=(2 / 3, 1.0), structure=_near),
+            Domain(actions=(3, 4), tau=(0.1, 0.3), step=(2 / 3, 1.0), structure=spread),
         ),
         domain=_K,
         games=40,
@@ -257,7 +251,7 @@ CLAIMS = (
         measure=_blackwell,
         algorithm="worst",
         control=Control("the winner of the mean criterion", "mean"),
-        domain=Domain(actions=(2, 6), tau=(0.05, 1.0), step=(1.0, 1.0), structure=_near),
+        domain=Domain(actions=(2, 6), tau=(0.05, 1.0), step=(1.0, 1.0), structure=spread),
         games=40,
     ),
     Claim(
@@ -272,7 +266,7 @@ CLAIMS = (
         measure=_cvar,
         algorithm=True,
         control=Control("a best response to μ", False),
-        domain=Domain(actions=(2, 12), structure=_near),
+        domain=Domain(actions=(2, 12), structure=spread),
         games=40,
     ),
     Claim(
@@ -288,7 +282,7 @@ CLAIMS = (
         measure=_leader,
         algorithm=True,
         control=Control("a follower who answers by the reference", False),
-        domain=Domain(actions=(2, 12), tau=(0.03, 3.0), structure=_near),
+        domain=Domain(actions=(2, 12), tau=(0.03, 3.0), structure=spread),
         games=200,
     ),
 )
