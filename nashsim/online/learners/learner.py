@@ -59,8 +59,8 @@ class Learner(abc.ABC):
         """Raise NashsimError, naming the reason, where the learner cannot play a game."""
         if not self.any_regulariser:
             game.require_kl(
-                f"the learner {self.name!r} takes steps on logits, those of KL; inpo-online, nash-md-online and the"
-                " minimax learners take any regulariser"
+                f"the learner {self.name!r} is written for KL; inpo-online, nash-md-online, minimax-reference,"
+                " minimax-self and minimax-adversary take any regulariser"
             )
 
     @abc.abstractmethod
