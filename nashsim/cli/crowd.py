@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import NashsimError
-from .options import Json, Tau
+from .options import Alpha, Json, Samples, Tau
 from .output import print_facts, print_json, print_table
 
 
@@ -21,11 +21,14 @@ def crowd(
         str | None, typer.Option(help="Columns of a battle: A,B,WINNER.", metavar="A,B[,WINNER]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random starts.", metavar="S")] = 0,
+    samples: Samples = None,
+    alpha: Alpha = None,
     json: Json = False,
 ) -> None:
     """Cluster users by their votes, and say what each solution is worth to each cluster.
 
-    Example: nashsim crowd arena.csv --user judge --clusters 2 --tau 0.1
+    Examples: nashsim crowd arena.csv --user judge --clusters 2 --tau 0.1;
+    nashsim crowd arena.csv --user judge --clusters 3 --tau 0.1 --samples 2 --alpha 0.3
     """
     import pandas as pd
 
@@ -44,7 +47,7 @@ def crowd(
     how = {} if columns is None else {"columns": tuple(part.strip() for part in columns.split(","))}
     names, labels, wins = votes_by_user(table, user, **how)
     found = cluster_users(wins, clusters, users=names, labels=labels, seed=seed)
-    solved = solutions(found.game(tau=tau, name=Path(votes).name))
+    solved = solutions(found.game(tau=tau, name=Path(votes).name), samples=samples, alpha=alpha)
     groups, said = welfare_by_group(solved), solved.to_dict()
     result = {
         "game": said["game"],

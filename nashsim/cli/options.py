@@ -23,6 +23,14 @@ Source = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 Tau = Annotated[float | None, typer.Option(help="Regularisation > 0.", metavar="T")]
+Samples = Annotated[
+    int | None,
+    typer.Option(help="Add the Nash policy behind K samples to choose from; needs users.", metavar="K"),
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option(help="Add the policies averse to the worst share A of opponents, of users.", metavar="A"),
+]
 Reference = Annotated[
     str | None,
     typer.Option(help="Reference policy: 'uniform' or a file; default: the game's own.", metavar="REF"),

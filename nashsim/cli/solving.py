@@ -12,7 +12,17 @@ from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..policies import few
 from ..progress import waiting
-from .options import Json, LoaderOptions, Reference, Regulariser, Source, Tau, with_loader_options
+from .options import (
+    Alpha,
+    Json,
+    LoaderOptions,
+    Reference,
+    Regulariser,
+    Samples,
+    Source,
+    Tau,
+    with_loader_options,
+)
 from .output import as_text, print_facts, print_json, print_table, print_wide_table
 from .source import is_catalogue_name, open_with_data, with_reference
 
@@ -41,16 +51,8 @@ def solutions(
         float | None,
         typer.Option(help="Regularisation of the Stackelberg leader; default: tau.", metavar="T"),
     ] = None,
-    samples: Annotated[
-        int | None,
-        typer.Option(help="Add the Nash policy behind K samples to choose from; needs users.", metavar="K"),
-    ] = None,
-    alpha: Annotated[
-        float | None,
-        typer.Option(
-            help="Add the policies averse to the worst share A of opponents, of users.", metavar="A"
-        ),
-    ] = None,
+    samples: Samples = None,
+    alpha: Alpha = None,
     criterion: Annotated[
         list[str] | None,
         typer.Option(help="A further SOURCE, repeatable: add the Blackwell winner.", metavar="SOURCE"),

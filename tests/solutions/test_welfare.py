@@ -124,6 +124,10 @@ def test_votes_are_read_by_user_and_the_command_tells_whom_a_solution_serves(pla
     assert said["users"] == 60 and said["clusters"][0]["share"] == pytest.approx(2 / 3, abs=1e-6)
     many, few = said["solutions"]["lottery"]["welfare_by_cluster"]
     assert many > 1 and few < -1 and said["cluster_of"]["u02"] == 1
+    assert call([*common, "--json", "--samples", "2", "--alpha", "0.3"]) == 0
+    more = json.loads(capsys.readouterr().out)["solutions"]
+    assert more["samples"]["promise"] == 2 / 3 <= more["samples"]["worst_choice_rate"] + 1e-9
+    assert more["cvar-users"]["welfare_by_cluster"][1] > few + 1  # the smaller cluster is the worst-off 30 %
     assert call(common) == 0 and "likes best" in capsys.readouterr().out
     wrong = (("--user", "voter"), ("--clusters", "0"), ("--tau", "0"), ("--columns", "a,b,c"))
     for more in (*wrong, ()):

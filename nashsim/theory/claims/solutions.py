@@ -162,6 +162,18 @@ def _cvar(stack: Stack, averse: bool) -> Evidence:
     return Evidence(np.arange(4), np.array(measured), np.array(bound), slack, x_label="side")
 
 
+def _pure(stack: Stack, solution: str) -> Evidence:
+    """Whether a policy is pure, against whether some response beats all others."""
+    beats = (stack.skew > 0).sum(axis=2).max(axis=1) == stack.actions - 1
+    policy = (
+        stack.lottery
+        if solution == "lottery"
+        else np.eye(stack.actions)[stack.skew.sum(axis=2).argmax(axis=1)]
+    )
+    # a response that plays counts by more than rounding; 1/2 tells yes from no
+    return once(np.abs((policy.max(axis=1) > 1 - 1e-9) - 1.0 * beats), np.full(len(stack), 0.5))
+
+
 def _leader(stack: Stack, answered: bool) -> Evidence:
     """The leader's payoff against its follower and the closed form; against mu's answers for the control."""
     errors, sizes = [], []
@@ -186,6 +198,20 @@ _K = Domain(actions=(3, 4), tau=(0.1, 1.0), step=(1 / 3, 1.0), structure=spread)
 _PAPER = "Distortion of AI alignment, arXiv 2505.23749; derived: from c x ≤ σ(βx) − ½ ≤ βx/4 for x ≥ 0, c = σ(β) − ½"
 
 CLAIMS = (
+    Claim(
+        id="lottery-pure",
+        statement="the maximal lottery is pure if and only if some response beats all others",
+        source="Nash policies and Condorcet cycles, arXiv 2503.10990 [second hand]; ties derived, for the least norm",
+        tag="derived",
+        kind="identity",
+        conditions="any game, ties among them",
+        quantity="pure or not, against a Condorcet winner or not",
+        predicted="the same",
+        measure=_pure,
+        algorithm="lottery",
+        control=Control("Borda's winner", "borda"),
+        games=300,
+    ),
     Claim(
         id="samples-promise",
         statement="k samples of the symmetric Nash policy of k + 1 players are chosen over any y at a rate ≥ k/(k + 1)",
