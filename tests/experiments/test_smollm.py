@@ -80,6 +80,14 @@ def test_wins_are_those_of_the_answers_and_of_the_recipe_s_criteria_seed_by_seed
             seeds = [over[name, str(s), "wins"] for s in (0, 1)]
             assert seeds == pytest.approx(np.mean(each, axis=1), abs=1e-6) and seeds[0] != seeds[1]
     assert ("dpo", "0", "wins") not in over.index
+    told = {f.finding: f.measured for f in figure.findings(frame.assign(model="SmolLM2"))}
+    assert told["three criteria: seeds of training"] == "2 of online-ipo, 1 of the others"
+    said = told["three criteria: online-ipo against the reference"]
+    assert said.endswith(f"; seeds {seeds[0]:.3f}, {seeds[1]:.3f}")
+    assert (
+        said.startswith(f"{np.mean(seeds):.3f} [")
+        and "seeds" not in told["three criteria: dpo against the reference"]
+    )
 
 
 def test_an_interval_covers_the_mean_of_seeds_and_prompts_that_were_not_drawn(figure):
