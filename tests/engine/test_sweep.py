@@ -174,9 +174,12 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("backend", ["threads", "loky"])
-def test_killed_sweeps_end_with_the_same_bytes(whole, tmp_path, backend):
-    for units in (0, 2, 7):
+@pytest.mark.parametrize(
+    ("backend", "kills"),
+    [("threads", (0, 2, 7)), ("loky", (2,)), pytest.param("loky", (0, 7), marks=pytest.mark.slow)],
+)
+def test_killed_sweeps_end_with_the_same_bytes(whole, tmp_path, backend, kills):
+    for units in kills:
         assert finish(whole / "script.py", tmp_path, backend, kill_at=units) == -signal.SIGKILL
     assert finish(whole / "script.py", tmp_path, backend) == 0
     assert files(tmp_path) == files(whole / "out")
