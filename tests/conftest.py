@@ -1,5 +1,9 @@
-"""`--results FILE` leaves the outcomes of a run as JSON, for checks too slow to repeat at every change."""
+"""`--results FILE` leaves the outcomes of a run as JSON, for checks too slow to repeat at every change.
 
+Outcomes that are there already are kept where this run has none, if machine and versions are the same.
+"""
+
+import json
 import os
 import platform
 import sys
@@ -44,5 +48,10 @@ def pytest_terminal_summary(terminalreporter, config):
         if report.when == "call" or outcome == "skipped"
     ]
     tests = {r.nodeid: {"outcome": r.outcome, "seconds": round(r.duration, 2)} for r in reports}
-    machine = {"machine": platform.machine(), "processors": os.cpu_count(), "system": platform.system()}
-    write_text(Path(path), to_json({**machine, "versions": versions(), "tests": tests}, indent=1) + "\n")
+    about = {"machine": platform.machine(), "processors": os.cpu_count(), "system": platform.system()}
+    about["versions"] = versions()
+    if Path(path).exists():
+        before = json.loads(Path(path).read_text(encoding="utf-8"))
+        if before.items() >= about.items():
+            tests = before["tests"] | tests
+    write_text(Path(path), to_json({**about, "tests": tests}, indent=1) + "\n")
