@@ -362,14 +362,21 @@ def test_memories_that_are_not_what_they_claim():
 
 @pytest.mark.parametrize("tau", [0.1, 3.0, 20.0])
 def test_a_short_step_is_straight_at_every_tau(tau):
-    check_property(correct, "forward step", generic()[0].replace(tau=tau), step=0.01)
-    with pytest.raises(RuleCheckError, match="is not the forward step"):
-        check_property(
-            lambda policy, game, step: correct(policy, game, 1.2 * step),
-            "forward step",
-            generic()[0].replace(tau=tau),
-            step=0.01,
+    """The step that meets the pull at its end is the forward step up to eta tau of it."""
+
+    def implicit(policy, game, step, strength=1.0):
+        pulled = np.log(policy) + strength * step * (
+            game.probabilities @ policy + game.tau * game.log_reference
         )
+        return normal(np.exp(pulled / (1 + strength * step * game.tau)))
+
+    def stronger(policy, game, step):
+        return implicit(policy, game, step, strength=1.2)
+
+    problem = generic()[0].replace(tau=tau)
+    check_property(implicit, "forward step", problem, step=0.01)
+    with pytest.raises(RuleCheckError, match="is not the forward step"):
+        check_property(stronger, "forward step", problem, step=0.01)
 
 
 def test_policies_are_shown_as_such_however_far_their_logits_are_from_normal():
