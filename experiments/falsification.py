@@ -2,7 +2,9 @@
 
 Gradients through the compiled engine and CMA-ES (extra ``cma``) have the same evaluations, the same draws to start from
 and three seeds. It takes half an hour and is no part of ``nashsim reproduce``: ``python experiments/falsification.py``.
-The instances themselves are written by ``nashsim verify --falsify SECONDS --out DIR``.
+The instances themselves are written by ``nashsim verify --falsify SECONDS --out DIR``. The stored figure is of the
+engine before long moves and evolution became part of a climb by gradients; what that reaches beside CMA-ES now is in
+``tests/theory/gradients_against_cma.json``, of the claims it was measured on.
 """
 
 import pandas as pd

@@ -2,7 +2,7 @@
 
 Starts are the tightest of random instances, catalogue and corners drawn alike; from each the engine climbs. "gradient"
 makes long moves of tau, step and policies, then evolves and follows central differences through the compiled engine, in
-turn while both gain; what an identity misses is rounding, which has no gradient: there evolution and long moves take
+turn while both gain; what an identity misses is rounding, and a fitted rate jumps: there evolution and long moves take
 turns. "cma" is CMA-ES of the package of that name (extra ``cma``), what the first is held against.
 What is climbed is ``Evidence.tightness``: a rate as a share of what was measured, so that a bound that holds because
 nothing moves is not a find; for a claim that states no rate, measured/bound. Statistical claims, and claims of named
@@ -191,8 +191,8 @@ def search(
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0xFA15]))
     measure, starts = _Objective(claim, evaluations, seconds), 0
     waiting: list[tuple[float, Instance]] = []
-    # rounding has no gradient, and few evaluations: every other start is the tightest draw that is left
-    rough = claim.kind == "identity"
+    # neither rounding nor a fit that picks its interval has a gradient: every other start is the tightest draw left
+    rough = claim.kind != "bound"
     while measure.best is None or not measure.over():
         starts += 1
         odd = starts % 2 == 1
