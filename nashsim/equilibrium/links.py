@@ -59,10 +59,17 @@ def solve_links(game: PreferenceGame, start=None) -> Equilibrium:
         certificate=certificate,
         accuracy=accuracy,
         iterations=sum(point.steps for point in points),
-        status=f"Exact to rounding (residual {certificate.residual:.1e})."
+        status=_precision_note(certificate.residual, accuracy)
         + dropped_note(game, log_policy, accuracy)
         + support_note(game),
     )
+
+
+def _precision_note(residual: float, accuracy: np.ndarray) -> str:
+    """Return the sentence on how exact a solution is: what rounding leaves of the residual, or what that proves."""
+    if residual <= RESIDUAL:
+        return f"Exact to rounding (residual {residual:.1e})."
+    return f"Rounding keeps the residual at {residual:.1e}; pi is within {accuracy.max():.1e} of pi* in l1."
 
 
 def distance_bound(game: PreferenceGame, divergence: np.ndarray) -> np.ndarray:

@@ -222,3 +222,25 @@ def test_a_response_at_the_edge_of_having_mass_is_called_so():
         game = PreferenceGame([[0.5, 1.0], [0.0, 0.5]], tau=tau, regulariser="chi2")
         log_policy = np.array([[0.0, -np.inf]])
         assert said in dropped_note(game, log_policy, np.zeros(1))
+
+
+def test_a_residual_that_rounding_keeps_is_not_called_exact():
+    rare = np.exp([0.0, -60.0, -75.0, -40.0, -55.0])
+    said = set()
+    for seed in range(20):
+        game = PreferenceGame(
+            random_game(seed, 5).preference.dense()[0] + 0.5,
+            reference=rare / rare.sum(),
+            tau=0.01,
+            regulariser="tsallis:0.5",
+        )
+        try:
+            found = solve(game)
+        except NashsimError:
+            continue
+        exact = found.certificate.residual <= 1e-13
+        said.add(exact)
+        assert found.status.startswith("Exact to rounding" if exact else "Rounding keeps the residual at"), (
+            seed
+        )
+    assert said == {True, False}
