@@ -40,7 +40,7 @@ SECONDS = {"run_many, 2000 queries": 0.35, "run_many, 20000 queries": 0.7, "Newt
 FIRST = {"first result, warm caches": 0.8, "first result, cold caches": 6.0}
 OVER_ENGINE, OVER_C = 1.1, 1.1
 #: Actions and tau of large games, with the seconds that are aimed at.
-LARGE, SMALL_TAUS, SOLVED = 2000, (1e-3, 1e-6), 5.0
+LARGE, SMALL_TAUS, SOLVED = 2000, (1e-4, 1e-6), 5.0
 SIZES = (3, 10, 100, 1000)
 KINDS = {1: "one call", 2: "two calls"}
 

@@ -41,7 +41,8 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     NashsimError
         If the game has no tau or ``start`` is no policy of it.
     ConvergenceError
-        If a residual of 1e-13 is out of reach: of a game stored as a matrix below tau = 1e-6, of others below 1e-3.
+        If a residual of 1e-13 is out of reach: of a game of at most 4096 actions that is no low rank
+        below tau = 1e-6, of others below 1e-3.
 
     Examples
     --------
@@ -63,7 +64,7 @@ def solve_newton(game: PreferenceGame, *, start=None) -> Equilibrium:
     points = [
         point or regularised_equilibrium(system, log_reference, tau, begin)
         for point, system, log_reference, begin in zip(
-            found, systems_of(game.preference), game.log_reference, starts, strict=True
+            found, systems_of(game.preference, tau), game.log_reference, starts, strict=True
         )
     ]
     log_policy = np.stack([point.log_policy for point in points])

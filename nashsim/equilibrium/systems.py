@@ -19,6 +19,8 @@ from .products import ROWS, accurate_margin, split_product, split_vector
 
 # Up to here LU on the matrix, of 2 MB at most, is no slower than products alone (measured, tau = 1e-3).
 _SMALL = 500
+# Below this tau products alone take hundreds an action of the support; up to so many actions a matrix is then held.
+_SHARP, _MOST_HELD = 1e-3, 4096
 # What the columns of the Jacobian that a step does without may leave of the mismatch, as a share of the step.
 _UNFELT = 1e-9
 # From here on a payoff to the last digit from n^2 logistic functions takes minutes.
@@ -118,7 +120,7 @@ class DenseSystem:
         return DenseSystem(self._skew[np.ix_(support, support)])
 
 
-def systems_of(preference: Preference) -> Iterator[System]:
+def systems_of(preference: Preference, tau: float = 1.0) -> Iterator[System]:
     """Yield the system of every context, chosen by the storage.
 
     Parameters
@@ -127,13 +129,18 @@ def systems_of(preference: Preference) -> Iterator[System]:
         Low rank is solved by its factors, blocks and triangles of more than 500 actions by
         products alone, everything else by its dense matrix. From 20 000 actions on, annotators are solved as the
         low rank that they are to rounding (``AnnotatorPreference.low_rank``).
+    tau : float
+        Regularisation; below 1e-3 blocks and triangles of at most 4096 actions are solved by their matrix too, as
+        products alone would have to be too many.
     """
     if isinstance(preference, LowRankPreference):
         yield FactoredSystem.of_low_rank(preference.left, preference.right)
     elif isinstance(preference, AnnotatorPreference) and preference.actions >= _HUGE:
         low = preference.low_rank()
         yield FactoredSystem.of_low_rank(low.left, low.right)
-    elif isinstance(preference, BlockPreference) and preference.actions > _SMALL:
+    elif isinstance(preference, BlockPreference) and preference.actions > (
+        _SMALL if tau >= _SHARP else _MOST_HELD
+    ):
         yield KrylovSystem(preference)
     else:
         yield from map(DenseSystem, preference.dense())

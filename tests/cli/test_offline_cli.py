@@ -88,7 +88,7 @@ def test_a_saved_log_is_fitted(capsys, tmp_path):
         (("rps", "--tau", "0.1", "--method", "pepos"), "did you mean 'pepo'"),
         (("rps", "--tau", "0.1", "--pairs", "votes"), "votes need a file"),
         (("rps", "--tau", "0.1", "--duels", "0"), "whole numbers >= 1"),
-        (("rps", "--tau", "0.1", "--method", "pessimistic", "--regulariser", "chi2"), "KL alone"),
+        (("rps", "--tau", "0.1", "--method", "pessimistic", "--regulariser", "chi3"), "did you mean 'chi2'"),
         (("nowhere.csv", "--tau", "0.1"), "there is no file"),
         (("rps", "--tau", "0.1", "--log", "nowhere.npz"), "nowhere.npz"),
     ],

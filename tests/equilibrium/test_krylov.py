@@ -159,3 +159,17 @@ def test_what_float64_cannot_reach_is_an_error():
     system = KrylovSystem(PackedPreference.from_preference(game.preference))
     with pytest.raises(ConvergenceError, match="larger tau"):
         regularised_equilibrium(system, game.log_reference[0], 1e-9)
+
+
+def test_below_a_tau_of_a_thousandth_a_triangle_is_solved_by_its_matrix():
+    skew = skew_from_upper(np.random.default_rng(3).uniform(-0.5, 0.5, (520, 520)))
+    matrix = PreferenceGame(DensePreference(skew), tau=1e-4)
+    packed = PreferenceGame(PackedPreference.from_preference(matrix.preference), tau=1e-4)
+    assert [type(next(iter(systems_of(packed.preference, tau)))) for tau in (1e-3, 9e-4)] == [
+        KrylovSystem,
+        DenseSystem,
+    ]
+    found, other = solve_newton(packed), solve_newton(matrix)
+    assert found.certificate.residual <= 1e-13
+    apart = np.abs(np.exp(found.log_policy) - np.exp(other.log_policy)).sum()
+    assert apart <= float((found.accuracy + other.accuracy)[0])
