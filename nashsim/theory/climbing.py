@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import NashsimError
 from ..logspace import log_normalise
 from .claims import Claim, Instance
 
@@ -280,12 +279,11 @@ def evolution(
     measure: Measure,
     over: Callable[[], bool],
     rng: np.random.Generator,
-    patience: int,
+    patience: int | None = None,
 ) -> tuple[Instance, float]:
-    """Climb by CMA-ES (Hansen 2016, arXiv 1604.00772, its default numbers) until some generations gain little.
+    """Climb by CMA-ES (Hansen 2016, arXiv 1604.00772; the package ``cma``) until some generations gain little.
 
-    A point outside the ranges has the score of the nearest one inside. Of many coordinates the covariance is kept
-    diagonal, and learnt faster (Ros and Hansen 2008): its axes would cost more than the scores.
+    A point outside the ranges has the score of the nearest one inside.
 
     Parameters
     ----------
@@ -297,8 +295,10 @@ def evolution(
     over : callable
         Whether the budget is spent.
     rng : numpy.random.Generator
-    patience : int
-        Generations that gain less than a hundredth, after which it stops.
+    patience : int or None
+        Generations that gain less than a hundredth, after which it stops; None where it stops by itself, and learns
+        the covariance of any number of coordinates. Of many it is otherwise kept diagonal, and learnt faster (Ros and
+        Hansen 2008): its axes would cost more than the scores.
 
     Returns
     -------
@@ -306,69 +306,25 @@ def evolution(
         The best met.
     value : float
     """
+    from cma import CMAEvolutionStrategy
+
     space = Space(claim, start)
-    mean, size, idle = space.vector(start), 0.3, 0
-    n = len(mean)
-    count = 4 + int(3 * np.log(n))
-    weights = np.log((count + 1) / 2) - np.log(np.arange(1, count // 2 + 1))
-    weights /= weights.sum()
-    mass = 1 / (weights**2).sum()
-    c_size = (mass + 2) / (n + mass + 5)
-    damping = 1 + c_size + 2 * max(0.0, np.sqrt((mass - 1) / (n + 1)) - 1)
-    c_path = (4 + mass / n) / (n + 4 + 2 * mass / n)
-    full = n <= _FULL
-    haste = 1 if full else (n + 2) / 3
-    c_one = haste * 2 / ((n + 1.3) ** 2 + mass)
-    c_all = min(1 - c_one, haste * 2 * (mass - 2 + 1 / mass) / ((n + 2) ** 2 + mass))
-    expected = np.sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n**2))
-    covariance, path, path_size, generation = np.eye(n) if full else np.ones(n), np.zeros(n), np.zeros(n), 0
-    while idle < patience and not over():
-        generation += 1
-        scales, axes = np.linalg.eigh(covariance) if full else (covariance, None)
-        scales = np.sqrt(np.maximum(scales, 1e-20))
-        spread = size * (rng.normal(size=(count, n)) * scales)
-        points = mean + (spread @ axes.T if full else spread)
+    mean, idle = space.vector(start), 0
+    options = {
+        "seed": np.nan,  # numpy's global stream is left alone
+        "randn": lambda *shape: rng.standard_normal(shape),
+        "CMA_diagonal": patience is not None and len(mean) > _FULL,
+        "verbose": -9,
+        "verb_log": 0,
+    }
+    strategy = CMAEvolutionStrategy(mean, 0.3, options)
+    while (patience is None or idle < patience) and not over() and not strategy.stop():
+        points = strategy.ask()
         instances = [space.instance(point) for point in points]
         values = measure(instances)
-        best = np.argsort(-values, kind="stable")[: len(weights)]
-        idle = 0 if values[best[0]] > value + _IDLE * abs(value) else idle + 1
-        if values[best[0]] >= value:
-            start, value = instances[best[0]], float(values[best[0]])
-        moves = (points[best] - mean) / size
-        move = weights @ moves
-        mean = mean + size * move
-        straight = axes @ ((axes.T @ move) / scales) if full else move / scales
-        path_size = (1 - c_size) * path_size + np.sqrt(c_size * (2 - c_size) * mass) * straight
-        length = np.linalg.norm(path_size) / np.sqrt(1 - (1 - c_size) ** (2 * generation)) / expected
-        going = length < 1.4 + 2 / (n + 1)
-        path = (1 - c_path) * path + going * np.sqrt(c_path * (2 - c_path) * mass) * move
-        one = np.outer(path, path) if full else path**2
-        every = (c_all * (moves.T * weights)) @ moves if full else c_all * (weights @ moves**2)
-        covariance = (1 - c_one - c_all) * covariance + c_one * one + every
-        growth = c_size / damping * (np.linalg.norm(path_size) / expected - 1)
-        size = float(np.clip(size * np.exp(growth), 1e-4, 2.0))
+        strategy.tell(points, list(np.clip(-values, -1e30, 1e30)))
+        k = int(np.argmax(values))
+        idle = 0 if values[k] > value + _IDLE * abs(value) else idle + 1
+        if values[k] >= value:
+            start, value = instances[k], float(values[k])
     return start, value
-
-
-def cma(claim: Claim, start: Instance, measure: Measure, over: Callable[[], bool], rng) -> None:
-    """Climb from a start by CMA-ES (Hansen, the package ``cma``) until it stops by itself.
-
-    Parameters
-    ----------
-    claim : Claim
-    start : Instance
-    measure : callable
-    over : callable
-    rng : numpy.random.Generator
-    """
-    try:
-        from cma import CMAEvolutionStrategy
-    except ImportError:
-        raise NashsimError("engine: 'cma' needs the package cma; pip install 'nashsim[cma]'") from None
-    space = Space(claim, start)
-    seed = int(rng.integers(1, 2**31))
-    es = CMAEvolutionStrategy(space.vector(start), 0.3, {"seed": seed, "verbose": -9, "verb_log": 0})
-    while not es.stop() and not over():
-        points = es.ask()
-        values = measure([space.instance(point) for point in points])
-        es.tell(points, list(np.clip(-values, -1e30, 1e30)))
