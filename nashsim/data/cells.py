@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from ..errors import NashsimError, unknown_name
-from .values import is_text, numbers
+from .values import has_text, numbers
 
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "blanks"}
 # Rows by which a separator is chosen.
@@ -225,7 +225,7 @@ def _begins_with_blanks(line: str, rows: list[list[str]], mark: str) -> bool:
         mark == "\t"
         and line.strip("\r\n") == "\t" * (len(rows[0]) - 1) != ""
         and all(len(row) == len(rows[0]) == len(rows) + 1 for row in rows)
-        and not any(is_text(cell) for row in rows for cell in row)
+        and not has_text(rows)
     )
 
 

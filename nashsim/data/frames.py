@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import NashsimError, first_line, import_optional
 from .cells import Table
 from .content import Content
-from .values import is_text
+from .values import has_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +44,7 @@ def frame_table(frame: pd.DataFrame, name: str = "frame") -> Table:
     header, index = _labels(frame.columns), _labels(frame.index)
     columns = [_texts(frame.iloc[:, k]) for k in range(frame.shape[1])]
     square = frame.shape[0] == frame.shape[1]
-    if (square or set(header) & set(index)) and not any(
-        is_text(cell) for column in columns for cell in column
-    ):
+    if (square or set(header) & set(index)) and not has_text(columns):
         corner = str(frame.index.name) if isinstance(frame.index.name, str) else ""
         rows = [list(row) for row in zip(index, *columns, strict=True)]
         return Table(name, [[corner, *header], *rows], has_header=True, has_index=True, dialect="a frame")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from ..errors import NashsimError
 from .cells import Table
-from .values import BLANK, is_number, is_text
+from .values import BLANK, has_text, is_number, is_text
 
 # What stands on a diagonal for "nobody plays itself".
 _SELF = BLANK | {"*", "x", "X", "\\", "nan", "NaN", "None"}
@@ -57,11 +58,15 @@ class Layout:
         return i < len(down) and j < len(across) and down[i] == across[j]
 
     def blanked(self) -> Layout:
-        """Return the layout with blanks for what stands on diagonals instead of a number."""
-        cells = [
-            ["" if cell in _SELF and self.is_self(i, j) else cell for j, cell in enumerate(row)]
-            for i, row in enumerate(self.cells)
-        ]
+        """Return the layout with blanks for what stands, where a label meets itself, instead of a number."""
+        (down, across), places = self.named(), defaultdict(list)
+        for j, label in enumerate(across):
+            places[label].append(j)
+        cells = list(map(list, self.cells))
+        for label, row in zip(down, cells, strict=False):
+            for j in places[label]:
+                if j < len(row) and row[j] in _SELF:
+                    row[j] = ""
         return replace(self, cells=cells)
 
 
@@ -150,11 +155,8 @@ def is_matrix(table: Table) -> bool:
     if not may_be_square(table):
         return False
     if _announces_size(table.rows) and len(table.rows) - 1 != int(table.rows[0][0]):
-        return not any(is_text(cell) for row in table.rows for cell in row)
-    return any(
-        layout.is_square and not any(is_text(cell) for row in layout.blanked().cells for cell in row)
-        for layout in layouts(table)
-    )
+        return not has_text(table.rows)
+    return any(layout.is_square and not has_text(layout.blanked().cells) for layout in layouts(table))
 
 
 def is_almost_a_matrix(table: Table) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from ..errors import NashsimError
 from . import outcomes
 from .cells import Table
-from .values import is_text
+from .values import has_text
 
 _LISTS = ("data", "rows", "records", "battles", "results", "items", "examples")
 _LABELS = ("labels", "names", "models", "players", "candidates", "index")
@@ -94,7 +94,7 @@ def _labelled(value: dict) -> list[list[str]] | None:
             ):
                 across = value.get("columns", labels)
                 cells = [[_text(label), *map(_text, row)] for label, row in zip(labels, rows, strict=True)]
-                if not any(is_text(cell) for row in cells for cell in row[1:]):
+                if not has_text(row[1:] for row in cells):
                     return [["", *map(_text, across)], *cells]
     return None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -29,6 +30,20 @@ def is_number(cell: str) -> bool:
 def is_text(cell: str) -> bool:
     """Whether a cell holds something that is neither a number nor blank."""
     return cell not in BLANK and not is_number(cell)
+
+
+def has_text(rows: Iterable[Sequence[str]]) -> bool:
+    """Whether any cell of rows holds something that is neither a number nor blank."""
+    return any(_floats(row) is None and any(map(is_text, row)) for row in rows)
+
+
+def _floats(cells: Sequence[str]) -> list[float] | None:
+    """Numbers of cells, NaN where blank; None where one of them is no number as ``float`` takes it, or has ``_``."""
+    try:
+        found = [math.nan if cell in BLANK else float(cell) for cell in cells]
+    except ValueError:
+        return None
+    return None if "_" in "".join(cells) else found
 
 
 def numbers(
@@ -122,6 +137,11 @@ def parse_values(
     NashsimError
         If a cell is neither a finite number nor blank, or only some numbers carry a percent sign.
     """
+    rows = list(map(_floats, cells))
+    if None not in rows:
+        values = np.array(rows)
+        if all(cells[i][j] in BLANK for i, j in np.argwhere(~np.isfinite(values))):
+            return values, False
     values = np.full((len(cells), len(cells[0])), np.nan)
     places = [(i, j) for i, row in enumerate(cells) for j, cell in enumerate(row) if cell not in BLANK]
     percent = [place for place in places if cells[place[0]][place[1]].endswith("%")]

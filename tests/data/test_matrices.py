@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nashsim import NashsimError
-from nashsim.data import load
+from nashsim.data import load, values
 from nashsim.data.cells import read_table
 from nashsim.data.latex import read_latex
 from nashsim.data.matrices import read_matrix
@@ -308,3 +308,39 @@ def test_a_cut_array_is_no_array(tmp_path):
     whole = (tmp_path / "m.npy").read_bytes()
     with pytest.raises(NashsimError, match="cut.npy: cannot be read as an array of numbers"):
         load(write(tmp_path, "cut.npy", whole[:-8]))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "",
+        "—",
+        "NA",
+        "1e3",
+        " .3",
+        "-",
+        "1_0",
+        "nan",
+        "inf",
+        "1e999",
+        "50%",
+        "0,5",
+        "1,000",
+        "−0.2",
+        "１",
+        "x",
+        "_",
+    ],
+)
+def test_a_row_read_at_once_is_read_as_cell_by_cell(cell, monkeypatch):
+    def read(cells):
+        try:
+            found, percent = values.parse_values(cells, "t", lambda i, j: f"({i}, {j})")
+            return found.tobytes(), percent, values.has_text(cells)
+        except NashsimError as error:
+            return str(error), values.has_text(cells)
+
+    tables = [[[cell]], [["0.5", cell], [cell, ""]], [["0.5", "1"], [cell, cell]]]
+    at_once = list(map(read, tables))
+    monkeypatch.setattr(values, "_floats", lambda cells: None)
+    assert at_once == list(map(read, tables))
