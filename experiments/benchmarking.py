@@ -105,10 +105,6 @@ def quiet_rounds(
         A few milliseconds of fixed work, timed before and after every turn; ``None`` counts every round as quiet.
     patience : float
         Seconds after which no round is added to those that are wanted; the quietest are then kept.
-
-    Returns
-    -------
-    Rounds
     """
     calls = {name: _calls(work, seconds, clock) for name, work in works.items()}
     began, taken, marks = time.perf_counter(), [], []

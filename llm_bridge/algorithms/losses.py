@@ -70,11 +70,5 @@ def anchor_loss(current: torch.Tensor, weights: torch.Tensor | None = None) -> t
 
 
 def expected(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
-    """Return the mean, or the expectation under given weights.
-
-    Parameters
-    ----------
-    values : Tensor
-    weights : Tensor or None
-    """
+    """Return the mean, or the expectation under given weights."""
     return values.mean() if weights is None else (weights.detach() * values).sum()

@@ -13,10 +13,6 @@ def stationary(step: GradientStep) -> MirrorStep:
     + (1/c) P(. ≻ opponent) + const, c = -score[at]. Its regression loss is IPO's: descent on it, pairs from the
     policy itself, climbs 4/tau times as fast as the gradient step [derived].
 
-    Parameters
-    ----------
-    step : GradientStep
-
     Examples
     --------
     >>> from nashsim.rules import OnlineIPO
@@ -37,10 +33,6 @@ def climbing(step: MirrorStep) -> GradientStep:
 
     score[k] = (base[k] - [k = policy])/eta, so that one rate eta of it on logits that all responses share equally is
     the mirror step itself [derived].
-
-    Parameters
-    ----------
-    step : MirrorStep
 
     Examples
     --------

@@ -38,12 +38,7 @@ class Iterates:
             first.setdefault(start, name)
 
     def stored(self, name: str) -> str:
-        """Return what the CausalPolicy calls a policy of the rule, as long as the live weights have not moved.
-
-        Parameters
-        ----------
-        name : str
-        """
+        """Return what the CausalPolicy calls a policy of the rule, as long as the live weights have not moved."""
         return POLICY if name == self.live else self._frozen(name)
 
     @staticmethod
@@ -51,12 +46,7 @@ class Iterates:
         return ITERATE if name == POLICY else name
 
     def make_live(self, name: str) -> None:
-        """Make a named policy the one in the live weights, its predecessor frozen.
-
-        Parameters
-        ----------
-        name : str
-        """
+        """Make a named policy the one in the live weights, its predecessor frozen."""
         if name != self.live:
             self.policy.snapshot(self._frozen(self.live))
             self.policy.copy(self._frozen(name), POLICY)
@@ -64,32 +54,17 @@ class Iterates:
             self.live = name
 
     def branch(self, into: str) -> None:
-        """Train the live weights into another policy from here on; the one that they are is frozen.
-
-        Parameters
-        ----------
-        into : str
-        """
+        """Train the live weights into another policy from here on; the one that they are is frozen."""
         if into != self.live:
             self.policy.snapshot(self._frozen(self.live))
 
     def rename_live(self, into: str) -> None:
-        """Take note that the live weights, trained, now are the policy ``into``.
-
-        Parameters
-        ----------
-        into : str
-        """
+        """Take note that the live weights, trained, now are the policy ``into``."""
         self.live = into
         self._drop(into)
 
     def copy(self, source: str, into: str) -> None:
-        """Write one named policy over another.
-
-        Parameters
-        ----------
-        source, into : str
-        """
+        """Write one named policy over another."""
         if source != into:
             self._write({source: 1.0}, into)
 
@@ -98,11 +73,6 @@ class Iterates:
 
         For a softmax table that is the geometric mixture; for a network it is the moving average of parameters of
         Nash-EMA and of Nash Prox's target, which is another policy.
-
-        Parameters
-        ----------
-        base : mapping of str to float
-        into : str
         """
         self._write(base, into)
 

@@ -178,12 +178,7 @@ def cyclicity(judge: Judge, pools: Mapping) -> dict:
 
 
 def pools_of(pairs: Sequence[Pair]) -> dict:
-    """Return every prompt's different responses among pairs.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-    """
+    """Return every prompt's different responses among pairs."""
     pools: dict = {}
     for pair in pairs:
         pools.setdefault(pair.prompt, {}).update({pair.a: None, pair.b: None})

@@ -64,13 +64,7 @@ class Enumerated:
         return self.tokens(policy, of).double().sum(-1).view(self.prompts, self.count)
 
     def tokens(self, policy: CausalPolicy, of: str) -> torch.Tensor:
-        """Return token log-probabilities of every response, without gradients, shape (rows, T).
-
-        Parameters
-        ----------
-        policy : CausalPolicy
-        of : str
-        """
+        """Return token log-probabilities of every response, without gradients, shape (rows, T)."""
         if of in self._memo:
             return self._memo[of]
         with torch.no_grad():
@@ -153,21 +147,11 @@ class Enumerated:
         """
 
     def sample(self, request: Request) -> EnumeratedRollout:
-        """Return all responses: nothing is drawn.
-
-        Parameters
-        ----------
-        request : Request
-        """
+        """Return all responses: nothing is drawn."""
         return EnumeratedRollout(self, request)
 
     def batch(self, request: Request) -> Batch:
-        """Return the batch of a step over all responses.
-
-        Parameters
-        ----------
-        request : Request
-        """
+        """Return the batch of a step over all responses."""
         self._remembering = True
         try:
             return self._batch(request.policy, request.algorithm, request.step, request.stored)

@@ -114,10 +114,5 @@ LADDER = ((2, 1), (2, 2), (3, 2))
 
 
 def ladder(seed: int = 0) -> tuple[Example, ...]:
-    """Return 2, 3 and 7 responses, of one and of two tokens.
-
-    Parameters
-    ----------
-    seed : int
-    """
+    """Return 2, 3 and 7 responses, of one and of two tokens."""
     return tuple(Example(vocabulary, length, seed) for vocabulary, length in LADDER)

@@ -27,21 +27,12 @@ _IGNORED = -100
 
 
 def task(seed: int) -> EnumerableTask:
-    """Return 13 responses of at most two tokens to the prompt 1 2.
-
-    Parameters
-    ----------
-    seed : int
-    """
+    """Return 13 responses of at most two tokens to the prompt 1 2."""
     return EnumerableTask(vocabulary=4, length=2, prompts=((1, 2),), seed=seed, dtype=torch.float64)
 
 
 def adapted(seed: int):
     """Return a Llama of two layers with LoRA adapters away from their start, float64, as peft makes it.
-
-    Parameters
-    ----------
-    seed : int
 
     Raises
     ------

@@ -110,12 +110,7 @@ class TwoModels:
 
     @torch.no_grad()
     def exact(self, weight: float) -> np.ndarray:
-        """Return the mixture's probability of every response, each prefix read anew, without a cache.
-
-        Parameters
-        ----------
-        weight : float
-        """
+        """Return the mixture's probability of every response, each prefix read anew, without a cache."""
         responses = self.task.enumeration.responses()
         found = np.zeros(len(responses))
         for k, response in enumerate(responses):

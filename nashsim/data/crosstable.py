@@ -15,12 +15,7 @@ from .values import BLANK
 
 
 def looks_like_crosstable(table: Table) -> bool:
-    """Whether cells are strings of game results such as ``1=0``, each pair's two being mirror images.
-
-    Parameters
-    ----------
-    table : Table
-    """
+    """Whether cells are strings of game results such as ``1=0``, each pair's two being mirror images."""
     if not may_be_square(table):
         return False
     try:

@@ -57,10 +57,6 @@ def frame_table(frame: pd.DataFrame, name: str = "frame") -> Table:
 def parquet_table(content: Content) -> Table:
     """Return a parquet or Arrow (feather) file as a table; nested columns such as conversations are left out.
 
-    Parameters
-    ----------
-    content : Content
-
     Raises
     ------
     NashsimError

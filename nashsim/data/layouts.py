@@ -75,10 +75,6 @@ def layouts(table: Table) -> list[Layout]:
 
     Labels are told by structure: a corner, the same labels across and down, rows of n + 1 cells.
 
-    Parameters
-    ----------
-    table : Table
-
     Raises
     ------
     NashsimError

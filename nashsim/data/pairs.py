@@ -63,12 +63,7 @@ def read_pairs(
 
 
 def named_pair(header: Sequence[str]) -> tuple[int, int] | None:
-    """Return the columns of winner and loser that a header names, or None.
-
-    Parameters
-    ----------
-    header : sequence of str
-    """
+    """Return the columns of winner and loser that a header names, or None."""
     keys = {outcomes.key(name) for name in header}
     known = [pair for pair in outcomes.PAIRS if pair != ("chosen", "rejected") or not keys & _QUESTIONS]
     return outcomes.find_pair(header, known)

@@ -83,12 +83,7 @@ def read_rankings(table: Table, *, ties: str = "half", weight: str | None = None
 
 
 def ranks_nobody(cell: str) -> str | None:
-    """Return what a cell says that ranks nobody, in words, or None for the name of a candidate.
-
-    Parameters
-    ----------
-    cell : str
-    """
+    """Return what a cell says that ranks nobody, in words, or None for the name of a candidate."""
     kind = re.sub(r"[\s_-]+", " ", cell.casefold()).strip()
     if kind in _SKIPPED:
         return "ranks skipped"
@@ -96,12 +91,7 @@ def ranks_nobody(cell: str) -> str | None:
 
 
 def rank_columns(header: Sequence[str]) -> list[int] | None:
-    """Return the columns of the ranks 1, 2, ... in this order, or None if there are not at least two.
-
-    Parameters
-    ----------
-    header : sequence of str
-    """
+    """Return the columns of the ranks 1, 2, ... in this order, or None if there are not at least two."""
     found: dict[int, int] = {}
     for i, name in enumerate(header):
         key = outcomes.key(name)

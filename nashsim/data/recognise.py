@@ -22,12 +22,7 @@ _SCORE_WORDS = ("score", "rating", "elo", "win_rate", "winrate", "win rate", "ra
 
 
 def text_kind(text: str) -> str | None:
-    """Return ``"latex"``, ``"preflib"``, ``"blt"``, ``"json"`` or ``"tuples"``, or None for what may be a table.
-
-    Parameters
-    ----------
-    text : str
-    """
+    """Return ``"latex"``, ``"preflib"``, ``"blt"``, ``"json"`` or ``"tuples"``, or None for what may be a table."""
     kinds = {
         "latex": looks_like_latex,
         "preflib": looks_like_preflib,
@@ -42,11 +37,6 @@ def evidence(table: Table) -> dict[str, str]:
     """Return the formats that a table may have, and what speaks for each; none without positive evidence.
 
     Names of columns speak louder than the shape of cells, which speaks only where no name does.
-
-    Parameters
-    ----------
-    table : Table
-
     """
     named = {} if table.has_header is False else _by_names(table)
     if named:
@@ -60,10 +50,6 @@ def with_header(table: Table) -> Table:
     """Return the table with the comment above it as its header, if that names its columns.
 
     A comment with as many names as a matrix without labels has columns is its header, as ``numpy.savetxt`` writes.
-
-    Parameters
-    ----------
-    table : Table
 
     Raises
     ------
@@ -135,12 +121,7 @@ def _by_cells(table: Table) -> dict[str, str]:
 
 
 def is_leaderboard(table: Table) -> bool:
-    """Whether each row gives scores to one name, against nobody that the table names.
-
-    Parameters
-    ----------
-    table : Table
-    """
+    """Whether each row gives scores to one name, against nobody that the table names."""
     header, body = table.rows[0], table.rows[1:]
     if _by_names(table):
         return False

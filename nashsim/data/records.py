@@ -30,11 +30,6 @@ def json_table(text: str, name: str) -> Table:
     Nested records get names with dots, a list of records with outcomes (turns, games) gives a row each, and other
     nested fields are left out and named in the dialect.
 
-    Parameters
-    ----------
-    text : str
-    name : str
-
     Raises
     ------
     NashsimError

@@ -24,10 +24,6 @@ def resample(data: PreferenceData, generator: np.random.Generator) -> Preference
         With counts.
     generator : numpy.random.Generator
 
-    Returns
-    -------
-    PreferenceData
-
     Raises
     ------
     NashsimError

@@ -90,11 +90,6 @@ def read_triples(
 def read_tuples(text: str, name: str) -> Table:
     """Return the table of python tuples, one a line; literals only, nothing is evaluated.
 
-    Parameters
-    ----------
-    text : str
-    name : str
-
     Raises
     ------
     NashsimError
@@ -145,12 +140,7 @@ def _layout(table: Table, columns) -> tuple[tuple[int, ...], int]:
 
 
 def heads_triples(table: Table) -> bool:
-    """Whether the first row is a header: text above a number, over names that do not come again or a known word.
-
-    Parameters
-    ----------
-    table : Table
-    """
+    """Whether the first row is a header: text above a number, over names that do not come again or a known word."""
     if table.has_header is not None:
         return table.has_header
     *names, title = table.rows[0]

@@ -60,12 +60,7 @@ class Checkpoint:
 
 
 def identity(preference: Preference) -> tuple:
-    """Return what tells a preference from every other: its storage's type and arrays, or else its matrix.
-
-    Parameters
-    ----------
-    preference : Preference
-    """
+    """Return what tells a preference from every other: its storage's type and arrays, or else its matrix."""
     arrays = preference.arrays() if hasattr(preference, "arrays") else (preference.dense(),)
     return type(preference).__name__, *arrays
 

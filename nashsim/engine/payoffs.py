@@ -30,12 +30,7 @@ class FactoredPayoff:
 
     @classmethod
     def of_low_rank(cls, preference: LowRankPreference) -> FactoredPayoff:
-        """Return A = U V^T - V U^T as (U V) C (U V)^T.
-
-        Parameters
-        ----------
-        preference : LowRankPreference
-        """
+        """Return A = U V^T - V U^T as (U V) C (U V)^T."""
         one = np.eye(preference.left.shape[1])
         zero = np.zeros_like(one)
         tiles = _tiled(preference.left.T, preference.right.T)

@@ -71,13 +71,7 @@ def program(table: StepTable) -> Program:
 
 
 def stationary_program(rule: Rule, tau: float) -> Program:
-    """Return the program of a rule that is the same at every iteration; the rule keeps the last one asked of it.
-
-    Parameters
-    ----------
-    rule : Rule
-    tau : float
-    """
+    """Return the program of a rule that is the same at every iteration; the rule keeps the last one asked of it."""
     kept = vars(rule).get("_program")  # as a cached_property would be, of one tau
     if kept is None or kept[0] != tau:
         kept = vars(rule)["_program"] = (tau, program(tabulate(rule, tau, 0, 1)))

@@ -124,12 +124,7 @@ class ReadableEngine:
 
 
 def readable_engine(game: PreferenceGame) -> type[ReadableEngine]:
-    """Return the engine of a game's regulariser.
-
-    Parameters
-    ----------
-    game : PreferenceGame
-    """
+    """Return the engine of a game's regulariser."""
     return ReadableEngine if game.kl_regularised else LinkEngine
 
 

@@ -237,11 +237,6 @@ def _play(
 def iterations(rule: Rule, queries: int) -> int:
     """Return how many whole iterations a rule does with a budget of queries.
 
-    Parameters
-    ----------
-    rule : Rule
-    queries : int
-
     Raises
     ------
     NashsimError

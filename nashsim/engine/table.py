@@ -60,12 +60,6 @@ def tabulate(rule: Rule, tau: float, t0: int, t1: int) -> StepTable:
     """Return the table of iterations ``t0 <= t < t1``.
 
     A stationary rule is evaluated once and broadcast without copying.
-
-    Parameters
-    ----------
-    rule : Rule
-    tau : float
-    t0, t1 : int
     """
     names = list(rule.init)
     iterations = t1 - t0

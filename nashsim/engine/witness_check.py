@@ -39,10 +39,6 @@ def checked_witness(game: PreferenceGame) -> tuple[np.ndarray, float]:
 
     A game of the same entries, reference, tau and regulariser, by whichever name, is not solved again.
 
-    Parameters
-    ----------
-    game : PreferenceGame
-
     Returns
     -------
     log_policy : ndarray, shape (contexts, actions)

@@ -109,10 +109,6 @@ def two_product(a, b) -> Double:
 def exponential(x: Double) -> Double:
     """Return exp(x), x <= 0, to about 100 bits, or 0 where that underflows.
 
-    Parameters
-    ----------
-    x : Double
-
     Examples
     --------
     >>> e = exponential(as_double(np.array([-1.0])))

@@ -45,13 +45,7 @@ def rationals(skew: np.ndarray) -> tuple[list[list[Fraction]], bool]:
 
 
 def null_space(rows: list[list[Fraction]], columns: int) -> list[list[Fraction]]:
-    """Return a basis of the null space of a matrix of fractions.
-
-    Parameters
-    ----------
-    rows : list of list of Fraction
-    columns : int
-    """
+    """Return a basis of the null space of a matrix of fractions."""
     rows, pivots = _reduced(rows)
     basis = []
     for free in (column for column in range(columns) if column not in pivots):

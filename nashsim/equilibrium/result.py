@@ -95,12 +95,7 @@ class Equilibrium(Labelled):
 
 
 def support_note(game: PreferenceGame) -> str:
-    """Return the sentence on actions that the reference leaves without mass, or nothing.
-
-    Parameters
-    ----------
-    game : PreferenceGame
-    """
+    """Return the sentence on actions that the reference leaves without mass, or nothing."""
     missing = ~game.support
     if not missing.any():
         return ""

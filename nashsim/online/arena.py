@@ -123,13 +123,7 @@ def _losses(skew: np.ndarray, support: np.ndarray) -> np.ndarray:
 
 
 def open_book(game: PreferenceGame, seeds: Sequence[int]) -> Book:
-    """Return the book of a play that starts at the reference.
-
-    Parameters
-    ----------
-    game : PreferenceGame
-    seeds : sequence of int
-    """
+    """Return the book of a play that starts at the reference."""
     shape = (len(seeds), game.contexts, game.actions)
     log_policy = np.broadcast_to(np.maximum(game.log_reference, ABSENT), shape).copy()
     return Book(

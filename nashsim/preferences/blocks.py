@@ -67,10 +67,6 @@ class BlockPreference(ABC):
 def row_ranges(actions: int) -> Iterator[tuple[int, int]]:
     """Yield (first, last) of consecutive rows, as many at once as make a block of bounded memory.
 
-    Parameters
-    ----------
-    actions : int
-
     Examples
     --------
     >>> list(row_ranges(3)), len(list(row_ranges(2000)))

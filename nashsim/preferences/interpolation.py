@@ -87,10 +87,6 @@ class LogisticSeries:
 def series_degree(width: float) -> int:
     """Return how many Chebyshev polynomials the logistic preference needs for rewards of range ``width``.
 
-    Parameters
-    ----------
-    width : float
-
     Examples
     --------
     >>> series_degree(4.0), series_degree(40.0)

@@ -17,34 +17,19 @@ from ..online.play import iteration_grid, play_learner, regularised_gaps
 
 
 def condorcet_game(tau: float) -> PreferenceGame:
-    """Return four actions, the second of which beats every other, at an uneven reference.
-
-    Parameters
-    ----------
-    tau : float
-    """
+    """Return four actions, the second of which beats every other, at an uneven reference."""
     probabilities = [[0.5, 0.3, 0.7, 0.6], [0.7, 0.5, 0.8, 0.65], [0.3, 0.2, 0.5, 0.4], [0.4, 0.35, 0.6, 0.5]]
     return PreferenceGame(probabilities, [0.4, 0.15, 0.25, 0.2], tau=tau, name="condorcet")
 
 
 def cycle_game(tau: float) -> PreferenceGame:
-    """Return three actions that beat each other in a cycle, at an uneven reference.
-
-    Parameters
-    ----------
-    tau : float
-    """
+    """Return three actions that beat each other in a cycle, at an uneven reference."""
     probabilities = [[0.5, 0.85, 0.25], [0.15, 0.5, 0.9], [0.75, 0.1, 0.5]]
     return PreferenceGame(probabilities, [0.2, 0.3, 0.5], tau=tau, name="cycle")
 
 
 def weighted_game(tau: float) -> PreferenceGame:
-    """Return both cycles of three actions as two contexts, of weights 0.8 and 0.2.
-
-    Parameters
-    ----------
-    tau : float
-    """
+    """Return both cycles of three actions as two contexts, of weights 0.8 and 0.2."""
     one = cycle_game(tau).probabilities[0]
     mu = [[0.2, 0.3, 0.5], [0.5, 0.3, 0.2]]
     return PreferenceGame(np.stack([one, one.T]), mu, tau=tau, weights=[0.8, 0.2], name="weighted contexts")
@@ -145,13 +130,7 @@ class PlayingSubject:
         return True
 
     def play(self, game: PreferenceGame, budget: int, seed: int) -> Trace:
-        """Return the trace of one play; an error of the learner ends it.
-
-        Parameters
-        ----------
-        game : PreferenceGame
-        budget, seed : int
-        """
+        """Return the trace of one play; an error of the learner ends it."""
         duels, trace = WatchedDuels(game, seed, budget), Trace(game)
         last = None
         try:
@@ -211,13 +190,7 @@ class LearnerSubject:
         return True
 
     def play(self, game: PreferenceGame, budget: int, seed: int) -> Trace:
-        """Return the trace of one play; an error of the learner ends it.
-
-        Parameters
-        ----------
-        game : PreferenceGame
-        budget, seed : int
-        """
+        """Return the trace of one play; an error of the learner ends it."""
         try:
             play = play_learner(game, self.learner, rounds=budget, seeds=[seed])
         except Exception as error:

@@ -122,13 +122,7 @@ class Problem:
 
 @cache
 def generic(tau: float | None = None, seed: int = 0, count: int = 12) -> tuple[Problem, ...]:
-    """Return random problems in general position, 2 to 6 actions; tau cycles through 1, 0.5, 2, 0.2 unless given.
-
-    Parameters
-    ----------
-    tau : float or None
-    seed, count : int
-    """
+    """Return random problems in general position, 2 to 6 actions; tau cycles through 1, 0.5, 2, 0.2 unless given."""
     found = []
     for k in range(count):
         rng = np.random.default_rng(np.random.SeedSequence([seed, k]))
@@ -151,11 +145,6 @@ def rare(tau: float = 0.01, seed: int = 2) -> tuple[Problem, ...]:
 
     The reference is built from the equilibrium, mu ∝ pi* exp(-P pi*/tau); the others beat the last action, so that mu
     has more of it than pi*.
-
-    Parameters
-    ----------
-    tau : float
-    seed : int
     """
     found = []
     for k, least in enumerate(RAREST):

@@ -33,12 +33,7 @@ def shrink(problem: Problem, breaks: Callable[[Problem], bool], budget: int = 40
 
 
 def simpler(problem: Problem) -> Iterator[Problem]:
-    """Yield the problem's neighbours that are simpler to read, boldest first.
-
-    Parameters
-    ----------
-    problem : Problem
-    """
+    """Yield the problem's neighbours that are simpler to read, boldest first."""
     n = problem.actions
     if n > 1:
         for gone in range(n):

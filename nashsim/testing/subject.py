@@ -34,12 +34,7 @@ PRECISIONS = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "fl
 
 
 def default_step(tau: float) -> float:
-    """Return 2 tau/(1 + 4 tau^2), the middle of the one-call map's range of linear convergence.
-
-    Parameters
-    ----------
-    tau : float
-    """
+    """Return 2 tau/(1 + 4 tau^2), the middle of the one-call map's range of linear convergence."""
     return 2 * tau / (1 + 4 * tau**2)
 
 

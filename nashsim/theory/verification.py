@@ -219,14 +219,7 @@ def control_ratio(claim: Claim, seed: int = 0, batches: int = 10) -> float:
 
 
 def still_ratio(claim: Claim, seed: int = 0, batches: int = 10) -> float | None:
-    """Return the largest measured/bound where no rule moves, as ``control_ratio`` does; None where nothing would.
-
-    Parameters
-    ----------
-    claim : Claim
-    seed : int
-    batches : int
-    """
+    """Return the largest measured/bound where no rule moves, as ``control_ratio`` does; None where nothing would."""
     standing = claim.standing()
     return None if standing is None else _drawn_until_broken(standing, claim.control.games, seed, batches)
 

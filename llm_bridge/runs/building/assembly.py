@@ -27,10 +27,6 @@ TASKS = ("enumerable", "length", "styled", "styled-rare")
 def assemble(config: Config) -> RunParts:
     """Return the parts that a configuration asks for.
 
-    Parameters
-    ----------
-    config : Config
-
     Raises
     ------
     NashsimError
@@ -42,13 +38,7 @@ def assemble(config: Config) -> RunParts:
 
 
 def make_trainer(config: Config, parts: RunParts) -> Trainer:
-    """Return the trainer of a configuration's parts.
-
-    Parameters
-    ----------
-    config : Config
-    parts : RunParts
-    """
+    """Return the trainer of a configuration's parts."""
     training, algorithm = config.training, config.algorithm
     return Trainer(
         parts.policy,
@@ -65,10 +55,6 @@ def make_trainer(config: Config, parts: RunParts) -> Trainer:
 
 def make_task(config: Config):
     """Return the task that a configuration names.
-
-    Parameters
-    ----------
-    config : Config
 
     Raises
     ------

@@ -37,12 +37,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def shape_of(registers: int, lanes: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shape of a vector, which kernels take as an argument.
-
-    Parameters
-    ----------
-    registers, lanes : int
-    """
+    """Return the shape of a vector, which kernels take as an argument."""
     return ((0,) * lanes,) * registers
 
 

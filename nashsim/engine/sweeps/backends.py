@@ -20,14 +20,7 @@ BACKENDS = {"threads": None, "loky": None, "dask": "distributed", "ray": "ray"}
 
 
 def check_backend(backend: str, jobs: int | None, scheduler: str | None) -> None:
-    """Raise NashsimError for an unknown backend, one whose package is missing, or arguments it cannot use.
-
-    Parameters
-    ----------
-    backend : str
-    jobs : int or None
-    scheduler : str or None
-    """
+    """Raise NashsimError for an unknown backend, one whose package is missing, or arguments it cannot use."""
     if backend not in BACKENDS:
         raise unknown_name("backend", str(backend), BACKENDS)
     package = BACKENDS[backend]

@@ -55,12 +55,7 @@ class RewardLearner(Learner):
     share: float = 0.02
 
     def plan(self, tau: float) -> Plan:
-        """Return what the compiled rounds are told.
-
-        Parameters
-        ----------
-        tau : float
-        """
+        """Return what the compiled rounds are told."""
         source = SAMPLERS.index(self.pairs)
         return Plan(source, source, False, 4 * tau, float(self.ridge), float(self.share), 0.0, 0.0)
 

@@ -69,12 +69,7 @@ def _stays(stack: Stack, algorithm) -> Evidence:
 
 
 def fixed_rules(tau: float, share: float) -> list:
-    """Return every rule of the package with pi* as an exact fixed point, at its default step.
-
-    Parameters
-    ----------
-    tau, share : float
-    """
+    """Return every rule of the package with pi* as an exact fixed point, at its default step."""
     return [cls() for cls in RULES if cls.fixed_point and cls.regularised]
 
 

@@ -20,12 +20,7 @@ _OUTER, _FACTORS = 12, 72
 
 
 def inner(tau: float) -> int:
-    """Return inner steps to rounding: KL falls by 1/(1 + 4 tau^2) a step, 72 factors of e in all.
-
-    Parameters
-    ----------
-    tau : float
-    """
+    """Return inner steps to rounding: KL falls by 1/(1 + 4 tau^2) a step, 72 factors of e in all."""
     return int(np.ceil(_FACTORS / np.log1p(4 * tau**2)))
 
 

@@ -212,12 +212,7 @@ def _instances(domain: Domain, count: int, seed: int) -> tuple[Instance, ...]:
 
 @lru_cache(maxsize=64)
 def corners(domain: Domain) -> tuple[Instance, ...]:
-    """Return games at the edge of the conditions, where bounds are known to be tight, brought inside.
-
-    Parameters
-    ----------
-    domain : Domain
-    """
+    """Return games at the edge of the conditions, where bounds are known to be tight, brought inside."""
     if domain.games or not domain.edges:
         return ()
     low, high = domain.step
@@ -237,10 +232,6 @@ def chain(tau: float, step: float = 1.0) -> Instance:
     """Return three actions, 0 beats 1 beats 2 surely, each so much rarer than the next that 1 is the equilibrium.
 
     Then tau log(pi*/mu) of 0 is near P(0 ≻ 1) = 1, for which mu(0) must be below e^(-1/tau).
-
-    Parameters
-    ----------
-    tau, step : float
     """
     skew = 0.5 * np.array([[0.0, 1, 1], [-1, 0, 1], [-1, -1, 0]])
     log_reference = log_normalise(np.array([-1 / tau - 6.0, -0.5 / tau + 5.0, 0.0]))
@@ -248,12 +239,7 @@ def chain(tau: float, step: float = 1.0) -> Instance:
 
 
 def sure(tau: float, step: float, logit: float) -> Instance:
-    """Return two actions of which the first beats the other surely, from a start of the given logit for the first.
-
-    Parameters
-    ----------
-    tau, step, logit : float
-    """
+    """Return two actions of which the first beats the other surely, from a start of the given logit for the first."""
     skew = 0.5 * np.array([[0.0, 1], [-1, 0]])
     start = log_normalise(np.array([logit, 0.0]))
     return Instance(skew, np.log([0.5, 0.5]), start, tau, step, f"sure-{tau:g}-{logit:g}")

@@ -14,12 +14,7 @@ _EGPO = "EGPO, arXiv 2503.08942"
 
 
 def largest(tau: float) -> float:
-    """Return 2 (sqrt(1 + tau^2) - tau), the root of eta^2 = 4 (1 - eta tau).
-
-    Parameters
-    ----------
-    tau : float
-    """
+    """Return 2 (sqrt(1 + tau^2) - tau), the root of eta^2 = 4 (1 - eta tau)."""
     return 2 * (math.sqrt(1 + tau**2) - tau)
 
 

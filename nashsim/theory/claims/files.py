@@ -11,12 +11,7 @@ from .instance import Instance
 
 
 def is_instance(path: str | Path) -> bool:
-    """Whether a file is meant to hold a saved instance: its name ends in ``.json`` and it speaks of a skew part.
-
-    Parameters
-    ----------
-    path : str or Path
-    """
+    """Whether a file is meant to hold a saved instance: its name ends in ``.json`` and it speaks of a skew part."""
     path = Path(path)
     if path.suffix != ".json" or not path.is_file():
         return False
@@ -24,22 +19,12 @@ def is_instance(path: str | Path) -> bool:
 
 
 def save_instance(path: str | Path, instance: Instance) -> None:
-    """Write an instance, every digit of it.
-
-    Parameters
-    ----------
-    path : str or Path
-    instance : Instance
-    """
+    """Write an instance, every digit of it."""
     write_text(path, to_json(instance.to_dict()) + "\n")
 
 
 def load_instance(path: str | Path) -> Instance:
     """Return a saved instance.
-
-    Parameters
-    ----------
-    path : str or Path
 
     Raises
     ------

@@ -147,12 +147,7 @@ class Stack:
 
 
 def stacks(instances: Sequence[Instance]) -> list[tuple[list[int], Stack]]:
-    """Return the instances as stacks, each with the places of its members in the sequence.
-
-    Parameters
-    ----------
-    instances : sequence of Instance
-    """
+    """Return the instances as stacks, each with the places of its members in the sequence."""
     groups: dict[tuple, list[int]] = {}
     for i, instance in enumerate(instances):
         groups.setdefault((instance.actions, instance.tau, instance.step), []).append(i)

@@ -16,12 +16,7 @@ _MMD = "MMD, arXiv 2206.05825"
 
 
 def largest(tau: float) -> float:
-    """Return the largest forward step of the one-call linear rate, 4 tau/(1 + 4 tau^2).
-
-    Parameters
-    ----------
-    tau : float
-    """
+    """Return the largest forward step of the one-call linear rate, 4 tau/(1 + 4 tau^2)."""
     return 4 * tau / (1 + 4 * tau**2)
 
 

@@ -72,12 +72,7 @@ def loosened(steps: tuple, tau: float) -> tuple:
 
 
 def scaled(factor: float) -> Change:
-    """Return the change that multiplies every forward step, and the pull that belongs to it, by ``factor``.
-
-    Parameters
-    ----------
-    factor : float
-    """
+    """Return the change that multiplies every forward step, and the pull that belongs to it, by ``factor``."""
 
     def change(steps: tuple, tau: float) -> tuple:
         return tuple(replace(step, eta=factor * step.eta) for step in steps)

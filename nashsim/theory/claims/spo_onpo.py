@@ -115,12 +115,7 @@ _LAST, _SETTLED, _NEAR = 4000, 100, 1e-4
 
 
 def turning(stack: Stack) -> np.ndarray:
-    """Return beta of the eigenvalues ±i beta of diag(p) A at the lottery p, shape (instances,), of three actions.
-
-    Parameters
-    ----------
-    stack : Stack
-    """
+    """Return beta of the eigenvalues ±i beta of diag(p) A at the lottery p, shape (instances,), of three actions."""
     upper = np.triu(np.square(stack.skew))
     return np.sqrt(np.einsum("ky,kyz,kz->k", stack.lottery, upper, stack.lottery))
 

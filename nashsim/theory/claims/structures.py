@@ -48,69 +48,39 @@ def rock_paper_scissors(instance: Instance) -> Instance:
 
 
 def dominated(instance: Instance) -> Instance:
-    """Return a game whose first action beats all others surely.
-
-    Parameters
-    ----------
-    instance : Instance
-    """
+    """Return a game whose first action beats all others surely."""
     skew = instance.skew.copy()
     skew[0, 1:], skew[1:, 0] = 0.5, -0.5
     return instance.replace(skew=skew)
 
 
 def near_winner(instance: Instance) -> Instance:
-    """Return an instance whose start has at least four fifths of its mass on the first action.
-
-    Parameters
-    ----------
-    instance : Instance
-    """
+    """Return an instance whose start has at least four fifths of its mass on the first action."""
     start = 0.2 * np.exp(instance.log_start)
     start[0] += 0.8
     return instance.replace(log_start=np.log(start))
 
 
 def bradley_terry(instance: Instance) -> Instance:
-    """Return a Bradley-Terry game of rewards in [-1.4, 1.4], read off the mean log-odds.
-
-    Parameters
-    ----------
-    instance : Instance
-    """
+    """Return a Bradley-Terry game of rewards in [-1.4, 1.4], read off the mean log-odds."""
     odds = 2 * np.arctanh(np.clip(2 * instance.skew, -0.95, 0.95))
     rewards = np.clip(odds.mean(axis=1), -1.4, 1.4)
     return instance.replace(skew=0.5 * np.tanh(0.5 * (rewards[:, None] - rewards)))
 
 
 def classes(actions: int) -> np.ndarray:
-    """Return the class of each action in the class games here: 0, 1, 2, 0, 1, 2, ...
-
-    Parameters
-    ----------
-    actions : int
-    """
+    """Return the class of each action in the class games here: 0, 1, 2, 0, 1, 2, ..."""
     return np.arange(actions) % min(3, actions)
 
 
 def class_game(instance: Instance) -> Instance:
-    """Return a game whose preference depends on classes only: the first action of each speaks for it.
-
-    Parameters
-    ----------
-    instance : Instance
-    """
+    """Return a game whose preference depends on classes only: the first action of each speaks for it."""
     member = classes(instance.actions)
     return instance.replace(skew=instance.skew[np.ix_(member, member)])
 
 
 def moderate(instance: Instance) -> Instance:
-    """Return an instance with preferences in [0.05, 0.95] and policies of logits within 4 of each other.
-
-    Parameters
-    ----------
-    instance : Instance
-    """
+    """Return an instance with preferences in [0.05, 0.95] and policies of logits within 4 of each other."""
     return instance.replace(
         skew=np.clip(instance.skew, -0.45, 0.45),
         log_reference=log_normalise(np.maximum(instance.log_reference, instance.log_reference.max() - 4)),

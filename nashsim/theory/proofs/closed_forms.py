@@ -68,10 +68,6 @@ CLOSED_FORMS = {
 def closed_form(rule: str) -> ClosedForm:
     """Return the closed form of a rule.
 
-    Parameters
-    ----------
-    rule : str
-
     Raises
     ------
     NashsimError
@@ -86,10 +82,6 @@ def symbolic_remainder(rule: str) -> tuple[dict, dict]:
     """Return what the multipliers leave of rho d - d+, which must be nothing, and of the quadratic form.
 
     The rule's own steps are carried out on the symbols eta and tau.
-
-    Parameters
-    ----------
-    rule : str
 
     Returns
     -------
@@ -127,13 +119,7 @@ def symbolic_remainder(rule: str) -> tuple[dict, dict]:
 
 
 def certificate_at(rule: str, eta: float, tau: float) -> tuple[Statement, Certificate]:
-    """Return the closed form's certificate at a step and tau, with the statement that it is to prove.
-
-    Parameters
-    ----------
-    rule : str
-    eta, tau : float
-    """
+    """Return the closed form's certificate at a step and tau, with the statement that it is to prove."""
     form = closed_form(rule)
     statement = Statement.of(CONTRACTION, numbers_of(form.rule(step=eta), tau), rational(tau), affine=False)
     rho = 1 - statement.eta * rational(tau)

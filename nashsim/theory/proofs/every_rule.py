@@ -54,10 +54,6 @@ def table() -> dict[str, dict]:
 def check_all(folder: str | Path = FOLDER) -> list[dict]:
     """Return the rows of a folder's certificates, each confirmed in exact arithmetic.
 
-    Parameters
-    ----------
-    folder : str or Path
-
     Raises
     ------
     NashsimError

@@ -59,11 +59,6 @@ def product(one: Distance, other: Distance) -> tuple[Distance, Distance]:
 def named(execution: Execution, name: Sequence[str]) -> Inequality:
     """Return the inequality of a name, derived from the policies' vectors.
 
-    Parameters
-    ----------
-    execution : Execution
-    name : sequence of str
-
     Raises
     ------
     NashsimError

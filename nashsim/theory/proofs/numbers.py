@@ -77,11 +77,6 @@ def numbers_of(rule: Rule, tau: float) -> Numbers:
 
     Where base and opponent sum to one and the pull to the reference is eta tau but for rounding, they do so exactly.
 
-    Parameters
-    ----------
-    rule : Rule
-    tau : float
-
     Raises
     ------
     NotProved

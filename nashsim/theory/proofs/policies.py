@@ -159,12 +159,7 @@ class Execution:
 
 
 def read_first(iterations: Iterable[Iterable[ExactStep]]) -> list[str]:
-    """Return the slots that are read before they are written, in the order of reading: the rule's state.
-
-    Parameters
-    ----------
-    iterations : iterable of iterables of ExactStep
-    """
+    """Return the slots that are read before they are written, in the order of reading: the rule's state."""
     state, written = [], set()
     for steps in iterations:
         for step in steps:

@@ -46,13 +46,7 @@ class Part:
     constants: dict[str, Fraction] = field(default_factory=dict)
 
     def at(self, factor: Fraction, parameters: dict[str, Fraction]) -> tuple[Form, Fraction]:
-        """Return the target and the constant at given numbers.
-
-        Parameters
-        ----------
-        factor : Fraction
-        parameters : dict of str to Fraction
-        """
+        """Return the target and the constant at given numbers."""
         values = {"": Fraction(1), **parameters}
         forms = [(values[name], form) for name, form in self.targets.items()]
         forms += [(values[name] * factor, form) for name, form in self.scaled.items()]
@@ -215,12 +209,7 @@ class Program:
         self._problem = cp.Problem(cp.Minimize(wanted), limits)
 
     def solve(self, factor: float | None = None) -> Answer | None:
-        """Return what the solver finds at a factor, good or not; None where it finds nothing.
-
-        Parameters
-        ----------
-        factor : float or None
-        """
+        """Return what the solver finds at a factor, good or not; None where it finds nothing."""
         self._factor.value = 0.0 if factor is None else float(factor)
         if not _solved(self._problem):
             return None

@@ -162,12 +162,7 @@ class Proof:
 
 
 def digest(said: dict) -> str:
-    """Return the SHA-256 of a certificate's content, its own field left out.
-
-    Parameters
-    ----------
-    said : dict
-    """
+    """Return the SHA-256 of a certificate's content, its own field left out."""
     plain = {name: value for name, value in said.items() if name != "digest"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
@@ -259,15 +254,7 @@ def confirm(
     parameters: dict[str, Fraction],
     certificates: dict[str, Certificate],
 ) -> None:
-    """Raise NashsimError where certificates do not prove every part of a statement.
-
-    Parameters
-    ----------
-    statement : Statement
-    factor : Fraction or None
-    parameters : dict of str to Fraction
-    certificates : dict of str to Certificate
-    """
+    """Raise NashsimError where certificates do not prove every part of a statement."""
     bounds = statement.bounds()
     if parameters.keys() != bounds.keys():
         raise NashsimError(f"'parameters' must be {', '.join(bounds) or 'none'}")

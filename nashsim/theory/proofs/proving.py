@@ -192,11 +192,6 @@ def _contracts(rule: Rule, tau: float) -> Callable[[float], Search]:
 def largest_step(rule: Rule, tau: float) -> float:
     """Return the largest forward step, to 1e-6, whose factor 1 - eta tau is proved by all smaller ones tried too.
 
-    Parameters
-    ----------
-    rule : Rule
-    tau : float
-
     Raises
     ------
     NotProved
@@ -222,11 +217,6 @@ def largest_step(rule: Rule, tau: float) -> float:
 
 def best_step(rule: Rule, tau: float) -> float:
     """Return the forward step with the least factor per query that is proved.
-
-    Parameters
-    ----------
-    rule : Rule
-    tau : float
 
     Raises
     ------

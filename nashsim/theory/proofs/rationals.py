@@ -14,10 +14,6 @@ NEAR = Fraction(1, 10**12)
 def rational(number: float) -> Fraction:
     """Return the simplest fraction within 1e-15 (relative beyond 1) of a number, else the number's own value.
 
-    Parameters
-    ----------
-    number : float
-
     Examples
     --------
     >>> rational(0.1), rational(1.2 / 1.36)
@@ -33,10 +29,6 @@ def rational(number: float) -> Fraction:
 
 def as_fraction(text: str) -> Fraction:
     """Return the fraction that is written as "p" or "p/q".
-
-    Parameters
-    ----------
-    text : str
 
     Raises
     ------

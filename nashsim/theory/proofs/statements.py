@@ -59,15 +59,7 @@ class Statement:
 
     @classmethod
     def of(cls, kind: str, numbers: Numbers, tau: Fraction, affine: bool) -> Statement:
-        """Run a rule on symbols for one period; for an average with memory an iteration more before it.
-
-        Parameters
-        ----------
-        kind : str
-        numbers : Numbers
-        tau : Fraction
-        affine : bool
-        """
+        """Run a rule on symbols for one period; for an average with memory an iteration more before it."""
         if kind == OUTER:
             return cls._of_outer(numbers, tau)
         written = {step.into for steps in numbers for step in steps}

@@ -125,13 +125,7 @@ def _average(proof: Proof):
 
 
 def found_factor(proof: Proof, instance: Instance) -> float | None:
-    """Return the largest factor a step of one game, (KL_t - constants)/KL_0 as a mean over t; None for an average.
-
-    Parameters
-    ----------
-    proof : Proof
-    instance : Instance
-    """
+    """Return the largest factor a step of one game, (KL_t - constants)/KL_0 as a mean over t; None for an average."""
     if proof.kind == AVERAGE:
         return None
     evidence = claim_of(proof).evidence(Stack([instance]))
