@@ -194,9 +194,14 @@ def check(source: str | Path | dict, rule: Rule | None = None) -> Proof:
         raise NashsimError(f"certificate refused: not of the form that is known here ({error!r})") from None
     expected = json.loads(to_json(proof.to_dict()))
     for name in {**expected, **saved}:
-        if saved.get(name) != expected.get(name) or name not in saved:
+        # as text: True is no 1
+        if name not in saved or _text(saved[name]) != _text(expected.get(name)):
             raise NashsimError(f"certificate refused: {name!r} is not what the proof says")
     return proof
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _read(path: str | Path) -> dict:

@@ -76,6 +76,12 @@ def test_every_field_that_is_tampered_with_is_refused(saved):
     assert tried > 100
 
 
+def test_a_truth_value_is_no_number(saved):
+    for name, other in (("proved", 1), ("exact", 1), ("affine", 0), ("queries_per_step", 2.0)):
+        with pytest.raises(NashsimError, match=f"refused: '{name}'"):
+            check({**saved, name: other})
+
+
 def _spare(saved) -> dict | None:
     """Return the certificates without what no scalar depends on: triangle inequalities and entries left over."""
     try:
