@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .one_call import MMD, OMD
+from .one_call import MMD, OMD, proximal
 from .rule import POLICY, REFERENCE, Rule, Theorem, mix
 
 
@@ -119,4 +119,4 @@ class MPO(_Refreshed):
     @classmethod
     def with_eta(cls, eta, tau):
         """Return MPO with the inner forward step ``eta`` < 1/tau."""
-        return cls(prox_weight=MMD.with_eta(eta, tau).prox_weight)
+        return cls(prox_weight=proximal(eta, tau, cls.name))
