@@ -70,6 +70,18 @@ def test_a_tau_that_is_none_is_refused_in_one_line(name, tau, capsys):
     assert "tau" in refused(capsys, name, "--tau", tau)
 
 
+@pytest.mark.parametrize("name", ["nash-md", "best-response", "omd", "self-play"])
+def test_a_step_beyond_the_inverse_of_tau_is_not_proved_and_says_so(name, capsys):
+    """1 - eta tau is below zero there: no factor, and none for a program to look for."""
+    status, found = prove(capsys, f"{name} --tau 0.3 --eta 3.4")
+    assert status == 1 and found["factor"] is None and found["status"].startswith("not proved: ")
+
+
+def test_a_proximal_step_of_none_is_refused_under_the_name_that_was_asked_for(capsys):
+    for name in ("mmd", "mpo", "nash-mp", "nash-prox"):
+        assert f"'{name}'" in refused(capsys, name, "--tau", "0.3", "--eta", "4")
+
+
 def test_a_huge_step_is_not_proved_and_says_so(capsys):
     status, found = prove(capsys, "spo --tau 0.3 --eta 1e8")
     assert status == 1 and not found["exact"] and found["factor"] is None

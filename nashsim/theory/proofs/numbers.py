@@ -75,7 +75,8 @@ Numbers = tuple[tuple[ExactStep, ...], ...]
 def numbers_of(rule: Rule, tau: float) -> Numbers:
     """Return the steps of a rule over its period, in rationals within 1e-12 of its floats.
 
-    Where base and opponent sum to one and the pull to the reference is eta tau but for rounding, they do so exactly.
+    Where base and opponent sum to one and the pull to the reference is eta tau but for rounding, they do so exactly;
+    a step of 1/tau but for rounding forgets the policy exactly.
 
     Raises
     ------
@@ -110,11 +111,14 @@ def _exact(steps: tuple[MirrorStep, ...], tau: float) -> tuple[ExactStep, ...]:
 
 def _exact_step(step: MirrorStep, tau: Fraction) -> ExactStep:
     eta = rational(step.eta) if step.opponent else Fraction(0)
+    if abs(eta - 1 / tau) <= NEAR:
+        eta = 1 / tau
     base, opponent = (
-        {name: rational(np.float64(weight)) for name, weight in mixture.items() if weight}
+        {name: exact for name, weight in mixture.items() if (exact := rational(np.float64(weight)))}
         for mixture in (step.base, step.opponent)
     )
-    if opponent and abs(base.get(REFERENCE, eta * tau + 1) - eta * tau) <= NEAR:
+    alone = base.keys() == {REFERENCE}
+    if opponent and not alone and abs(base.get(REFERENCE, eta * tau + 1) - eta * tau) <= NEAR:
         base[REFERENCE] = eta * tau
     return ExactStep(
         _to_one(base), _to_one(opponent) if opponent else {}, eta, step.into, bool(step.arithmetic)
@@ -129,4 +133,5 @@ def _to_one(mixture: dict[str, Fraction]) -> dict[str, Fraction]:
     if abs(missing) > NEAR:
         raise NotProved(f"not proved: weights of a mixture sum to {float(1 - missing):.9g}, not to 1")
     largest = max((name for name in mixture if name != REFERENCE), key=lambda name: abs(mixture[name]))
-    return {**mixture, largest: mixture[largest] + missing}
+    repaired = {**mixture, largest: mixture[largest] + missing}
+    return {name: weight for name, weight in repaired.items() if weight}

@@ -13,7 +13,7 @@ from ...rules import REFERENCE, Rule, get_rule
 from .numbers import NotProved, numbers_of
 from .program import Answer
 from .proof import Proof
-from .rationals import rational
+from .rationals import NEAR, rational
 from .search import Certified, Search
 from .statements import AVERAGE, CONTRACTION, OUTER, Statement
 
@@ -87,7 +87,7 @@ def prove(
 def _admitted(rule: Rule, tau: float) -> float:
     """Return the largest step that a rule with a schedule admits; half of it where that forgets the policy."""
     eta = rule.largest_eta(tau)
-    return eta if eta * tau < 1 else eta / 2
+    return eta if eta * tau < 1 - float(NEAR) else eta / 2
 
 
 def _with_step(rule: Rule, eta: float, tau: float) -> Rule:
@@ -120,7 +120,6 @@ def search_of(rule: Rule, tau: float, affine: bool = False, resolution: float = 
 
 
 def _prove(rule: Rule, tau: float) -> Proof:
-    claimed = 1 - rational(rule.eta(tau)) * rational(tau) if rule.regularised else None
     numbers = numbers_of(rule, tau)
     refreshed = any(step.into == REFERENCE for steps in numbers for step in steps)
     if refreshed or len(numbers) > LONGEST_PERIOD:
@@ -130,9 +129,10 @@ def _prove(rule: Rule, tau: float) -> Proof:
         search, found = _average(rule, tau)
     elif rule.fixed_point:
         search = search_of(rule, tau)
-        found = search.contraction(claimed)
+        found = search.contraction(1 - search.statement.eta * rational(tau))
     else:
         search = search_of(rule, tau, affine=True)
+        claimed = max(1 - search.statement.eta * rational(tau), Fraction(0))
         found = _with_constants(search, claimed, {"constant": 1.0})
         if found is None:
             raise NotProved(

@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from nashsim.rules import EGPO, INPO, MMD, OMD, NashMD, NashMP
-from nashsim.theory import prove
-from nashsim.theory.proofs.numbers import NotProved
+from nashsim.rules import EGPO, INPO, MMD, OMD, REFERENCE, BestResponse, NashMD, NashMP
+from nashsim.theory import check, prove
+from nashsim.theory.proofs.numbers import NotProved, numbers_of
 from nashsim.theory.proofs.proving import largest_step, search_of
 from nashsim.theory.proofs.search import Search
 
@@ -87,6 +87,23 @@ def test_nash_md_has_its_factor_up_to_a_constant(tau, eta):
     proof = prove(NashMD(step=eta), tau)
     assert proof.exact and abs(float(proof.factor) - (1 - eta * tau)) < 1e-9
     assert 0 < proof.parameters["constant"] < eta**2 / 8
+
+
+#: 1/tau times tau is 1 but for rounding: 1 at the first two, below it at the others.
+ROUNDED = [0.123456789, 0.39252846017499005, 1.7219383393457601, 0.11549187184565549]
+
+
+@pytest.mark.parametrize("tau", ROUNDED)
+def test_the_best_response_forgets_the_policy_however_its_step_is_rounded(tau):
+    [[step]] = numbers_of(BestResponse(), tau)
+    assert step.base == {REFERENCE: 1}
+    proof = prove("best-response", tau)
+    assert proof.exact and proof.factor == 0 and check(proof.to_dict()).exact
+
+
+@pytest.mark.parametrize("tau", [*ROUNDED, 49.0])
+def test_half_of_a_step_that_forgets_the_policy_is_taken_however_it_is_rounded(tau):
+    assert prove("nash-md", tau).eta * tau == pytest.approx(0.5)
 
 
 def test_multiplicative_weights_have_the_regret_bound_of_hoeffding():
