@@ -46,7 +46,7 @@ ARGUMENTS = {
 
 
 def users_of(game: PreferenceGame) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return utilities in units of the choices' noise, shape (users, actions), and shares; None where none are known."""
+    """Return utilities in units of the choices' noise, shape (users, actions), and shares; None where unknown."""
     if isinstance(game.preference, AnnotatorPreference):
         return game.preference.rewards, game.preference.weights
     return game.preference.users if isinstance(game.preference, DensePreference) else None
