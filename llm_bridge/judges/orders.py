@@ -36,6 +36,19 @@ def may_waver(judge: Judge) -> bool:
     return isinstance(judge, CallableJudge)
 
 
+def unreadable_text(judge: Judge) -> str | None:
+    """Return in a line how many replies without a verdict counted as ties since the judge was made; None of none.
+
+    Parameters
+    ----------
+    judge : Judge
+        Judge of one opinion or of several criteria.
+    """
+    functions = (getattr(one, "function", None) for one in parts_of(judge)[0].values())
+    count = sum(getattr(function, "unreadable", 0) for function in functions)
+    return f"judge: {count} replies had no verdict and count as ties" if count else None
+
+
 def in_one_order(judge: Judge, comparisons: Sequence[Comparison], draw: int = 0) -> np.ndarray:
     """Return P(a ≻ b) as a judge says it of that order alone, shape (batch,).
 

@@ -13,6 +13,7 @@ from ..decoding.roles import pure
 from ..evaluation.judge_report.report import JudgeReport, Pool, judge_report
 from ..judges import Comparison
 from ..judges.config import JudgeConfig
+from ..judges.orders import unreadable_text
 from ..quiet import quiet
 from ..recipes.reading import built, overridden, read_yaml
 from ..storage.run_folder import CONFIG, FINAL
@@ -91,10 +92,13 @@ def judge_run(
     say(f"{len(pools)} prompts, {pairs} pairs of responses, both orders, up to {repeats} times")
     judge = parts.judge.judge if isinstance(parts.judge, DecodingJudge) else parts.judge
     title = config.judge.title if config.data.task is None else f"judge of the {config.data.task} task"
-    return judge_report(
+    found = judge_report(
         judge, pools, title=title, second=other, second_title=other_title, repeats=repeats, seed=seed,
         progress=progress,
     )  # fmt: skip
+    if told := unreadable_text(judge):
+        say(told)
+    return found
 
 
 def _pools(parts: RunParts, prompts: int, responses: int, seed: int) -> list[Pool]:

@@ -13,6 +13,7 @@ from nashsim.files import atomic_path, to_json, write_frame, write_text
 from ..decoding.roles import pure
 from ..evaluation import WinRates, length_adjusted, win_rates
 from ..evaluation.text_measure import response_statistics
+from ..judges.orders import unreadable_text
 from ..quiet import quiet
 from ..training.rollout import seed_of
 from .building.assembly import assemble
@@ -36,12 +37,15 @@ class Tournament:
         Whether the players are iterates of one run, so that each is to beat the one before.
     responses : list of dict
         Every response as text, with its ``player`` and ``prompt``; ``None`` where an ensemble says nothing.
+    note : str or None
+        What was counted of the judge's answers that had no verdict.
     """
 
     rates: WinRates
     players: list[dict]
     ordered: bool = field(default=False)
     responses: list[dict] = field(default_factory=list)
+    note: str | None = None
 
     def to_dict(self) -> dict:
         """Return everything as plain values, ready for JSON."""
@@ -60,6 +64,8 @@ class Tournament:
         if self.rates.criteria:
             each = self.rates.criteria.items()
             found["criteria"] = {name: rates.frame().to_dict("records") for name, rates in each}
+        if self.note is not None:
+            found["note"] = self.note
         if self.ordered:
             found["improvements"] = self.rates.improvements().to_dict("records")
         return json.loads(to_json(found))
@@ -122,6 +128,8 @@ class Tournament:
             f"{100 * self.rates.confidence:g}% bootstrap over {self.rates.unit}; Smith set:"
             f" {', '.join(inspected.smith_set)}"
         )
+        if self.note is not None:
+            console.print(self.note)
         if self.ordered:
             for row in self.rates.improvements().itertuples():
                 console.print(
@@ -161,6 +169,11 @@ def run_tournament(
         raise NashsimError("runs: the folder of at least one is needed, the first that of a run")
     parts = assemble(evaluated_config(runs[0]))
     chosen, texts = map(list, zip(*parts.evaluated[:prompts], strict=True))
+    if len(chosen) * samples < 3:
+        raise NashsimError(
+            f"prompts, samples: three answers of a player are needed, found {len(chosen)} prompts by {samples}; raise"
+            " --samples"
+        )
     length, engine = parts.source.length, parts.source.engine
     answers: dict[str, list] = {}
     players: list[dict] = []
@@ -207,7 +220,8 @@ def run_tournament(
             "at_equal_length_high": adjusted.high,
         }
         player |= {f"win_rate {name}": found.rates[i, 0] for name, found in rates.criteria.items()}
-    return Tournament(rates, players, checkpoints and len(runs) == 1, responses)
+    note = unreadable_text(getattr(parts.judge, "judge", parts.judge))
+    return Tournament(rates, players, checkpoints and len(runs) == 1, responses, note)
 
 
 def _measured(parts: RunParts) -> dict[str, float]:

@@ -16,6 +16,7 @@ from ..decoding.roles import pure
 from ..evaluation.model_check import quick_check
 from ..evaluation.stopping import is_best, reason_to_stop
 from ..judges.chat.options import OF_THE_WAY
+from ..judges.orders import unreadable_text
 from ..parallel.processes import Processes
 from ..quiet import quiet
 from ..storage.checkpoint import save_state
@@ -104,6 +105,8 @@ def train_run(
         raise
     finally:
         folder.close()
+    if say and processes.main and (told := unreadable_text(getattr(parts.judge, "judge", parts.judge))):
+        say(told)
     trainer.make_policy_live()
     _write_model(config, folder.path / FINAL, trainer, parts)
     return folder, trainer, parts

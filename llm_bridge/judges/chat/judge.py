@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -68,10 +69,18 @@ class ChatFunction:
         self.options, self.store, self.retries = options, store, retries
         self.calls = self.unreadable = 0
         key = options.key()
-        self._http = httpx2.Client(
-            timeout=options.timeout, headers={} if key is None else {"Authorization": f"Bearer {key}"}
-        )
-        self._errors = httpx2.TransportError, httpx2.ConnectError
+        try:
+            self._http = httpx2.Client(
+                timeout=options.timeout,
+                headers={} if key is None else {"Authorization": f"Bearer {key}"},
+                limits=httpx2.Limits(max_connections=options.concurrency),
+            )
+        except (ImportError, ValueError) as error:  # a proxy of the environment that cannot be used
+            raise NashsimError(
+                f"judge.openai: no request can be made under the environment's proxy ({first_line(error)}); unset or"
+                " mend HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, or set NO_PROXY"
+            ) from None
+        self._errors = httpx2.RequestError, httpx2.ConnectError
         self._url = f"{options.base_url.rstrip('/')}/chat/completions"
         self._read = text_verdict if options.verdict == "text" else logprob_verdict
         self._lock, self._resume_at, self._answered = Lock(), 0.0, False
@@ -99,8 +108,13 @@ class ChatFunction:
 
     def _one(self, comparison: Comparison, draw: int) -> float:
         body = self.options.request(comparison)
-        key = key_of(self._url, body, draw)
+        parts = (self._url, body, self.options.labels, draw)
+        key, no_verdict = key_of(*parts), key_of(*parts, "no verdict")
         if (known := self.store.get(key)) is not None:
+            return known
+        ties = self.options.unreadable == "tie"
+        if ties and (known := self.store.get(no_verdict)) is not None:
+            self._count_unreadable()
             return known
         for attempt in range(self.retries + 1):
             last = attempt == self.retries
@@ -109,15 +123,14 @@ class ChatFunction:
                 probability, said = self._read(self._sent(body), self.options.labels)
                 break
             except UnreadableReply as error:
-                if last and self.options.unreadable == "refuse":
+                if last and not ties:
                     raise NashsimError(
                         f"judge.openai: no verdict in the reply of {self.options.model} after {attempt + 1} attempts:"
                         f" {error}; change template or max_tokens, or let unreadable: tie count it 1/2"
                     ) from None
                 if last:
-                    probability, said = 0.5, str(error)
-                    with self._lock:
-                        self.unreadable += 1
+                    key, probability, said = no_verdict, 0.5, str(error)
+                    self._count_unreadable()
             except Failed as error:
                 if last:
                     raise NashsimError(
@@ -127,11 +140,15 @@ class ChatFunction:
         self.store.put(key, probability, said)
         return probability
 
+    def _count_unreadable(self) -> None:
+        with self._lock:
+            self.unreadable += 1
+
     def _sent(self, body: dict) -> dict:
         """One request's reply; what may be tried again raises Failed."""
         self._pay()
         try:
-            response = self._http.post(self._url, json=body)
+            code, pause, content = self._posted(body)
         except self._errors[0] as error:
             if isinstance(error, self._errors[1]) and not self._answered:
                 raise NashsimError(
@@ -141,22 +158,29 @@ class ChatFunction:
             told = str(error) or f"no answer in {self.options.timeout:g} s"
             raise Failed(f"{type(error).__name__}: {told}") from None
         self._answered = True
-        code = response.status_code
         if code in (408, 409, 429) or code >= 500:
-            raise Failed(
-                f"status {code}{_reason(response)}", _retry_after(response.headers.get("retry-after"))
-            )
+            raise Failed(f"status {code}{_reason(content)}", pause)
         if code != 200:
             raise NashsimError(
-                f"judge.openai: {self._url} refuses with status {code}{_reason(response)}; check base_url, model,"
+                f"judge.openai: {self._url} refuses with status {code}{_reason(content)}; check base_url, model,"
                 f" {self.options.key_env} and extra"
             )
         try:
-            reply = response.json()
+            reply = json.loads(content)
         except ValueError:
-            raise Failed(f"no JSON: {response.text[:60]!r}") from None
+            raise Failed(f"no JSON: {_text(content)[:60]!r}") from None
         self._pay_tokens(reply)
         return reply
+
+    def _posted(self, body: dict) -> tuple[int, float | None, bytes]:
+        """Status, pause that is asked for, and content of one reply, which comes whole in time or not at all."""
+        until, content = time.monotonic() + self.options.timeout, b""
+        with self._http.stream("POST", self._url, json=body) as response:
+            for part in response.iter_bytes():
+                content += part
+                if time.monotonic() > until:
+                    raise Failed(f"no whole answer in {self.options.timeout:g} s")
+            return response.status_code, _retry_after(response.headers.get("retry-after")), content
 
     def _pay(self) -> None:
         with self._lock:
@@ -171,17 +195,17 @@ class ChatFunction:
             self.calls += 1
 
     def _pay_tokens(self, reply) -> None:
-        usage = reply.get("usage") if isinstance(reply, dict) else None
-        if usage is not None:
-            self.store.spend(tokens=int(usage.get("total_tokens") or 0))
-        elif self.options.budget_tokens is not None:
-            raise NashsimError(
-                "judge.openai.budget_tokens: the server counts no tokens (usage); set budget_calls instead"
-            )
+        try:
+            self.store.spend(tokens=max(0, int(reply["usage"]["total_tokens"])))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            if self.options.budget_tokens is not None:
+                raise NashsimError(
+                    "judge.openai.budget_tokens: the server counts no tokens (usage); set budget_calls instead"
+                ) from None
 
     def _pause(self, error: Failed, attempt: int) -> None:
         asked, longest = error.pause, self.options.longest_pause
-        if asked is None:
+        if not asked:  # a pause of 0 s is none: what was too much is so at once again
             time.sleep(min(self.options.pause * 2**attempt, longest))
             return
         if asked > longest:
@@ -196,13 +220,17 @@ class ChatFunction:
         return f"answers so far are kept in {self.store.path}, and a resumed run asks for the others alone"
 
 
-def _reason(response) -> str:
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+def _reason(content: bytes) -> str:
     """What the server says is wrong, on one line."""
     try:
-        found = response.json()["error"]
+        found = json.loads(content)["error"]
         found = found["message"] if isinstance(found, dict) else found
     except (ValueError, KeyError, TypeError):
-        found = response.text
+        found = _text(content)
     said = " ".join(str(found).split())[:120]
     return f" ({said})" if said else ""
 

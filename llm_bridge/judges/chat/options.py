@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from nashsim.errors import NashsimError
 
@@ -16,8 +17,11 @@ TEMPLATE = (
     "Which response is better? Answer with one word: {labels}."
 )
 HOSTED = "https://api.openai.com/v1"
-#: Options that change how long a judge takes, and nothing that it says; a run may go on under others.
-OF_THE_WAY = ("concurrency", "timeout", "pause", "longest_pause", "budget_calls", "budget_tokens")
+#: Options that change whether and when a judge answers, and nothing that it says; a run may go on under others.
+OF_THE_WAY = (
+    "concurrency", "timeout", "pause", "longest_pause", "budget_calls", "budget_tokens", "retries", "key_env",
+    "unreadable",
+)  # fmt: skip
 VERDICTS, UNREADABLE = ("text", "logprob"), ("refuse", "tie")
 
 
@@ -70,8 +74,13 @@ class OpenAIOptions:
             value = getattr(self, key)
             if value is not None and not value > 0:
                 raise NashsimError(f"{key}: a number > 0 is needed, found {value}")
-        if not self.base_url.startswith(("http://", "https://")):
-            raise NashsimError(f"base_url: http:// or https:// is needed, found {self.base_url!r}")
+        if not self.base_url.startswith(("http://", "https://")) or not _has_server(self.base_url):
+            raise NashsimError(
+                f"base_url: http:// or https:// with a server's name, and its port if any, is needed, found"
+                f" {self.base_url!r}"
+            )
+        if self.temperature < 0:
+            raise NashsimError(f"temperature: a number >= 0 is needed, found {self.temperature:g}")
         labels = [label.casefold() for label in self.labels]
         if len(labels) not in (2, 3) or len(set(labels)) < len(labels) or not all(map(str.strip, labels)):
             raise NashsimError(
@@ -86,13 +95,18 @@ class OpenAIOptions:
         Raises
         ------
         NashsimError
-            For the hosted service without one.
+            For the hosted service without one, or one that no header of HTTP takes.
         """
         found = os.environ.get(self.key_env) or None
         if found is None and self.base_url == HOSTED:
             raise NashsimError(
                 f"judge.openai.key_env: the environment has no {self.key_env}; export it, or set"
                 " judge.openai.base_url to a server of your own"
+            )
+        if found is not None and not re.fullmatch("[!-~]+", found):
+            raise NashsimError(
+                f"judge.openai.key_env: what {self.key_env} holds is no key, it has spaces, line breaks or letters that"
+                " no header of HTTP takes; export the key alone"
             )
         return found
 
@@ -140,3 +154,12 @@ class OpenAIOptions:
 
         # In one pass: braces of a response are its own.
         return re.sub(r"\{(\w+)\}", fill, self.template)
+
+
+def _has_server(url: str) -> bool:
+    """Whether an address names a server, and a port that there can be."""
+    try:
+        found = urlsplit(url)
+        return bool(found.hostname) and found.port != 0 and " " not in url
+    except ValueError:
+        return False

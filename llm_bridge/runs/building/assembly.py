@@ -148,7 +148,8 @@ def _of_files(config: Config) -> RunParts:
     return RunParts(
         policy, [p.ids for p in prompts], source, measure, tokenizer, judge,
         [p.text for p in prompts], encoder.decode, names_of(config, str(data.prompts)),
-        _not_trained_on(config, prompts), [(p.ids, p.text) for p in evaluated],
+        _not_trained_on(config, prompts) + _trained_on(config, prompts, evaluated),
+        [(p.ids, p.text) for p in evaluated],
     )  # fmt: skip
 
 
@@ -173,6 +174,18 @@ def _not_trained_on(config: Config, prompts: list[Prompt]) -> list[str]:
                 " on them as they are (offline)"
             ]
     return []
+
+
+def _trained_on(config: Config, prompts: list[Prompt], evaluated: list[Prompt]) -> list[str]:
+    """A line where prompts to measure policies on are trained on too."""
+    known = {prompt.ids for prompt in prompts}
+    count = sum(prompt.ids in known for prompt in evaluated)
+    if not count:
+        return []
+    return [
+        f"evaluation.prompts_file: {count} of the {len(evaluated)} prompts of {config.evaluation.prompts_file} are"
+        " trained on too"
+    ]
 
 
 def _sampled(config: Config, judge: Judge, length: int, **more) -> Sampled:

@@ -54,6 +54,10 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.1)
         if model == "limited" and call <= 2:
             return self._send(429, {"error": {"message": "too many requests"}}, {"Retry-After": "0.3"})
+        if model == "at-once" and call <= 3:
+            return self._send(429, {"error": "too many requests"}, {"Retry-After": "0"})
+        if model == "dripping":
+            return self._drip(b" " * 8)
         if model == "closed":
             return self._send(429, {"error": {"message": "come back tomorrow"}}, {"Retry-After": "86400"})
         if model == "flaky" and call <= 2:
@@ -86,7 +90,23 @@ class Handler(BaseHTTPRequestHandler):
             token = {"token": said, "top_logprobs": [{"token": t, "logprob": p} for t, p in top]}
             choice["logprobs"] = {"content": [token]}
         found = {"choices": [choice]}
-        return found if asked["model"] == "uncounted" else found | {"usage": {"total_tokens": 50}}
+        if asked["model"] in ("uncounted", "miscounted"):
+            return found if asked["model"] == "uncounted" else found | {"usage": {"tokens": []}}
+        return found | {"usage": {"total_tokens": 50}}
+
+    def _drip(self, data):
+        """A byte now and then, which keeps every wait short and the answer away."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        for byte in data:
+            time.sleep(0.1)
+            try:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+            except OSError:  # nobody waits any more
+                self.close_connection = True
+                return
 
     def _send(self, code, body, headers=None):
         data = (body if isinstance(body, str) else json.dumps(body)).encode()

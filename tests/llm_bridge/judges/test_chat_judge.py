@@ -11,6 +11,7 @@ from llm_bridge.judges.chat.answer_store import AnswerStore, StoredFunction
 from llm_bridge.judges.chat.judge import ChatFunction
 from llm_bridge.judges.chat.options import OpenAIOptions
 from llm_bridge.judges.chat.verdict import UnreadableReply, logprob_verdict, text_verdict
+from llm_bridge.judges.orders import unreadable_text
 from nashsim.errors import NashsimError
 
 from .endpoint import Endpoint
@@ -82,6 +83,20 @@ def test_too_slow_an_answer_is_asked_for_again(ask, endpoint):
     assert endpoint.told("slow")["calls"] == 4
 
 
+def test_an_answer_that_comes_a_byte_at_a_time_is_too_slow_as_a_whole(ask):
+    began = time.monotonic()
+    with pytest.raises(NashsimError, match="gave up after 1 attempts; the last: no whole answer in 0.25 s"):
+        ask("dripping", timeout=0.25, retries=0)(ASK[:1])
+    assert time.monotonic() - began < 0.75  # all of it takes 0.8 s
+
+
+def test_a_pause_of_no_seconds_is_not_one(ask, endpoint):
+    began = time.monotonic()
+    assert np.array_equal(ask("at-once", pause=0.05)(ASK), [1, 0, 0.5])
+    # 0.05, 0.1 and 0.2 s, doubled as where the server asks for nothing.
+    assert time.monotonic() - began >= 0.35 and endpoint.told("at-once")["calls"] == 6
+
+
 def test_a_limit_of_the_server_pauses_every_request(ask, endpoint):
     began = time.monotonic()
     assert np.array_equal(ask("limited", concurrency=3)(ASK), [1, 0, 0.5])
@@ -104,6 +119,7 @@ def test_requests_are_under_way_together(ask, endpoint):
         ("empty", {}, "it has no choices"),
         ("fair", {"verdict": "logprob", "labels": ("yes", "no")}, "none of yes, no among its likeliest tokens 'a'"),
         ("uncounted", {"budget_tokens": 5}, "counts no tokens .usage.; set budget_calls"),
+        ("miscounted", {"budget_tokens": 5}, "counts no tokens .usage.; set budget_calls"),
         ("fair", {"template": "{a} {b} {mood}"}, "{mood} is no column of the prompt's row; found prompt, a"),
     ],
 )  # fmt: skip
@@ -122,9 +138,39 @@ def test_a_key_comes_from_the_environment_and_goes_nowhere_else(ask, monkeypatch
         OpenAIOptions(model="m", key_env="KEY_OF_THE_TEST").key()
 
 
-def test_unreadable_replies_may_be_ties_that_are_counted(ask):
+@pytest.mark.parametrize("key", ["secret-of-the-test\n", "secret of-the-test", "secret\u00e9"])
+def test_a_key_that_no_header_takes_is_refused_and_not_shown(monkeypatch, key):
+    monkeypatch.setenv("KEY_OF_THE_TEST", key)
+    with pytest.raises(NashsimError, match="key_env: what KEY_OF_THE_TEST holds is no key") as found:
+        OpenAIOptions(model="m", key_env="KEY_OF_THE_TEST").key()
+    assert "secret" not in str(found.value)
+
+
+def test_a_proxy_that_cannot_be_used_is_one_line(ask, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1")
+    with pytest.raises(
+        NashsimError, match="judge.openai: no request can be made under the environment's proxy"
+    ):
+        ask("fair")
+
+
+def test_unreadable_replies_may_be_ties_that_are_counted(ask, endpoint):
     judge = ask("rambling", unreadable="tie", retries=0)
     assert np.array_equal(judge(ASK), [0.5] * 3) and judge.unreadable == 3
+    again, calls = ask("rambling", unreadable="tie", retries=0), endpoint.told("rambling")["calls"]
+    assert np.array_equal(again(ASK), [0.5] * 3) and again.unreadable == 3
+    assert unreadable_text(CallableJudge(again)) == "judge: 3 replies had no verdict and count as ties"
+    assert unreadable_text(CallableJudge(ask("fair"))) is None
+    assert endpoint.told("rambling")["calls"] == calls
+    # Ties that nobody said are none for who refuses them.
+    with pytest.raises(NashsimError, match="no verdict"):
+        ask("rambling", retries=0)(ASK)
+
+
+def test_labels_in_another_order_are_another_question(ask):
+    question = "[Response A]\n{a}\n\n[Response B]\n{b}\n\nWhich"  # does not name its labels
+    assert np.array_equal(ask("fair", template=question)(ASK[:2]), [1, 0])
+    assert np.array_equal(ask("fair", template=question, labels=("B", "A"))(ASK[:2]), [0, 1])
 
 
 def test_a_budget_holds_over_runs(ask, endpoint):
@@ -171,6 +217,9 @@ def test_replies_of_other_forms_are_not_guessed_at():
         ({"labels": ("A", "a")}, "labels: those of the first"),
         ({"template": "{a}"}, "found no {b}"),
         ({"base_url": "localhost"}, "base_url: http:// or https://"),
+        ({"base_url": "http://:80/v1"}, "base_url: http:// or https:// with a server's name"),
+        ({"base_url": "http://localhost:port/v1"}, "base_url: http:// or https:// with a server's name"),
+        ({"temperature": -1.0}, "temperature: a number >= 0"),
         ({"concurrency": 0}, "concurrency: a number > 0"),
     ],
 )

@@ -50,6 +50,15 @@ def test_policies_are_measured_on_the_prompts_of_the_file(home):
     found.save(home / "out")
     lines = (home / "out/responses.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == found.responses
+    assert not parts.notes
+    (home / "held.txt").write_text("apart\ntwo\nfar\n")
+    assert assemble(load_config("own.yaml")).notes == [
+        "evaluation.prompts_file: 1 of the 3 prompts of held.txt are trained on too"
+    ]
+    with pytest.raises(
+        NashsimError, match="three answers of a player are needed, found 2 prompts by 1; raise"
+    ):
+        run_tournament([home / "run"], prompts=2, samples=1)
     with pytest.raises(NashsimError, match="none.txt"):
         assemble(load_config("own.yaml", ["--evaluation.prompts_file", "none.txt"]))
 
