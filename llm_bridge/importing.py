@@ -74,7 +74,7 @@ def named_object(path: str, key: str, form: str = "module:function"):
     Raises
     ------
     NashsimError
-        Where it is not there.
+        Where it is not there, or its module fails.
     """
     module, _, name = path.rpartition(":")
     here = os.getcwd()
@@ -87,3 +87,6 @@ def named_object(path: str, key: str, form: str = "module:function"):
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise NashsimError(f"{key}: {form} is needed, found {path!r} ({error})") from None
+    except Exception as error:  # the module's own
+        told = " ".join(str(error).split())
+        raise NashsimError(f"{key}: {path!r} cannot be imported ({type(error).__name__}: {told})") from error

@@ -23,7 +23,8 @@ class JudgeOptions:
     response's text in the policy's tokenizer and likes short ones where it is negative. ``both_orders``, ``retries``
     (None: 2, of ``openai`` 6) and ``cache`` (answers kept in memory) are those of ``llm_bridge.judges.CallableJudge``,
     for ``callable`` and ``openai``. ``cache_file`` keeps their answers on disk (None: those of ``openai`` in the run's
-    folder, those of ``callable`` nowhere), so that a run that goes on asks nothing twice.
+    folder, those of ``callable`` nowhere), so that a run that goes on asks nothing twice; those of ``callable`` stand
+    as long as the function's file does not change.
     """
 
     kind: str = "task"

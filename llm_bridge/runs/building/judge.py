@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +138,7 @@ def _one_judge(config: Config, judge: JudgeOptions, tokenizer) -> Judge:
     if judge.kind == "callable":
         function, retries = named_object(judge.path, "judge.path"), judge.retries
         if judge.cache_file is not None:
-            function = StoredFunction(function, AnswerStore(judge.cache_file), judge.path)
+            function = StoredFunction(function, AnswerStore(judge.cache_file), _as_written(judge.path))
         retries = 2 if retries is None else retries
         return CallableJudge(function, both_orders=judge.both_orders, retries=retries, cache=judge.cache)
     if judge.kind == "openai":
@@ -152,6 +154,13 @@ def _one_judge(config: Config, judge: JudgeOptions, tokenizer) -> Judge:
     model = load_reward_model(judge.path).to(find_device())
     tokenizer = load_tokenizer(judge.path, "judge.path")
     return preference.RewardJudge.of_classifier(model, tokenizer, batch=judge.batch, scale=judge.scale)
+
+
+def _as_written(path: str) -> str:
+    """Names a function's answers: by its own name and its file as it is now, wherever that lies."""
+    module, _, name = path.rpartition(":")
+    file = getattr(sys.modules[Path(module.removesuffix(".py")).name], "__file__", None)
+    return path if file is None else f"{name} {sha256(Path(file).read_bytes()).hexdigest()}"
 
 
 def load_reward_model(path: str, **options):

@@ -157,6 +157,9 @@ def test_a_run_whose_budget_is_spent_goes_on_and_pays_nothing_twice(home, endpoi
         train_run(load_config("own.yaml", [*stopped, str(paid - 2)]))
     _, resumed, _ = train_run(load_config("own.yaml", [*stopped, "400"]), resume=True)
     assert endpoint.told("thrifty-run")["calls"] == paid and resumed.records == straight.records
+    # What an error of the judge's names as its remedy is no other run.
+    patient = [*stopped, "400", "--judge.retries", "9", "--judge.openai.unreadable", "tie"]
+    assert train_run(load_config("own.yaml", patient), resume=True)[1].records == straight.records
     assert "budget_calls: 400" in (home / "run" / "config.yaml").read_text()
     with pytest.raises(NashsimError, match="another configuration: 'temperature: 0.0' there"):
         train_run(load_config("own.yaml", [*stopped, "99", "--judge.openai.temperature", "1"]), resume=True)
@@ -196,6 +199,31 @@ def test_answers_of_a_function_outlive_a_run(home, monkeypatch):
     finally:
         sys.modules.pop("counted_judge", None)
     assert counts[1] == counts[0] > 0
+    # A function that was changed has answered nothing yet.
+    file = home / "counted_judge.py"
+    file.write_text(file.read_text().replace("[0.7]", "[0.2]") + "  # and is another")
+    sys.path_importer_cache.clear()
+    try:
+        judge = make_judge(load_config("own.yaml", words))
+        judge.both_orders = False
+        assert judge([Comparison("the capital", "a", "b")]) == 0.2
+    finally:
+        sys.modules.pop("counted_judge", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("broken_judge", "def f(:", "SyntaxError: "),
+        ("raising_judge", "raise RuntimeError('no\\nlicence')", "RuntimeError: no licence"),
+    ],
+)
+def test_a_judge_whose_file_fails_is_refused_in_a_line(home, name, text, said):
+    (home / f"{name}.py").write_text(text)
+    words = ["--judge.kind", "callable", "--judge.path", f"{name}:f"]
+    with pytest.raises(NashsimError, match=f"judge.path: '{name}:f' cannot be imported .{said}") as found:
+        assemble(load_config("own.yaml", words))
+    assert "\n" not in str(found.value)
 
 
 def test_judges_that_are_models_run_on_the_device_of_the_policy(home, monkeypatch):
