@@ -8,6 +8,8 @@ import typer
 
 from nashsim.progress import progress_bar
 
+from .threads import Threads, check_threads, using_threads
+
 
 def judge(
     context: typer.Context,
@@ -22,6 +24,7 @@ def judge(
     html: Annotated[str | None, typer.Option(help="File for the report as a page.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     quiet: Annotated[bool, typer.Option(help="Show no progress bar.")] = False,
+    threads: Threads = None,
 ) -> None:
     """Look at a judge on a pool of the model's own responses: position, length, consistency, cycles.
 
@@ -35,12 +38,14 @@ def judge(
     from ..evaluation.judge_report.page import report_html, report_text
     from ..runs.judge_run import judge_run
 
-    with progress_bar("judging", not quiet) as tell:
+    check_threads(threads)
+    with using_threads(threads) as told, progress_bar("judging", not quiet) as tell:
         found = judge_run(
             config, context.args, prompts=prompts, responses=responses, repeats=repeats, second=second, seed=seed,
             say=lambda line: None if json_ else typer.echo(line, err=True),
             progress=lambda done, total: tell(done, total, f"{done} of {total} prompts"),
         )  # fmt: skip
+    typer.echo(told, err=True)
     if html is not None:
         write_text(html, report_html(found))
     typer.echo(to_json(found.to_dict()) if json_ else report_text(found))

@@ -132,7 +132,7 @@ def strongest_cycle(matrix: np.ndarray) -> tuple[float, tuple[int, int, int]] | 
     for i, j, k in combinations(range(len(matrix)), 3):
         for cycle in ((i, j, k), (i, k, j)):
             least = min(matrix[cycle[n], cycle[(n + 1) % 3]] for n in range(3))
-            if least > 0.5 and (found is None or least > found[0]):
+            if least > 0.5 + 1e-12 and (found is None or least > found[0]):
                 found = (float(least), cycle)
     return found
 

@@ -195,7 +195,7 @@ def judge_report(
     whole = mixed if len(judges) > 1 else said[""]
     agreed = None
     if second is not None:
-        sides = [(np.sign(p.mean((1, 2)) - 0.5), np.sign(q - 0.5)) for p, q in zip(whole, other, strict=True)]
+        sides = [(_side(p.mean((1, 2))), _side(q)) for p, q in zip(whole, other, strict=True)]
         agreed = _share([(a == b)[a * b != 0] for a, b in sides], shares)
     return JudgeReport(
         title, len(pools), sum(len(pool.responses) for pool in pools), sum(len(pool.comparisons) for pool in pools),
@@ -203,6 +203,11 @@ def judge_report(
         {name: _voice(part, pools, shares, seed) for name, part in said.items()} if len(judges) > 1 else {},
         agreed, second_title, _cycles_of(whole, pools),
     )  # fmt: skip
+
+
+def _side(p: np.ndarray) -> np.ndarray:
+    """1 and -1 for who is preferred, and 0 for nobody: what 1/2 is off by rounding decides nothing."""
+    return np.sign(np.round(p - 0.5, 12))
 
 
 def _asked(judge: Judge, pool: Pool, repeats: int) -> np.ndarray:
@@ -216,7 +221,7 @@ def _asked(judge: Judge, pool: Pool, repeats: int) -> np.ndarray:
 def _voice(said: list[np.ndarray], pools: list[Pool], shares: np.ndarray, seed: int) -> Voice:
     flips, longer, alike = [], [], []
     for part, pool in zip(said, pools, strict=True):
-        side = np.sign(part - 0.5)
+        side = _side(part)
         decided = (side != 0).all(2)
         flips.append((side[..., 0] != side[..., 1])[decided])
         gap = np.array([np.sign(a - b) for a, b in combinations(pool.lengths, 2)])

@@ -43,11 +43,11 @@ def home(tmp_path, monkeypatch):
 
 def test_a_report_of_a_configuration_and_of_its_run(home, capsys):
     (home / "second.yaml").write_text("judge: {kind: callable, path: some_judge:early}")
-    words = ["judge", "own.yaml", "--responses", "4", "--quiet", "--second", "second.yaml"]
+    words = ["judge", "own.yaml", "--responses", "4", "--quiet", "--second", "second.yaml", "--threads", "1"]
     assert call([*words, "--html", "judge.html"]) == 0
     told = capsys.readouterr()
     assert "position bias" in told.out and "cyclic mass" in told.out and "  vowels" in told.out
-    assert "3 prompts" in told.err
+    assert "3 prompts" in told.err and told.err.endswith("1 thread (as asked for)\n")
     page = (home / "judge.html").read_text()
     assert page.startswith("<!doctype html>") and "criteria (length 0.33, early 0.33, vowels 0.33)" in page
     assert call([*words, "--json"]) == 0

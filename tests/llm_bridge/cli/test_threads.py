@@ -55,7 +55,7 @@ def test_a_run_keeps_its_number_and_says_it(tmp_path, capsys):
     assert json.loads(told.out) and "1 thread (as asked for)" in told.err
 
 
-@pytest.mark.parametrize("command", [SMALL, ("evaluate", "--dry-run"), ("demo", "--dry-run")])
+@pytest.mark.parametrize("command", [SMALL, ("evaluate", "--dry-run"), ("demo", "--dry-run"), ("judge", "x")])
 def test_no_threads_are_refused_in_a_line(command, capsys):
     assert call([*command, "--threads", "0"]) == 2
     assert capsys.readouterr().err == "llm-bridge: threads: a whole number >= 1 is needed, found 0\n"
