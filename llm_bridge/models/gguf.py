@@ -23,6 +23,8 @@ from ..quiet import quiet
 #: Pre-tokenizers of byte-level vocabularies that split digits before all else, and those that are GPT-2's alone, by
 #: their names in llama.cpp. transformers knows the others that it splits by an expression.
 DIGITS, PLAIN = ("command-r", "smollm", "starcoder"), ("", "default", "gpt-2", "phi-2")
+#: Folder of what was made from files, within the user's cache.
+CACHED = Path("nashsim", "gguf")
 #: Grows when the same file is to be written otherwise.
 FORMAT = 1
 
@@ -80,7 +82,7 @@ def _converted(path: str, version: tuple[int, int], key: str) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    home = Path(cache, "nashsim", "gguf", f"{Path(path).stem}-{FORMAT}-{digest.hexdigest()[:16]}")
+    home = Path(cache, CACHED, f"{Path(path).stem}-{FORMAT}-{digest.hexdigest()[:16]}")
     if not home.is_dir():
         tokenizer, model = _read(path, key)
         with atomic_folder(home) as folder, quiet():

@@ -11,7 +11,7 @@ from nashsim.errors import NashsimError, first_line
 
 from ..quiet import quiet
 from .adapters import adapter_base, load_adapter
-from .gguf import local_name
+from .gguf import CACHED, local_name
 from .text_model import text_model
 
 
@@ -65,6 +65,8 @@ def load_tokenizer(name: str, key: str = "model.name"):
 
 def _reason(name: str, error: Exception) -> str:
     """Why a name does not load: of a path that is not there, the hub's complaint about its letters says nothing."""
+    if str(CACHED) in name and not os.path.exists(name):
+        return "it was made from a GGUF file and is gone; it is made again where model.name names that file"
     is_path = name.startswith((".", "~", os.sep)) or name.count("/") > 1
     return "there is no such folder" if is_path and not os.path.exists(name) else first_line(error)
 
@@ -151,7 +153,8 @@ def check_ids(name: str, rows: Sequence[Sequence[int]], tokenizer, key: str = "m
 
     name = local_name(name, key)
     try:
-        config = AutoConfig.from_pretrained(adapter_base(name, key) or name, trust_remote_code=False)
+        name = adapter_base(name, key) or name
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise NashsimError(f"{key}: {name!r} does not load ({_reason(name, error)})") from None
     count = config.get_text_config().vocab_size

@@ -1,5 +1,6 @@
 """GGUF files: their numbers, their text, and what is said of those that are none."""
 
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -9,7 +10,8 @@ import torch
 
 from llm_bridge.cli import call
 from llm_bridge.models import gguf as files
-from llm_bridge.models.loading import load_language_model, load_tokenizer
+from llm_bridge.models.adapters import adapter_base
+from llm_bridge.models.loading import check_ids, load_language_model, load_tokenizer
 from nashsim.errors import NashsimError
 
 from .gguf_files import write_gguf
@@ -169,6 +171,10 @@ output: {{folder: '{tmp_path}/run'}}
         with torch.no_grad():
             ids = torch.arange(12)[None]
             assert torch.allclose(plain(ids).logits, again(ids).logits, atol=1e-5)
+        # A cache may be emptied: the error says how its folder comes back.
+        shutil.rmtree(adapter_base(str(tmp_path / "run/final")))
+        with pytest.raises(NashsimError, match="it is made again where model.name names that file"):
+            check_ids(str(tmp_path / "run/final"), [(1,)], None)
 
 
 @pytest.mark.slow
