@@ -48,7 +48,6 @@ class LinkDrive(PortableDrive):
         self._one = float(regulariser.anchored_link(1.0))
 
     def advance(self, t0: int, t1: int) -> None:
-        """Do the iterations ``t0 <= t < t1``."""
         from .kernels.links import advance_links
 
         problems = self._total.shape[0] * self._total.shape[1]
@@ -63,7 +62,6 @@ class LinkDrive(PortableDrive):
         self._t = t1
 
     def state(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the log-policies and the average iterates, each of shape (seeds, contexts, actions)."""
         ratio = self.game.regulariser.anchored_inverse(self._logits[:, :, list(self.rule.init).index(POLICY)])
         # what mu lacks has the value 0, at which some inverses are infinite
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -78,7 +78,6 @@ class AnnotatorPreference(BlockPreference):
         return series_degree(np.ptp(self.rewards, axis=1).max())
 
     def margin(self, policy: np.ndarray) -> np.ndarray:
-        """Return ``A pi`` = P(. ≻ pi) - 1/2; policy and result have shape (1, actions)."""
         if self.series is None:
             return super().margin(policy)
         pairs = zip(self.weights, self.series, strict=True)
@@ -119,12 +118,6 @@ class AnnotatorPreference(BlockPreference):
         )
 
     def rows(self, first: int, last: int) -> np.ndarray:
-        """Return A[first:last], shape (last - first, actions), float64.
-
-        Parameters
-        ----------
-        first, last : int
-        """
         block = np.zeros((last - first, self.actions))
         for weight, reward in zip(self.weights, self.rewards, strict=True):
             # tanh is odd to the last bit, so that A is skew to the last bit.

@@ -159,7 +159,6 @@ class PackedPreference(BlockPreference):
         return cls.from_blocks(block, len(p), dtype)
 
     def margin(self, policy: np.ndarray) -> np.ndarray:
-        """Return ``A pi`` = P(. ≻ pi) - 1/2; policy and result have shape (1, actions)."""
         from .packed_kernel import skew_product
 
         margin = np.empty((1, self.actions))
@@ -167,12 +166,6 @@ class PackedPreference(BlockPreference):
         return margin
 
     def rows(self, first: int, last: int) -> np.ndarray:
-        """Return A[first:last], shape (last - first, actions), float64.
-
-        Parameters
-        ----------
-        first, last : int
-        """
         from .packed_kernel import unpack_rows
 
         block = np.zeros((last - first, self.actions))

@@ -119,7 +119,6 @@ class CondorcetMode(Condorcet):
     definition = "where a response beats all others none has more mass; measured: max pi - pi(winner)"
 
     def size(self, policy):
-        """Return what is measured."""
         return float(policy.max() - policy[0])
 
 
@@ -213,7 +212,6 @@ class _OfCrowd(Axiom):
         return self.premise(made, rng)
 
     def scale(self, part):
-        """Return the size of a part's numbers."""
         return 3.0
 
     def premise(self, instance, rng):
@@ -255,7 +253,6 @@ class ParetoOrder(Pareto):
     )
 
     def size(self, policy):
-        """Return what is measured."""
         return float(max(policy[1] - policy[0], 0.0))
 
 

@@ -157,7 +157,6 @@ class MemorySubject(CallableSubject):
         return default if name == "step" else super()._attribute(name, default)
 
     def begin(self, problem: Problem, game=None) -> Callable:
-        """Return one run's ``(policy, eta) -> policy`` on a problem, from an empty memory."""
         game = problem.arrays if game is None else game
         memory = self.function.start(game)
 

@@ -78,7 +78,6 @@ class BilinearEstimate(PreferenceEstimate):
             self._log_growth += math.log(growth)
 
     def matrix(self) -> np.ndarray:
-        """Return P, shape (actions, actions), with P + P^T = 1."""
         margin = self.features @ self.skew @ self.features.T
         return 0.5 + np.clip((margin - margin.T) / 2, -0.5, 0.5)
 

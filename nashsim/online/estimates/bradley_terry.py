@@ -74,7 +74,6 @@ class BradleyTerryEstimate(PreferenceEstimate):
         self._fitted = True
 
     def matrix(self) -> np.ndarray:
-        """Return P, shape (actions, actions), with P + P^T = 1."""
         rewards = self.rewards
         return 0.5 + 0.5 * np.tanh((rewards[:, None] - rewards) / 2)
 

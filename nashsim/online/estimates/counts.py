@@ -39,7 +39,6 @@ class CountEstimate(PreferenceEstimate):
         np.add.at(self._wins, (np.where(won, first, second), np.where(won, second, first)), 1.0)
 
     def matrix(self) -> np.ndarray:
-        """Return P, shape (actions, actions), with P + P^T = 1."""
         return 0.5 + 0.5 * (self._wins - self._wins.T) / (self._wins + self._wins.T + 1)
 
     def width(self, confidence: float = 0.95) -> np.ndarray:

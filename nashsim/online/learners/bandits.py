@@ -44,7 +44,6 @@ class BanditLearner(Learner):
             raise NashsimError(f"alpha: the learner {self.name!r} needs a number > 1/2, found {self.alpha!r}")
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         pairs = (seeds, contexts, n, n)
         inside = arena.log_mu > ABSENT
@@ -61,7 +60,6 @@ class BanditLearner(Learner):
         }
 
     def advance(self, arena, book, state, t0, t1, first, last):
-        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .bandits_kernel import bandit_rounds
 
         who = CHOICES.index(self.choice)

@@ -87,7 +87,6 @@ class ENPO(Learner):
     eta_inverse: float | None = None
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         contexts, actions = arena.log_mu.shape
         inverse = np.broadcast_to(np.eye(actions) / self.ridge, (seeds, contexts, actions, actions))
         return {
@@ -115,7 +114,6 @@ class ENPO(Learner):
         return t * tau / eta
 
     def advance(self, arena, book, state, t0, t1, first, last):
-        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .enpo_kernel import enpo_rounds
 
         arrays = tuple(state.values())

@@ -46,7 +46,6 @@ class GradientLearner(Learner):
         return self.rule.steps(tau, 0)[0]
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         contexts, actions = arena.log_mu.shape
         return {
             "theta": np.zeros((seeds, contexts, actions)),
@@ -55,7 +54,6 @@ class GradientLearner(Learner):
         }
 
     def advance(self, arena, book, state, t0, t1, first, last):
-        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .gradient_kernel import gradient_rounds
 
         step = self.gradient(arena.tau)
@@ -132,7 +130,6 @@ class OnlineIPOPairs(GradientLearner):
     tag = "paper"
 
     def gradient(self, tau):
-        """Return the exact gradient step of which an iteration is a sample."""
         return OnlineIPO(learning_rate=tau / 4).steps(tau, 0)[0]
 
 

@@ -40,7 +40,6 @@ class IterativeLearner(Learner):
     eta_inverse: float | None = None
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         contexts, actions = arena.log_mu.shape
         return {
             "theta": np.zeros((seeds, contexts, actions)),
@@ -67,7 +66,6 @@ class IterativeLearner(Learner):
         return np.ones(t1 - t0)
 
     def advance(self, arena, book, state, t0, t1, first, last):
-        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .iterative_kernel import iterative_rounds
 
         shares, own = self.shares(arena.tau, t0, t1), self.own_weight(arena.tau, t0, t1)
@@ -119,7 +117,6 @@ class OnlineNashMD(IterativeLearner):
     tag = "derived"
 
     def own_weight(self, tau: float, t0: int, t1: int) -> np.ndarray:
-        """Return the weight of the policy, beside the reference, in the geometric mixture that is sampled."""
         if self.schedule != "decreasing":
             return 1 - self.shares(tau, t0, t1)
         [step] = NashMD().steps(tau, np.arange(t0, t1))

@@ -58,7 +58,6 @@ class MinimaxLearner(Learner):
                 )
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         wins = np.zeros((seeds, contexts, n, n))
         for winner, loser, duels in self.prior:
@@ -75,7 +74,6 @@ class MinimaxLearner(Learner):
         }
 
     def advance(self, arena, book, state, t0, t1, first, last):
-        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .minimax_kernel import minimax_rounds
 
         arrays = tuple(state.values())

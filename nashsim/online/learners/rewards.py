@@ -60,7 +60,6 @@ class RewardLearner(Learner):
         return Plan(source, source, False, 4 * tau, float(self.ridge), float(self.share), 0.0, 0.0)
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         return {
             "wins": np.zeros((seeds, contexts, n, n)),
@@ -74,7 +73,6 @@ class RewardLearner(Learner):
         }
 
     def advance(self, arena, book, state, t0, t1, first, last):
-        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .rewards_kernel import reward_rounds
 
         inside = arena.log_mu > PRESENT
@@ -159,7 +157,6 @@ class XPO(_DirectLearner):
             raise NashsimError(f"pairs: 'xpo' draws y from its policy and y' from mu, found {self.pairs!r}")
 
     def plan(self, tau: float) -> Plan:
-        """Return what the compiled rounds are told."""
         return super().plan(tau)._replace(second=SAMPLERS.index("reference"), alpha=float(self.alpha))
 
 

@@ -41,7 +41,6 @@ class SparringEXP3(Learner):
     scale: float = 1.0
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         players = (seeds, arena.log_mu.shape[0], 2, arena.log_mu.shape[1])
         base = np.where(arena.log_mu > ABSENT, 0.0, ABSENT)
         return {
@@ -53,7 +52,6 @@ class SparringEXP3(Learner):
         }
 
     def advance(self, arena, book, state, t0, t1, first, last):
-        """Do the iterations ``t0 <= t < t1`` of the seeds ``first <= s < last``, in place."""
         from .sparring_kernel import sparring_rounds
 
         sparring_rounds(arena, book, tuple(state.values()), float(self.scale), t0, t1, first, last)

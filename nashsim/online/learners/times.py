@@ -57,7 +57,6 @@ class MinimaxTimes(Learner):
         return drifts(game, self.boundary)
 
     def state(self, arena, seeds):
-        """Return the learner's own arrays before the first iteration."""
         contexts, n = arena.log_mu.shape
         pairs = (seeds, contexts, n, n)
         return {
