@@ -1,20 +1,14 @@
 """``nashsim offline``: methods on fixed logs, sampled or of real votes."""
 
-import json
-
 import pytest
 
 from nashsim import games, solve
 from nashsim.cli import call
 from nashsim.offline import population_floor, run_offline
 from nashsim.offline.logs import pair_policies, pair_shares
+from tests.cli.called import spoken
 
 WINS = "label,x,y,z\nx,0,80,35\ny,40,0,60\nz,65,40,0\n"
-
-
-def spoken(capsys, *arguments):
-    assert call(arguments) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def test_it_says_what_the_library_says(capsys):

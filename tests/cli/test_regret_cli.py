@@ -15,23 +15,13 @@ from nashsim.cli import call
 from nashsim.errors import NashsimError
 from nashsim.online import LEARNERS, mean_utility_game, play_learner
 from nashsim.online.learners.iterative import OnlineNashMD
+from tests.cli.called import nashsim
 
 KEYS = [
     *("learner", "tau", "rounds", "seeds", "regret_mean", "regret_low", "regret_high"),
     *("exponent", "exponent_low", "exponent_high", "definition"),
 ]
 BOTH = ("--learner", "inpo-online", "--learner", "nash-md-online")
-
-
-def nashsim(capsys, *arguments, fails=False):
-    """Return stdout (parsed where it is JSON), or the error line with ``fails``."""
-    status = call([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    assert status == (2 if fails else 0), err
-    if fails:
-        assert out == "" and err.startswith("nashsim: ") and err.count("\n") == 1
-        return err
-    return json.loads(out) if "--json" in arguments else out
 
 
 def test_json_is_what_the_plays_say(capsys):

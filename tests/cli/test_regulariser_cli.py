@@ -7,13 +7,9 @@ import pytest
 
 from nashsim import games, solve
 from nashsim.cli import call
+from tests.cli.called import spoken
 
 WORDS = ("chi2", "mixed", "mixed:2", "forward-kl", "tsallis:1.5")
-
-
-def spoken(capsys, *arguments):
-    assert call(arguments) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("word", WORDS)

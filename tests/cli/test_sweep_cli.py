@@ -1,26 +1,14 @@
 """`nashsim sweep` as a user meets it: its table, its JSON, its files, and its one-line errors."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from nashsim.cli import call
 from nashsim.engine.sweeps.units import run_unit
+from tests.cli.called import nashsim
 
 COLUMNS = ["game", "tau", "rule", "eta", "seed", "step", "queries", "metric", "value"]
-
-
-def nashsim(capsys, *arguments, fails=False):
-    """Return stdout (parsed where it is JSON), or the error line with ``fails``."""
-    status = call([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    assert status == (2 if fails else 0), err
-    if fails:
-        assert out == "" and err.startswith("nashsim: ") and err.count("\n") == 1
-        return err
-    return json.loads(out) if "--json" in arguments else out
 
 
 def test_sweep(capsys, tmp_path):

@@ -12,6 +12,7 @@ from nashsim.games.hard import hard_b
 from nashsim.online import play_learner
 from nashsim.online.learners.enpo import ENPO, ENPOOracle
 from nashsim.online.play import iteration_grid
+from tests.online.same_bits import cut_in_threads
 from tests.zoo import random_game, rock_paper_scissors
 
 FLIPS = ("step a", "inverse step", "tilt", "base of the tilt", "opponent", "z", "half", "anchor", "order")
@@ -158,14 +159,8 @@ def test_the_oracle_asks_first_for_what_the_policy_never_plays():
 
 
 def test_threads_and_cuts_change_no_bit(tmp_path):
-    game = random_game(3, actions=5, tau=0.2, contexts=3)
     for name in ("enpo", "enpo-oracle"):
-        one = play_learner(game, name, rounds=5000, seeds=4)
-        kept = tmp_path / f"{name}.npz"
-        other = play_learner(game, name, rounds=5000, seeds=4, jobs=3, checkpoint=kept, interval=0)
-        for metric, value in one.values.items():
-            np.testing.assert_array_equal(value, other.values[metric])
-        np.testing.assert_array_equal(one.log_policy, other.log_policy)
+        cut_in_threads(name, 5000, tmp_path / f"{name}.npz")
 
 
 @pytest.mark.parametrize(

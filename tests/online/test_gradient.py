@@ -14,6 +14,7 @@ from nashsim.online.learners.gradient import OnlineNashMDPG, _weights
 from nashsim.online.learners.gradient_kernel import gradient_update
 from nashsim.online.play import iteration_grid
 from nashsim.rules import get_rule
+from tests.online.same_bits import same_bits
 from tests.zoo import random_game, rock_paper_scissors
 
 NAMES = ("nash-mp-sgd", "nash-prox-sgd", "online-ipo", "nash-md-pg")
@@ -128,9 +129,7 @@ def test_threads_and_cuts_change_no_bit(name, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         play_learner(game, name, progress=kill, **options)
     other = play_learner(game, name, **options)
-    for key, value in one.values.items():
-        np.testing.assert_array_equal(value, other.values[key])
-    np.testing.assert_array_equal(one.log_policy, other.log_policy)
+    same_bits(one, other)
 
 
 def test_a_step_of_zero_is_refused():

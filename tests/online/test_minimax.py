@@ -13,6 +13,7 @@ from nashsim.online import play_learner
 from nashsim.online.learners.minimax import MinimaxAdversary, MinimaxReference, MinimaxSelf
 from nashsim.online.learners.minimax_kernel import solve_nash
 from nashsim.online.play import iteration_grid
+from tests.online.same_bits import cut_in_threads
 from tests.zoo import random_game, rock_paper_scissors
 
 LEARNERS = (MinimaxReference, MinimaxSelf, MinimaxAdversary)
@@ -127,14 +128,8 @@ def test_only_the_adversary_meets_what_nobody_plays():
 
 
 def test_threads_and_cuts_change_no_bit(tmp_path):
-    game = random_game(3, actions=5, tau=0.2, contexts=3)
     for cls in LEARNERS:
-        one = play_learner(game, cls(), rounds=3000, seeds=4)
-        kept = tmp_path / f"{cls.name}.npz"
-        other = play_learner(game, cls(), rounds=3000, seeds=4, jobs=3, checkpoint=kept, interval=0)
-        for metric, value in one.values.items():
-            np.testing.assert_array_equal(value, other.values[metric])
-        np.testing.assert_array_equal(one.log_policy, other.log_policy)
+        cut_in_threads(cls(), 3000, tmp_path / f"{cls.name}.npz")
 
 
 @pytest.mark.parametrize("prior", [((0, 0, 1.0),), ((0, 1, -1.0),), ((0, 1),), ((0, 9, 1.0),)])

@@ -15,6 +15,7 @@ from nashsim.online.learners.rewards import XPO, BTNash, OnlineDPO
 from nashsim.online.logistic_kernel import fit_rewards
 from nashsim.online.play import iteration_grid
 from nashsim.theory import power_of_rounds
+from tests.online.same_bits import cut_in_threads
 from tests.zoo import random_game, rock_paper_scissors
 
 GAME = random_game(1, actions=4, tau=0.2)
@@ -188,14 +189,7 @@ def test_the_equilibrium_is_a_fixed_point_of_its_own_pairs(seed):
 
 @pytest.mark.parametrize("learner", [OnlineDPO(), BTNash(), BTNash(pairs="uniform"), XPO()], ids=repr)
 def test_threads_and_cuts_change_no_bit(tmp_path, learner):
-    game = random_game(3, actions=5, tau=0.2, contexts=3)
-    one = play_learner(game, learner, rounds=3000, seeds=4)
-    other = play_learner(
-        game, learner, rounds=3000, seeds=4, jobs=3, checkpoint=tmp_path / "state.npz", interval=0
-    )
-    for name, value in one.values.items():
-        np.testing.assert_array_equal(value, other.values[name])
-    np.testing.assert_array_equal(one.log_policy, other.log_policy)
+    cut_in_threads(learner, 3000, tmp_path / "state.npz")
 
 
 @pytest.mark.parametrize("learner", [OnlineDPO(), BTNash(), XPO()], ids=lambda learner: learner.name)
