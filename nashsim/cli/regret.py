@@ -123,6 +123,7 @@ def regret(
     nashsim regret two-opinions --learner minimax-times minimax-adversary --mean-utility --until 0.02
     """
     from ..online import mean_utility_game, play_learner
+    from .running import checkpoint_folder
 
     if until is not None and not (math.isfinite(until) and until > 0):
         raise NashsimError(f"until: a finite regret a round > 0 is needed, found {until:g}")
@@ -130,7 +131,7 @@ def regret(
     people = game if mean_utility else None
     game = mean_utility_game(game) if mean_utility else game
     chosen = _chosen([*(learner or []), *(more or [])], game)
-    folder = _checkpoints(out, resume)
+    folder = checkpoint_folder(out, resume)
     plays = []
     with progress_bar(f"{len(chosen)} learners on {game.name}", not json) as tell:
         for number, one in enumerate(chosen):
@@ -177,18 +178,6 @@ def _chosen(names: list[str], game) -> list:
     for one in chosen:
         one.check(game)
     return chosen
-
-
-def _checkpoints(out: str | None, resume: bool) -> Path | None:
-    """Return the folder with one checkpoint a learner, emptied unless the run is to be resumed."""
-    if out is None:
-        if resume:
-            raise NashsimError("resume: name the folder of the run to go on with by --out DIR")
-        return None
-    folder = Path(out) / "checkpoint"
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
-    return folder
 
 
 def _summary(play, until: float | None = None) -> dict:

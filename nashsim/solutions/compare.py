@@ -14,6 +14,7 @@ from ..game import PreferenceGame, check_tau
 from ..preferences import DensePreference, check_dense
 from .concept import Table
 from .further import ARGUMENTS, further, users_of
+from .samples import check_users
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -280,14 +281,9 @@ def _users(game: PreferenceGame, utilities, shares) -> tuple[np.ndarray | None, 
         if users is None:
             return None, None
         utilities, shares = users[0], users[1] if shares is None else shares
-    known = np.array(utilities, dtype=float, ndmin=2)
-    if known.shape[1] != game.actions or not np.isfinite(known).all():
+    known, weights = check_users(utilities, shares)
+    if known.shape[1] != game.actions:
         raise NashsimError(
             f"utilities: a finite matrix (users, {game.actions}) is needed, found shape {known.shape}"
-        )
-    weights = np.full(len(known), 1 / len(known)) if shares is None else np.array(shares, dtype=float)
-    if weights.shape != known.shape[:1] or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-9:
-        raise NashsimError(
-            f"shares: {len(known)} shares >= 0 with sum 1 are needed, found {weights.tolist()}"
         )
     return known, weights
