@@ -98,7 +98,6 @@ CLAIMS = (
         statement="π* is an exact fixed point of M1, M2, optimistic OMD, Nash Prox, Nash-EMA and self-play gradients;"
         " π_0 ≠ π* is not",
         source="derived: τ log(π*/μ) = Pπ* + const",
-        tag="derived",
         kind="identity",
         conditions="any game; every rule of the package that says so, at its default step",
         quantity="max |log π_1 − log π*| from π*",
@@ -127,7 +126,6 @@ CLAIMS = (
         id="self-play-contraction",
         statement="‖π_{t+1} − π*‖₁ ≤ ‖π_t − π*‖₁/(2τ): self-play contracts for τ > 1/2",
         source=f"derived; baseline SP of {_NLHF}",
-        tag="derived",
         kind="bound",
         conditions="iterated best response, any start",
         quantity="‖π_{t+1} − π*‖₁",
@@ -156,7 +154,6 @@ CLAIMS = (
         id="nash-ema-update",
         statement="Nash-EMA: the one-call map against the moving average of logits, decay 0.9; nothing more is proved",
         source=f"derived from the update; the moving average of {_NLHF}, is of parameters",
-        tag="derived",
         kind="identity",
         conditions="any game, any start, any step of the one-call range",
         quantity="max |log π_2 − by hand|",

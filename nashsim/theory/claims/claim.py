@@ -123,8 +123,6 @@ class Claim:
         Statement in mathematics.
     source : str
         Paper and place.
-    tag : str
-        ``paper``, ``code`` or ``derived``: asserted. ``recalled``: measured and reported.
     kind : str
         ``bound``, ``rate``, ``identity`` or ``statistical``.
     conditions : str
@@ -137,6 +135,8 @@ class Claim:
         What is measured: a function from (tau, step) to a Rule, or whatever ``measure`` takes.
     control : Control
     domain : Domain
+    tag : str
+        ``paper``, ``code`` or ``derived``, the default: asserted. ``recalled``: measured and reported.
     predicted : str
         The bound or rate, in mathematics.
     rules : tuple of str
@@ -155,7 +155,6 @@ class Claim:
     id: str
     statement: str
     source: str
-    tag: str
     kind: str
     conditions: str
     quantity: str
@@ -163,6 +162,7 @@ class Claim:
     algorithm: Any
     control: Control
     domain: Domain = field(default_factory=Domain)
+    tag: str = "derived"
     predicted: str = "1"
     rules: tuple[str, ...] = ()
     games: int | None = None

@@ -96,7 +96,6 @@ def _claim(name: str, source: str, rule_of, rule: str) -> Claim:
         statement="KL(p, reference_{k+1}) ≤ KL(p, reference_k) − KL(q, reference_k) for a Nash policy p of the original"
         " game, q that of the game regularised towards reference_k",
         source=f"derived; that KL(p, .) does not increase is a theorem of {source}",
-        tag="derived",
         kind="bound",
         conditions=f"{rule} with inner solves to rounding, τ ≥ 0.1",
         quantity="KL(lottery, reference_{k+1})",
@@ -117,7 +116,6 @@ def _solved(name: str, source: str, rule_of, rule: str) -> Claim:
         id=f"{name}-outer",
         statement="reference_{k+1} is the Nash policy of the game regularised towards reference_k",
         source=f"derived from the update of {source}",
-        tag="derived",
         kind="identity",
         conditions=f"{rule} with 72/log(1+4τ²) inner steps, τ ≥ 0.1",
         quantity="KL(Nash policy, reference_{k+1})",
@@ -135,7 +133,6 @@ def _near(name: str, source: str, rule_of, rule: str) -> Claim:
         id=f"{name}-last",
         statement="near a full-support Nash policy p KL(p, reference_{k+1}) = KL(p, reference_k)/(1 + β²/τ²)",
         source=f"derived by linearisation; that the last iterate converges is a theorem of {source}",
-        tag="derived",
         kind="bound",
         conditions=f"{rule} with exact inner solves on one cycle of three with margins ≥ 0.1, from within 1e-4 of p;"
         " ±iβ the eigenvalues of diag(p)A",

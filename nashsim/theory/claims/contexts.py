@@ -81,7 +81,6 @@ CLAIMS = (
         statement="E_x KL(π*_x, π_{t+1,x}) ≤ (1 − ητ) E_x KL(π*_x, π_{t,x}), E_x by the weights of the contexts;"
         " the recorded gap is E_x τ KL(π_x ‖ BR(π_x))",
         source="derived: the one-call rate context by context",
-        tag="derived",
         kind="bound",
         conditions="three contexts of unequal weights from any game, reference and start; η ≤ 4τ/(1+4τ²)",
         quantity="recorded E_x KL(π*_x, π_{t+1,x}); |recorded gap − average|",

@@ -32,11 +32,15 @@ def _gap_identity(stack: Stack, temperature: float) -> Evidence:
     return once(error, (1 + stack.tau) * logit_rounding(stack, best, stack.log_start))
 
 
+def _equilibrium(stack: Stack, temperature: float) -> np.ndarray:
+    if temperature == 1.0:
+        return stack.log_equilibrium
+    return solve_newton(stack.game.replace(tau=temperature * stack.tau)).log_policy
+
+
 def _fixed_point(stack: Stack, temperature: float) -> Evidence:
     """max |pi* - BR_tau(pi*)| of the equilibrium that Newton finds: what its certificate promises, evaluated anew."""
-    found = stack.log_equilibrium
-    if temperature != 1.0:
-        found = solve_newton(stack.game.replace(tau=temperature * stack.tau)).log_policy
+    found = _equilibrium(stack, temperature)
     best = log_normalise(stack.log_reference + payoff(stack, found) / stack.tau)
     return once(np.abs(np.exp(found) - np.exp(best)).max(axis=1), RESIDUAL + 2 * logit_rounding(stack, best))
 
@@ -53,10 +57,7 @@ def _uniqueness(stack: Stack, anchored: bool) -> Evidence:
 
 
 def _ratio_to_reference(stack: Stack, temperature: float) -> Evidence:
-    found = stack.log_equilibrium
-    if temperature != 1.0:
-        found = solve_newton(stack.game.replace(tau=temperature * stack.tau)).log_policy
-    ratio = np.abs(found - stack.log_reference).max(axis=1)
+    ratio = np.abs(_equilibrium(stack, temperature) - stack.log_reference).max(axis=1)
     return Evidence(
         ONCE, ratio[:, None], np.full((len(stack), 1), 1 / stack.tau), logit_rounding(stack)[:, None]
     )
@@ -124,7 +125,6 @@ CLAIMS = (
         id="nash-fixed-point",
         statement="π* = BR_τ(π*), i.e. τ log(π*/μ) = Pπ* + const",
         source=_DEFINITION,
-        tag="derived",
         kind="identity",
         conditions="any game, reference and τ > 0",
         quantity="max |π* − BR(π*)|",
@@ -137,7 +137,6 @@ CLAIMS = (
         id="nash-unique",
         statement="⟨F(p) − F(q), p − q⟩ = −τ(KL(p‖q) + KL(q‖p)), F(π) = Pπ − τ log(π/μ): two Nash policies are one",
         source=_DEFINITION,
-        tag="derived",
         kind="identity",
         conditions="any game, any two policies",
         quantity="|difference of the two sides|",
@@ -151,7 +150,6 @@ CLAIMS = (
         id="nash-ratio",
         statement="π*/μ ∈ [e^{−1/τ}, e^{1/τ}]",
         source=_DEFINITION,
-        tag="derived",
         kind="bound",
         conditions="any game, reference and τ > 0",
         quantity="max |log π*/μ|",
@@ -164,7 +162,6 @@ CLAIMS = (
         id="gap-identity",
         statement="max_π' J(π', π) − min_π' J(π, π') = 2τ KL(π ‖ BR_τ(π)),  BR_τ(π)(y) ∝ μ(y) exp(P(y ≻ π)/τ)",
         source=_DEFINITION,
-        tag="derived",
         kind="identity",
         conditions="any game, reference, policy and τ > 0",
         quantity="|gap by definition − closed form|",
@@ -177,7 +174,6 @@ CLAIMS = (
         id="lipschitz",
         statement="|uᵀPv| ≤ ½ ‖u‖₁‖v‖₁ for u, v of sum zero",
         source="derived; tight for n ≥ 4",
-        tag="derived",
         kind="bound",
         conditions="any game; u, v differences of policies",
         quantity="|uᵀPv|",
@@ -191,7 +187,6 @@ CLAIMS = (
         id="class-game",
         statement="π*(y) = μ(y|c) m*(c) if P depends on classes only; m* the Nash policy of the class game under μ(c)",
         source=_CLASSES,
-        tag="derived",
         kind="identity",
         conditions="class games of up to three classes, any reference",
         quantity="max |log π* − log μ(·|c) m*(c)|",
@@ -207,7 +202,6 @@ CLAIMS = (
         id="class-gap",
         statement="DualGap(π) = DualGap(class masses of π) + 2τ E_c KL(π(·|c) ‖ μ(·|c))",
         source=_CLASSES,
-        tag="derived",
         kind="identity",
         conditions="class games, any policy and reference",
         quantity="|difference of the two sides|",

@@ -197,7 +197,6 @@ CLAIMS = (
         statement="DualGap(average of T iterates) ≤ 2D/(ηT) + (η/4) mean span(F_t)², F = Pπ − τ log π/μ;"
         " at η of order √(D/T)/C it is O(C√(D/T))",
         source=f"derived; {_INPO}, average-iterate theorem, has O(C√(D/T)), D = max KL(·‖π_1)",
-        tag="derived",
         kind="bound",
         conditions="INPO, any constant step, any start",
         quantity="DualGap of the average iterate",
@@ -213,7 +212,6 @@ CLAIMS = (
         statement="Σ_t J(π, π_t) − 1/2 + τ KL(π, π_t) ≤ (KL(π, π_1) − KL(π, π_{T+1}))/η + (η/8) Σ_t span(F_t)²"
         " for every π",
         source=f"derived; the regret lemma of {_INPO}, with the constants of its proof (8C² for span²/8) sharpened",
-        tag="derived",
         kind="bound",
         conditions="INPO, any constant step, any start; π the best response to the average",
         quantity="mean_t J(π, π_t) − 1/2 + τ KL(π, π_t)",
@@ -228,7 +226,6 @@ CLAIMS = (
         id="inpo-step",
         statement="KL(π*, π_{t+1}) ≤ (1 − τ/η_I) KL(π*, π_t) + 8C²/η_I², C = max(Bτ, 1), B ≥ max|log π_t/μ|",
         source=f"{_INPO}, the inequality behind the last-iterate theorem; constants checked by proof",
-        tag="derived",
         kind="bound",
         conditions="INPO at any constant η_I ≥ τ, from any start",
         quantity="KL(π*, π_{t+1})",
@@ -248,7 +245,6 @@ CLAIMS = (
         statement="KL(π*, π_{t+1}) ≤ KL(π*, π_t) − ητ (KL(π*, π_t) + KL(π_t, π*)) + log E_π exp(η(F − E_π F)):"
         " equality",
         source=f"derived by three-point identities: what the step inequality of {_INPO}, leaves out",
-        tag="derived",
         kind="bound",
         conditions="INPO with its schedule, from any start; F = Pπ_t − τ log π_t/μ",
         quantity="KL(π*, π_{t+1})",
@@ -264,7 +260,6 @@ CLAIMS = (
         statement="E(h − 1/(2η_I))² on winner-first pairs and E(h − (P(y ≻ π_t) − P(y' ≻ π_t))/η_I)² differ by a"
         " constant in h",
         source=f"{_INPO}, Proposition 6; proof derived",
-        tag="derived",
         kind="identity",
         conditions="any game, pairs i.i.d. from π_t",
         quantity="|difference of differences between three policies|",
@@ -292,7 +287,6 @@ CLAIMS = (
         id="label-difference",
         statement="I[y ≻ z] − I[y' ≻ z], z ~ π_t, is unbiased under any distribution of pairs: its regression is exact",
         source="derived; ENPO, arXiv 2606.01382",
-        tag="derived",
         kind="identity",
         conditions="any game, pairs from any full distribution",
         quantity="max |log π_min − log π_{t+1}|",

@@ -137,7 +137,6 @@ def _effort_claim(kind: str, statement: str, conditions: str, games: int | None 
         id=f"contract-{kind}",
         statement=statement,
         source=_SOURCE,
-        tag="derived",
         kind="identity",
         conditions=f"{conditions}; cost θ²/2 a label, {_LABELS} labels, 4 to 30 checks, bonus up to 2 labels cost",
         quantity="profit that the chosen effort lacks to the best",
@@ -157,7 +156,6 @@ CLAIMS = (
         " attention e^{−fk} in the k-th of K: their Nash policy at τ is that of P at τ/θ̄,"
         " θ̄ = θ (1 − b)(1 − 2ε)(1 − e^{−fK})/(K (1 − e^{−f}))",
         source="derived; golden questions, arXiv 2505.19134 [second hand]",
-        tag="derived",
         kind="identity",
         conditions=f"any game and τ > 0; θ in [0.1, 1], b = (1 − θ)/2, f = θ/5, K = {_SESSION}, ε = {_FLIPS};"
         " log μ within 6 of its largest",

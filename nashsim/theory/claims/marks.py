@@ -84,7 +84,6 @@ CLAIMS = (
         id="kto-gradient",
         statement="at π = μ KTO's gradient in log π/μ is −(β/2) (P(y ≻ μ) − ½) of every y's share: it follows P(· ≻ μ)",
         source="KTO, arXiv 2402.01306 [recalled]; derived, σ' being ¼ at z₀ = KL(π ‖ μ) = 0",
-        tag="derived",
         kind="identity",
         conditions=_CONDITIONS,
         quantity="|difference|",
@@ -99,7 +98,6 @@ CLAIMS = (
         id="rdro-ratio",
         statement="RDRO's loss is least at π = μ p₊/(α p₊ + (1 − α) p₋): on draws of μ at α = ½ the best of two",
         source="RDRO, arXiv 2604.04410 [abstract, code]; derived by its slope in log π/μ",
-        tag="derived",
         kind="identity",
         conditions=_CONDITIONS,
         quantity="largest slope of the loss in log π/μ",
@@ -115,7 +113,6 @@ CLAIMS = (
         statement="2E(σ(r) − s)² ≤ −E[s log σ(r) + (1 − s) log σ(−r)] − E H(s), r = β log π/μ: both of UNA's losses are"
         " least at log π/μ = logit(s)/β",
         source="UNA, arXiv 2408.15339 [abstract, code]; derived by Pinsker's inequality",
-        tag="derived",
         kind="bound",
         conditions=_CONDITIONS + "; scores s = P(y ≻ μ)",
         quantity="twice the squared error",

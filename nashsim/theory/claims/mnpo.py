@@ -67,7 +67,6 @@ CLAIMS = (
         id="mnpo-average",
         statement="DualGap(average of T iterates) ≤ 2D/(eT) + 5e/4, e = 2η/3: O(1/√T) at η of order √(D/T)",
         source="derived; MNPO, arXiv 2509.23102, has O(1/√T)",
-        tag="derived",
         kind="bound",
         conditions="three players, any η > 0, any start, D = max_y −log π_0(y)",
         quantity="unregularised DualGap of the average",

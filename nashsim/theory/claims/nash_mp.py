@@ -119,7 +119,6 @@ def _prox(tau: float, share: float) -> NashProx:
 
 _TWO_CALL = {
     "source": f"{_V1}; proof derived",
-    "tag": "derived",
     "kind": "bound",
     "quantity": "KL(π*, π_{k+1})",
     "predicted": "KL(π*, π_k)/(1+s)",
@@ -163,7 +162,6 @@ CLAIMS = (
         statement="max_π' J(π', π_k) − 1/2 ≤ (τ + 1/(4τ)) (1+s)^{−2k} KL(π*, π_0) near π*: order 1/τ, twice the rate"
         " proved from afar",
         source=f"derived by linearisation; {_V1}, has (1+2τ)^{{−N/2}}/τ up to constants",
-        tag="derived",
         kind="bound",
         conditions="Nash-MP with s ≤ 2τ, from within 1e-3 of π* in log-probability",
         quantity="exploitability of π_k",
@@ -178,7 +176,6 @@ CLAIMS = (
         id="nash-mp-span-step",
         statement="span(log π_{k+1} − log π*) ≤ span(log π_k − log π*)/(1+s) + η ‖π_half − π*‖₁",
         source=f"derived; {_V1}, has the linear rate of the span",
-        tag="derived",
         kind="bound",
         conditions="Nash-MP at any s > 0, η = s/(τ(1+s)), from any start",
         quantity="span(log π_{k+1} − log π*)",
@@ -193,7 +190,6 @@ CLAIMS = (
         id="nash-mp-span",
         statement="span(log π_k − log π*) falls linearly, by 1/(1+s) an iteration or faster near π*",
         source=f"derived by linearisation; {_V1}, has a linear rate uniformly",
-        tag="derived",
         kind="rate",
         conditions="Nash-MP with s = 2τ, from within 1e-3 of π* in log-probability",
         quantity="span(log π_k − log π*)",
@@ -208,7 +204,6 @@ CLAIMS = (
         id="nash-prox",
         statement="KL(π*, π_{k+1}) ≤ KL(π*, π_k)/(1+s) for proximal points; Nash Prox converges for any s",
         source="Proximal Point NLHF, arXiv 2505.19731v2, abstract [paper]; the factor derived",
-        tag="derived",
         kind="bound",
         conditions="inner solves to rounding, s ≤ 2τ so that 40/log(1+2τ) inner steps do",
         quantity="KL(π*, π_{k+1})",
@@ -224,7 +219,6 @@ CLAIMS = (
         statement="KL(π*, q) ≤ (KL(π*, π) − KL(q, π) − s KL(q, π*))/(1+s) for the proximal point q of π:"
         " equality, any s > 0",
         source="Proximal Point NLHF, arXiv 2505.19731v2, abstract: any s; the identity derived",
-        tag="derived",
         kind="bound",
         conditions="any game, π and s; q by Newton",
         quantity="KL(π*, q)",

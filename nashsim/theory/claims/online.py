@@ -126,7 +126,6 @@ def _claim(name: str, source: str, growth: str, algorithm, control: Control, sti
         id=f"{name}-regret",
         statement=f"Reg_T = Σ_t τ KL(π_t ‖ BR_τ(π_t)) = {growth}",
         source=f"{source}; growth derived by measurement",
-        tag="derived",
         kind="statistical",
         conditions=f"τ = 0.2, named cycles, {_SEEDS} seeds, {_ROUNDS} duels; regret of the mixture, not of the arms",
         quantity="Reg_T/T, mean over seeds",
@@ -164,7 +163,6 @@ CLAIMS = (
         statement="with a minimax oracle and the enhancer Reg_T = O(log T): a decade of rounds adds no more than twice"
         " the one before it",
         source="Ye et al., arXiv 2402.07314; Wu et al., arXiv 2510.24700; growth derived by measurement",
-        tag="derived",
         kind="statistical",
         conditions=f"τ = 0.2, named cycles, {_SEEDS} seeds, {_ROUNDS} duels; √T would add √10 times as much",
         quantity="mean Reg_T − Reg_{T/10}",
@@ -181,7 +179,6 @@ CLAIMS = (
         statement="on instance B every on-policy method has E Reg_T ≥ gap(μ) Σ_{t<T} (1 − μ(c))^{2t}: about"
         " gap(μ) e^{a/τ}/2 for large T, exponential in 1/τ",
         source="derived; ENPO, arXiv 2606.01382, has such a lower bound for iterative NLHF (abstract)",
-        tag="derived",
         kind="statistical",
         conditions=f"online INPO on hard-b, a = 1/4, τ in [0.035, 0.05], {_MANY} seeds, {_WAITED} duels",
         quantity="gap(μ) Σ_{t<T} (1 − μ(c))^{2t}",

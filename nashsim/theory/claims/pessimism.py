@@ -58,7 +58,6 @@ def _pessimistic(name: str, word: str, said: str) -> Claim:
         statement="max_π' J(π', π̂) − ½ ≤ ½ − min_π' J_L(π̂, π') ≤ max_z Σ_y π*_y (P − L)_yz, π̂ the saddle point of any"
         f" L ≤ P under {said}: what π* is compared with is enough",
         source="derived: J_P ≥ J_L at π̂, and the value of L's game is at least what π* has in it",
-        tag="derived",
         kind="bound",
         conditions="any game and τ, log μ and log π₀ within 6 of their largest; L = P − 1/(2√N), N ∝ π₀(y) π₀(z)",
         quantity="exploitability of π̂ in the game of P; ½ − its guarantee",
@@ -98,7 +97,6 @@ CLAIMS = (
         statement="whole responses by rejection: y with probability min_l π_l(y) (1 − (1 − Z)^T)/Z, nothing with"
         " (1 − Z)^T, Z = Σ_y min_l π_l(y), T tries",
         source="derived; PEPO, arXiv 2602.06239 (minimum of probabilities, tried again [code])",
-        tag="derived",
         kind="statistical",
         conditions=f"three members, T = {_TRIES}, {_DRAWS} draws",
         quantity="largest |share − probability| over its width",

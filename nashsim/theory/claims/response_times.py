@@ -100,7 +100,6 @@ CLAIMS = (
         id="drift-choices",
         statement="drift v = logit(P)/(2a): ∫ e^{av − v²t/2} p₀(t)/2 dt = P, and v E T = a tanh(av) = a (2P − 1)",
         source="drift-diffusion model; derived",
-        tag="derived",
         kind="identity",
         conditions=f"one person, {_MODEL}, P in [0.01, 0.99]",
         quantity="max |difference|",
@@ -116,7 +115,6 @@ CLAIMS = (
         statement="E g(c, T) = E_u v_u with g = (c/a) p_B(T)/p₀(T), one anonymous choice and its time a person: on all"
         " pairs at once the differences of the mean utilities β/(2a)",
         source="derived",
-        tag="derived",
         kind="identity",
         conditions=f"any crowd of drifts |av| ≤ 2, {_MODEL}",
         quantity="max |E g − E v|",

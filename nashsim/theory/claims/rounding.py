@@ -11,16 +11,19 @@ EPS = np.finfo(float).eps
 ONCE = np.array([0])
 
 
-def once(error: np.ndarray, tolerance: np.ndarray) -> Evidence:
+def once(measured, bound, slack=0.0) -> Evidence:
     """Return the evidence of one measurement an instance.
 
     Parameters
     ----------
-    error, tolerance : ndarray, shape (instances,)
+    measured, bound, slack : array_like, shape (instances,)
+        An error and its tolerance, or what is measured, what bounds it, and what rounding may add to it.
     """
-    return Evidence(
-        ONCE, np.asarray(error)[:, None], np.broadcast_to(tolerance, error.shape)[:, None], x_label=""
-    )
+
+    def column(values):
+        return np.broadcast_to(values, np.shape(measured))[:, None]
+
+    return Evidence(ONCE, column(measured), column(bound), column(slack), x_label="")
 
 
 def payoff(stack: Stack, log_policy: np.ndarray) -> np.ndarray:

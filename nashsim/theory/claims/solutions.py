@@ -49,13 +49,7 @@ def _promise(stack: Stack, players: str) -> Evidence:
         bound.append(1 / (samples + 1))
         # what the solver left, by its own account, and sums of n^k products
         slack.append(gap + 8 * EPS * len(policy) ** samples)
-    return Evidence(
-        np.zeros(1),
-        np.array(measured)[:, None],
-        np.array(bound)[:, None],
-        np.array(slack)[:, None],
-        x_label="",
-    )
+    return once(measured, bound, slack)
 
 
 def _no_more(stack: Stack, other: bool) -> Evidence:
@@ -83,13 +77,7 @@ def _borda(stack: Stack, algorithm: str) -> Evidence:
         bound.append(welfare[ties].min())
         # scores that are off by their rounding change welfare by 4/beta times that, the proof's last line
         slack.append(16 * EPS * stack.actions / beta)
-    return Evidence(
-        np.zeros(1),
-        np.array(measured)[:, None],
-        np.array(bound)[:, None],
-        np.array(slack)[:, None],
-        x_label="",
-    )
+    return once(measured, bound, slack)
 
 
 def _blackwell(stack: Stack, against: str) -> Evidence:
@@ -202,7 +190,6 @@ CLAIMS = (
         id="lottery-pure",
         statement="the maximal lottery is pure if and only if some response beats all others",
         source="Nash policies and Condorcet cycles, arXiv 2503.10990 [second hand]; ties derived, for the least norm",
-        tag="derived",
         kind="identity",
         conditions="any game, ties among them",
         quantity="pure or not, against a Condorcet winner or not",
@@ -216,7 +203,6 @@ CLAIMS = (
         id="samples-promise",
         statement="k samples of the symmetric Nash policy of k + 1 players are chosen over any y at a rate ≥ k/(k + 1)",
         source="(k+1)-player alignment games, arXiv 2601.08777 [abstract]; for Luce's users derived",
-        tag="derived",
         kind="bound",
         conditions=_USERS,
         quantity="rate at which y is chosen beside k samples",
@@ -235,7 +221,6 @@ CLAIMS = (
         id="samples-limit",
         statement="E_{y~π} P(y is chosen beside k samples of π) = 1/(k + 1) for every π: no policy promises more",
         source="derived: k + 1 independent draws of π share the choice evenly",
-        tag="derived",
         kind="identity",
         conditions=_USERS,
         quantity="|difference|",
@@ -250,7 +235,6 @@ CLAIMS = (
         id="distortion-borda",
         statement="w(y) ≥ [4(σ(β) − 1/2)/β]² max w for the winner y of Borda's score against uniform opponents",
         source=_PAPER,
-        tag="derived",
         kind="bound",
         conditions="users with utilities in [0, 1], choices σ(β(U_ui − U_uj)), β in [1, 20]",
         quantity="[4(σ(β) − 1/2)/β]² max w",
@@ -269,7 +253,6 @@ CLAIMS = (
         statement="v_0 ≤ max_π min_i −τ log E_{y'~μ} exp(−P_i(π ≻ y')/τ) ≤ v_0 + τ Σ_i w_i KL(q_i ‖ μ),"
         " v_0 = max_π min_{i,y'} P_i(π ≻ y') with dual weights w_i q_i",
         source="MaxEnt Blackwell winners, arXiv 2602.19041 [inferred]; the range derived, by Gibbs' principle",
-        tag="derived",
         kind="bound",
         conditions="two criteria on 2 to 6 responses, τ in [0.05, 1]; log μ within 6 of its largest",
         quantity="value of the winner's worst criterion",
@@ -284,7 +267,6 @@ CLAIMS = (
         id="cvar-value",
         statement="1/2 ≤ max_π CVaR_α over y' ~ μ of P(π ≻ y') ≤ max_y P(y ≻ μ), with 1/2 attained for α ≤ min μ",
         source="derived; CVaR by Rockafellar and Uryasev (2000) [recalled]",
-        tag="derived",
         kind="bound",
         conditions="any game of 2 to 12 responses; log μ within 6 of its largest",
         quantity="CVaR_α of the win rates",
@@ -300,7 +282,6 @@ CLAIMS = (
         statement="max_π min_ω E_{y~π}[E_{ω(·|y)} P(y ≻ y') + τ KL(ω(·|y) ‖ μ)] − τ KL(π ‖ μ) = τ log E_μ e^{v/τ},"
         " v(y) = −τ log E_μ e^{−P(y ≻ y')/τ}, reached by leader and follower",
         source="Stackelberg learning from human feedback, arXiv 2512.16626 [inferred]; derived by Gibbs' principle",
-        tag="derived",
         kind="identity",
         conditions="any game, τ in [0.03, 3]; log μ within 6 of its largest",
         quantity="|difference|",

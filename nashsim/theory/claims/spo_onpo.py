@@ -176,7 +176,6 @@ CLAIMS = (
         id="multiplicative-regret",
         statement="DualGap(average of T iterates) ≤ 2D/(ηT) + η/4, D = max_y −log π_0(y), for SPO, SPPO and DNO",
         source="derived: regret of multiplicative weights (Hoeffding)",
-        tag="derived",
         kind="bound",
         conditions="any η > 0, any start",
         quantity="unregularised DualGap of the average",
@@ -194,7 +193,6 @@ CLAIMS = (
         id="multiplicative-names",
         statement="SPO (η) = SPPO (η) = DNO (1/η_I): multiplicative weights, one map",
         source="derived: SPPO, arXiv 2405.00675; DNO, arXiv 2404.03715",
-        tag="derived",
         kind="identity",
         conditions="any game, any η",
         quantity="max |log π_t − log π'_t|",
@@ -213,7 +211,6 @@ CLAIMS = (
         statement="KL(lottery, π_{t+1}) ≥ KL(lottery, π_t) + log(1 + ψ η² Var_π Aπ) where the lottery has full support:"
         " the last iterate leaves it",
         source=f"derived, E_π exp(η Aπ) ≥ 1 + ψ η² Var_π Aπ; cycling in {_ONPO}",
-        tag="derived",
         kind="bound",
         conditions="SPO, any η, games that are one cycle of three",
         quantity="log(1 + ψ η² Var_π Aπ), ψ = (e^{−c} − 1 + c)/c², c = −η min Aπ",
@@ -228,7 +225,6 @@ CLAIMS = (
         id="onpo-average",
         statement="DualGap(average of T iterates) ≤ 2D/(ηT), D = log n from the uniform policy",
         source=f"{_ONPO}; constants derived",
-        tag="derived",
         kind="bound",
         conditions="ONPO, any η ≤ 1/2",
         quantity="unregularised DualGap of the average",
@@ -248,7 +244,6 @@ CLAIMS = (
         statement="the printed bound 4√D/T is exceeded where one action beats all and D > 1/4, the proved 2D/(ηT)"
         " is not",
         source=f"{_ONPO}, as printed; counter-example derived",
-        tag="derived",
         kind="bound",
         conditions="ONPO with η = 1/2, uniform start, n ≥ 4 actions of which one beats all",
         quantity="4√D/T; the gap",
@@ -271,7 +266,6 @@ CLAIMS = (
         id="optimism-names",
         statement="ONPO's leader and OMWU's 2P(· ≻ π_t) − P(· ≻ π_{t−1}) are one map",
         source=f"derived: {_ONPO}; OMWU, arXiv 1807.04252",
-        tag="derived",
         kind="identity",
         conditions="any game, any η",
         quantity="max |log π_t − log π'_t|",
@@ -287,7 +281,6 @@ CLAIMS = (
         statement="near a full-support lottery KL(lottery, π_{t+1}) = |λ|² KL(lottery, π_t), λ² − (1+2iηβ)λ + iηβ = 0:"
         " linear, |λ|² ≈ 1 − η²β²",
         source=f"derived by linearisation; that the last iterate converges linearly is the theorem of {_ONPO}",
-        tag="derived",
         kind="bound",
         conditions="η ≤ 1/8, one cycle of three with margins ≥ 0.1, after 100 steps from within 1e-4 of its lottery;"
         " ±iβ the eigenvalues of diag(p)A",

@@ -43,7 +43,6 @@ def claim_of(proof: Proof) -> Claim:
         id=f"proof-{proof.rule.name}",
         statement=proof.status,
         source="its certificate",
-        tag="derived",
         kind="bound",
         conditions=f"tau = {tau:g}, eta = {proof.eta:g}, any game and start",
         quantity="DualGap of the average" if proof.kind == AVERAGE else "KL(pi*, pi_t)",
