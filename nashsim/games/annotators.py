@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import NashsimError
 from ..game import PreferenceGame
 from ..preferences import AnnotatorPreference, DensePreference, as_preference
+from ..preferences.annotators import check_annotators
 from .checks import number, whole_number
 
 
@@ -31,16 +31,7 @@ def mixture(rewards, weights=None, labels=None, name: str = "annotators") -> Pre
     >>> mixture([[1.0, 0.0]]).probabilities[0, 0].round(3)
     array([0.5  , 0.731])
     """
-    rewards = np.array(rewards, dtype=float)
-    if rewards.ndim != 2 or rewards.size == 0 or not np.isfinite(rewards).all():
-        raise NashsimError(
-            f"rewards: a finite matrix (annotators, actions) is needed, found shape {rewards.shape}"
-        )
-    shares = np.full(len(rewards), 1 / len(rewards)) if weights is None else np.array(weights, dtype=float)
-    if shares.shape != rewards.shape[:1] or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
-        raise NashsimError(
-            f"weights: {len(rewards)} shares >= 0 with sum 1 are needed, found {shares.tolist()}"
-        )
+    rewards, shares = check_annotators(rewards, weights)
     margins = np.tensordot(shares, 0.5 * np.tanh(0.5 * (rewards[:, :, None] - rewards[:, None, :])), axes=1)
     upper = np.triu(margins, 1)
     preference = as_preference(upper - upper.T + 0.5)

@@ -18,6 +18,24 @@ _MOST_DEGREES = 128
 _MOST_FACTORS = 256
 
 
+def check_annotators(rewards, weights=None) -> tuple[np.ndarray, np.ndarray]:
+    """Return rewards, shape (annotators, actions), and shares, uniform by default; raise NashsimError for bad ones."""
+    rewards = np.array(rewards, dtype=float)
+    if rewards.ndim != 2 or rewards.size == 0 or not np.isfinite(rewards).all():
+        raise NashsimError(
+            f"rewards: a finite matrix (annotators, actions) is needed, found shape {rewards.shape}"
+        )
+    return rewards, check_shares("weights", weights, len(rewards))
+
+
+def check_shares(argument: str, shares, count: int) -> np.ndarray:
+    """Return ``count`` shares >= 0 with sum 1, uniform where None are given; raise NashsimError for others."""
+    shares = np.full(count, 1 / count) if shares is None else np.array(shares, dtype=float)
+    if shares.shape != (count,) or not (shares >= 0).all() or abs(shares.sum() - 1) > 1e-9:
+        raise NashsimError(f"{argument}: {count} shares >= 0 with sum 1 are needed, found {shares.tolist()}")
+    return shares
+
+
 class AnnotatorPreference(BlockPreference):
     """P(y ≻ y') = sum_k w_k sigma(r_k(y) - r_k(y')): annotators who are each transitive, together perhaps not.
 
@@ -50,19 +68,8 @@ class AnnotatorPreference(BlockPreference):
     """
 
     def __init__(self, rewards, weights=None):
-        rewards = np.array(rewards, dtype=np.float64, order="C")
-        if rewards.ndim != 2 or rewards.size == 0 or not np.isfinite(rewards).all():
-            raise NashsimError(
-                f"rewards: a finite matrix (annotators, actions) is needed, found shape {rewards.shape}"
-            )
-        annotators = len(rewards)
-        shares = (
-            np.full(annotators, 1 / annotators) if weights is None else np.array(weights, dtype=np.float64)
-        )
-        if shares.shape != (annotators,) or not (shares >= 0).all() or not abs(shares.sum() - 1) <= 1e-9:
-            raise NashsimError(
-                f"weights: {annotators} shares >= 0 with sum 1 are needed, found {shares.tolist()}"
-            )
+        rewards, shares = check_annotators(rewards, weights)
+        rewards = np.ascontiguousarray(rewards)
         rewards.flags.writeable = shares.flags.writeable = False
         self.rewards, self.weights, self.actions = rewards, shares, rewards.shape[1]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import NashsimError
 from .one_call import OMD
 from .rule import POLICY, MirrorStep, Rule, mix
 
@@ -36,11 +35,6 @@ class NashEMA(Rule):
 
     step: float | None = None
     decay: float | None = None
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.decay is not None and not self.decay < 1:
-            raise NashsimError(f"decay: a weight below 1 is needed, found {self.decay}")
 
     name = "nash-ema"
     update = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import NashsimError
 from .policy_gradient import largest_rate
 from .refresh import last_of
 from .rule import HALF, POLICY, REFERENCE, GradientStep, Rule, mix
@@ -134,11 +133,6 @@ class NashProxSGD(_Proximal):
     step: float | None = None
     prox_step: float | None = None
     decay: float | None = None
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.decay is not None and not self.decay < 1:
-            raise NashsimError(f"decay: a weight below 1 is needed, found {self.decay}")
 
     name = "nash-prox-sgd"
     update = (

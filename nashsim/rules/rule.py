@@ -247,6 +247,8 @@ class Rule(abc.ABC):
                     f"{field.name}: the rule {self.name!r} needs a finite number"
                     f" {'>= 0' if vanishing else '> 0'}, found {value!r}"
                 )
+            if field.name == "decay" and not value < 1:
+                raise NashsimError(f"decay: a weight below 1 is needed, found {value}")
             if "int" in str(field.type) and value != int(value):
                 raise NashsimError(
                     f"{field.name}: the rule {self.name!r} needs a whole number, found {value!r}"

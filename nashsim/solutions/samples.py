@@ -9,6 +9,7 @@ from math import comb, factorial
 import numpy as np
 
 from ..errors import ConvergenceError, NashsimError
+from ..preferences.annotators import check_shares
 
 _MOST_ENTRIES = 5_000_000
 _ROUNDS = 200
@@ -102,12 +103,7 @@ def check_users(utilities, shares=None) -> tuple[np.ndarray, np.ndarray]:
         raise NashsimError(
             f"utilities: a finite matrix (users, actions) is needed, found shape {known.shape}"
         )
-    weights = np.full(len(known), 1 / len(known)) if shares is None else np.array(shares, dtype=float)
-    if weights.shape != known.shape[:1] or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-9:
-        raise NashsimError(
-            f"shares: {len(known)} shares >= 0 with sum 1 are needed, found {weights.tolist()}"
-        )
-    return known, weights
+    return known, check_shares("shares", shares, len(known))
 
 
 class _ChoiceGame:
