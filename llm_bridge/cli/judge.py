@@ -46,8 +46,9 @@ def judge(
             progress=lambda done, total: tell(done, total, f"{done} of {total} prompts"),
         )  # fmt: skip
     typer.echo(told, err=True)
+    # What was asked for is said before a file may fail.
+    typer.echo(to_json(found.to_dict()) if json_ else report_text(found))
     if html is not None:
         write_text(html, report_html(found))
-    typer.echo(to_json(found.to_dict()) if json_ else report_text(found))
-    if html is not None and not json_:
-        typer.echo(f"written to {html}")
+        if not json_:
+            typer.echo(f"written to {html}")

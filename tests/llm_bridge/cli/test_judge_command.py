@@ -47,6 +47,10 @@ def test_a_report_of_a_configuration_and_of_its_run(home, capsys):
     assert call([*words, "--html", "judge.html"]) == 0
     told = capsys.readouterr()
     assert "position bias" in told.out and "cyclic mass" in told.out and "  vowels" in told.out
+    assert call([*words[:-2], "--threads", "1", "--html", "own.yaml/judge.html"]) == 2
+    failed = capsys.readouterr()  # what was paid for is said all the same
+    assert failed.out + "written to judge.html\n" == told.out
+    assert failed.err.splitlines()[-1].startswith("llm-bridge: ") and "own.yaml" in failed.err
     assert "3 prompts" in told.err and told.err.endswith("1 thread (as asked for)\n")
     page = (home / "judge.html").read_text()
     assert page.startswith("<!doctype html>") and "criteria (length 0.33, early 0.33, vowels 0.33)" in page
