@@ -35,8 +35,8 @@ def draw(frame: pd.DataFrame):
     note = (
         f"{size if frame['model'].iloc[0] == 'SmolLM2' else 'A tiny random model'}, τ = {TAU:g}; {spent.max():.0f}"
         f" comparisons a run. Seeds of training: {told}. Small dots: single seeds. Bars: 95% by Student's t over seeds"
-        f" and {asked} held-out prompts, {each} answers of a seed to each (KL: over seeds); with one seed over prompts"
-        " (KL: over answers), which tells nothing of other seeds. On the right: by a bootstrap over both, and the dots"
+        f" and {asked} held-out prompts, {each} answers of a seed to each (KL: over seeds); with one seed over prompts,"
+        " which tells nothing of other seeds. On the right: by a bootstrap over both, and the dots"
         f" are against the mean's opponent.{absent}{second}"
     )
     note = textwrap.fill(note, 150)

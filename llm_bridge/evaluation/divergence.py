@@ -20,7 +20,7 @@ class KLEstimate(NamedTuple):
     Attributes
     ----------
     value, error : float
-        Mean and its standard error.
+        Mean and its standard error, see ``standard_error``.
     estimator : str
         Name of the estimator.
     responses : int
@@ -38,7 +38,7 @@ def kl_to_reference(log_policy, log_reference, estimator: str = K1) -> KLEstimat
 
     Parameters
     ----------
-    log_policy, log_reference : array_like, shape (responses,)
+    log_policy, log_reference : array_like, shape (responses,) or (prompts, samples)
         Log-probabilities of whole responses, EOS included.
     estimator : {"k1", "k3"}
         Estimator. ``"k1"``: the mean of log pi/mu. ``"k3"``: the mean of r - 1 - log r, r = mu/pi; E_pi[r] = 1 makes
@@ -55,7 +55,7 @@ def kl_to_reference(log_policy, log_reference, estimator: str = K1) -> KLEstimat
     np.float64(0.3466)
     """
     log_ratio = np.asarray(log_policy, float) - np.asarray(log_reference, float)
-    if np.shape(log_policy) != np.shape(log_reference) or log_ratio.ndim != 1 or len(log_ratio) < 2:
+    if np.shape(log_policy) != np.shape(log_reference) or log_ratio.ndim not in (1, 2) or log_ratio.size < 2:
         raise NashsimError(
             f"log_policy, log_reference: two responses at least, of one shape, are needed, found"
             f" {np.shape(log_policy)} and {np.shape(log_reference)}"
@@ -63,5 +63,18 @@ def kl_to_reference(log_policy, log_reference, estimator: str = K1) -> KLEstimat
     if estimator not in (K1, K3):
         raise NashsimError(f"estimator: {K1!r} or {K3!r} is needed, found {estimator!r}")
     terms = log_ratio if estimator == K1 else np.expm1(-log_ratio) + log_ratio
-    error = terms.std(ddof=1) / np.sqrt(len(terms))
-    return KLEstimate(terms.mean(), error, estimator, len(terms))
+    return KLEstimate(terms.mean(), standard_error(terms), estimator, terms.size)
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Return the standard error of a mean over prompts, whose several samples share what is the prompt's.
+
+    That of the means of prompts; of a single prompt, or of one axis, that of all values.
+
+    Parameters
+    ----------
+    values : ndarray, shape (prompts, samples) or (values,)
+        Two at least.
+    """
+    drawn = values.mean(axis=1) if len(values) > 1 and values.ndim == 2 else values.ravel()
+    return float(drawn.std(ddof=1) / np.sqrt(len(drawn)))

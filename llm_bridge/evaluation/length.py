@@ -8,6 +8,8 @@ import numpy as np
 
 from nashsim.errors import NashsimError
 
+from .divergence import standard_error
+
 
 @dataclass(frozen=True)
 class LengthAdjusted:
@@ -38,7 +40,7 @@ def length_statistics(lengths, ended=None) -> dict[str, float]:
 
     Parameters
     ----------
-    lengths : array_like
+    lengths : array_like, shape (responses,) or (prompts, samples)
         Tokens of each response.
     ended : array_like of bool or None
         Whether each response ended by itself.
@@ -48,13 +50,13 @@ def length_statistics(lengths, ended=None) -> dict[str, float]:
     >>> length_statistics([1, 2, 3, 10], [True, True, True, False])["cut_off"]
     0.25
     """
-    lengths = np.asarray(lengths, float).ravel()
+    lengths = np.asarray(lengths, float)
     if not lengths.size:
         raise NashsimError("lengths: at least one response is needed, found none")
     low, middle, high = np.percentile(lengths, [5, 50, 95])
     found = {
         "mean": float(lengths.mean()),
-        "error": float(lengths.std(ddof=1) / np.sqrt(lengths.size)) if lengths.size > 1 else float("nan"),
+        "error": standard_error(lengths) if lengths.size > 1 else float("nan"),
         "median": float(middle),
         "low": float(low),
         "high": float(high),

@@ -16,6 +16,7 @@ from ..judges import Comparison, Judge, verdicts
 from ..policy.causal_policy import CausalPolicy
 from ..policy.sequences import Sequences
 from . import kl_to_reference, length_statistics
+from .divergence import standard_error
 
 
 class TextMeasure:
@@ -52,14 +53,14 @@ class TextMeasure:
         importance: bool = False,
     ):
         self.judge, self.length, self.seed, self.engine = judge, length, seed, engine
-        self.importance = importance
+        self.importance, self.samples = importance, samples
         self.rows = [prompt for prompt in map(as_prompt, prompts) for _ in range(samples)]
 
     def __call__(self, policy: CausalPolicy) -> dict[str, float]:
         """Return the metrics of the policy in the live weights.
 
-        ``win_rate`` is the mean of P(pi ≻ mu) with its standard error ``win_rate_error``, and ``win_rate NAME`` that of
-        each criterion of a judge that has several; ``kl`` the mean of
+        ``win_rate`` is the mean of P(pi ≻ mu) with its standard error over prompts ``win_rate_error``, and
+        ``win_rate NAME`` that of each criterion of a judge that has several; ``kl`` the mean of
         log pi/mu (estimator k1) with ``kl_error``; ``length`` the mean number of tokens; ``cut_off`` the share of
         responses that did not end by themselves.
 
@@ -82,16 +83,19 @@ class TextMeasure:
             key = f"win_rate {name}".rstrip()
             found[key] = float(won.mean())
             if len(won) > 1:
-                found[key.replace("win_rate", "win_rate_error", 1)] = float(
-                    won.std(ddof=1) / np.sqrt(len(won))
+                found[key.replace("win_rate", "win_rate_error", 1)] = standard_error(
+                    won.reshape(-1, self.samples)
                 )
         return found | self._statistics(policy, drawn["evaluation"])
 
     def _statistics(self, policy: CausalPolicy, drawn: Drawn) -> dict[str, float]:
-        return response_statistics(policy, drawn.sequences, drawn.log_probs if self.importance else None)
+        sampled = drawn.log_probs if self.importance else None
+        return response_statistics(policy, drawn.sequences, sampled, self.samples)
 
 
-def response_statistics(policy: CausalPolicy, drawn: Sequences, sampled=None) -> dict[str, float]:
+def response_statistics(
+    policy: CausalPolicy, drawn: Sequences, sampled=None, samples: int = 1
+) -> dict[str, float]:
     """Return ``kl`` to the reference (estimator k1) with ``kl_error``, mean ``length`` and the share ``cut_off``.
 
     Parameters
@@ -102,6 +106,8 @@ def response_statistics(policy: CausalPolicy, drawn: Sequences, sampled=None) ->
         Responses drawn from it; of a single one there is no KL.
     sampled : Tensor or None, shape (responses,)
         Log-probabilities log q(y) that they were drawn with, for ``importance_ratio`` and ``importance_size``.
+    samples : int
+        Number of responses to each prompt, one after the other: the error is that of prompts.
     """
     responses = drawn.responses()
     lengths = length_statistics([len(y) for y in responses], [y[-1] in policy.ends for y in responses])
@@ -111,7 +117,7 @@ def response_statistics(policy: CausalPolicy, drawn: Sequences, sampled=None) ->
             log_pi, log_mu = (
                 policy.sequence_log_probs(drawn, name).double().cpu().numpy() for name in (POLICY, REFERENCE)
             )
-        kl = kl_to_reference(log_pi, log_mu)
+        kl = kl_to_reference(log_pi.reshape(-1, samples), log_mu.reshape(-1, samples))
         found = {"kl": float(kl.value), "kl_error": float(kl.error)}
         if sampled is not None:
             ratio = np.exp(log_pi - sampled.cpu().numpy())

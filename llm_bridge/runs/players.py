@@ -126,4 +126,4 @@ def run_answers(
     drawn = parts.source.engine(parts.policy, rows, roles, parts.source.length)["answer"].sequences
     said = [parts.decode(y) for y in drawn.responses()]
     answers = {text: said[k * samples : (k + 1) * samples] for k, text in enumerate(texts)}
-    return answers, response_statistics(parts.policy, drawn)
+    return answers, response_statistics(parts.policy, drawn, samples=samples)

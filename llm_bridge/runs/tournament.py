@@ -193,7 +193,7 @@ def run_tournament(
             drawn = engine(parts.policy, rows, {"answer": pure(seed=own)}, length)["answer"].sequences
             said = flat = drawn.responses()
             whole = whole or flat
-            found = response_statistics(parts.policy, drawn)
+            found = response_statistics(parts.policy, drawn, samples=samples)
             found = {"kl (k1)" if key == "kl" else key: value for key, value in found.items()} | _measured(
                 parts
             )

@@ -5,8 +5,10 @@ import pytest
 from scipy.special import expit, logit
 
 from llm_bridge.evaluation import kl_to_reference, length_adjusted, length_statistics, win_rates
+from llm_bridge.evaluation.text_measure import TextMeasure
 from llm_bridge.judges import ClassGameJudge, LengthJudge
 from nashsim.errors import NashsimError
+from tests.llm_bridge import models
 
 CYCLE = np.array([[0.5, 0.9, 0.2], [0.1, 0.5, 0.8], [0.8, 0.2, 0.5]])
 
@@ -153,6 +155,38 @@ def test_kl_estimators_are_unbiased(estimator):
     # the swapped ratio estimates something else altogether
     flipped = kl_to_reference(np.log(mu[y]), np.log(pi[y]), estimator)
     assert abs(flipped.value - exact) > 10 * found.error
+
+
+def test_several_samples_of_a_prompt_are_not_as_many_prompts():
+    """Of 40 prompts by 8 samples that share most of what they say, 95% of intervals hold the mean, not half of them."""
+    rng, drawn = np.random.default_rng(0), 2000
+    log_ratio = rng.normal(size=(drawn, 40, 1)) + 0.5 * rng.normal(size=(drawn, 40, 8))
+    covered = [0, 0]
+    for values in log_ratio:
+        for k, shape in enumerate(((40, 8), (320,))):
+            found = kl_to_reference(values.reshape(shape), np.zeros(shape))
+            assert found.responses == 320
+            covered[k] += abs(found.value) < 2.0227 * found.error  # Student's t of 39 degrees of freedom
+    # four standard errors of a share of 2000
+    assert abs(covered[0] / drawn - 0.95) < 4 * np.sqrt(0.95 * 0.05 / drawn) and covered[1] / drawn < 0.65
+    one = kl_to_reference([[0.0, 1.0, 2.0]], np.zeros((1, 3)))
+    assert one == kl_to_reference([0.0, 1.0, 2.0], np.zeros(3))
+    lengths = [[4, 4], [8, 8]]
+    assert length_statistics(lengths)["error"] == 2 > length_statistics(np.ravel(lengths))["error"]
+
+
+def test_errors_of_a_record_are_those_of_prompts():
+    prompts = [(1, 2), (2, 1), (1, 1)]
+
+    def by_prompt(asked):
+        return np.array([prompts.index(tuple(one.prompt)) / 2 for one in asked])
+
+    policy = models.policy("gpt2", pad=0)
+    for samples in (1, 2, 5):
+        found = TextMeasure(by_prompt, prompts, 4, samples=samples)(policy)
+        assert found["win_rate"] == 0.5 and found["win_rate_error"] == pytest.approx(
+            0.5 / np.sqrt(3), rel=1e-12
+        )
 
 
 def test_kl_refusals():
