@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -141,10 +140,6 @@ def call(arguments: Sequence[str] | None = None) -> int:
         return _command()(args=arguments, prog_name="llm-bridge", standalone_mode=False) or 0
     except TyperException as error:
         problem = error.format_message() if hasattr(error, "format_message") else str(error)
-    except BrokenPipeError:
-        # The reader (a pager, head) has gone; nothing is left to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (NashsimError, OSError) as error:
         problem = str(error)
     except ModuleNotFoundError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import gc
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -61,10 +60,6 @@ def call(arguments: Sequence[str] | None = None) -> int:
         return status
     except TyperException as error:
         problem = error.format_message() if hasattr(error, "format_message") else str(error)
-    except BrokenPipeError:
-        # The reader (a pager, head) has gone; nothing is left to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except WorkersLost as error:
         problem = str(error)
         if arguments[0] == "sweep":
